@@ -1,0 +1,165 @@
+// Package plan holds the logical nodes of a query, the schema of each, their
+// printer and the rewriting walker. A node's expressions refer to its input's
+// columns by ordinal.
+package plan
+
+import (
+	"github.com/trailql/trailql/engine/expr"
+	"github.com/trailql/trailql/engine/fn"
+	"github.com/trailql/trailql/engine/source"
+	"github.com/trailql/trailql/engine/sqltype"
+)
+
+// Column is an output column of a node.
+type Column struct {
+	Name string // "" for none: printed as _col0, _col1, …
+	Type sqltype.Type
+}
+
+// Node is a logical operator. Trees are immutable; rewriting copies.
+type Node interface {
+	Schema() []Column
+	Inputs() []Node
+	node()
+}
+
+// Scan reads paths of a table. Conjuncts refer to Paths by ordinal; those that the source does not apply are filtered by the executor.
+type Scan struct {
+	Table     source.Table
+	Paths     []source.Path
+	Columns   []Column // one per path
+	Conjuncts []expr.Expr
+	Limit     int64 // a hint pushed down; -1 none
+}
+
+// Values yields literal rows.
+type Values struct {
+	Columns []Column
+	Rows    [][]expr.Expr // constant expressions
+}
+
+// Filter keeps rows for which all Conjuncts are true.
+type Filter struct {
+	Input     Node
+	Conjuncts []expr.Expr
+}
+
+// Project computes columns.
+type Project struct {
+	Input   Node
+	Exprs   []expr.Expr
+	Columns []Column
+}
+
+// Aggregate groups by expressions over the input; the output is the keys, then the aggregates.
+// No keys: exactly one row. No aggregates: DISTINCT.
+type Aggregate struct {
+	Input   Node
+	Keys    []expr.Expr
+	Aggs    []AggregateCall
+	Columns []Column
+}
+
+// AggregateCall is one aggregate over the input's columns.
+type AggregateCall struct {
+	Fn       *fn.Aggregate
+	Overload *fn.AggregateOverload
+	Args     []expr.Expr
+	Distinct bool
+	Filter   expr.Expr // nil: all rows
+	OrderBy  []SortKey // over the input's columns
+	T        sqltype.Type
+}
+
+// SortKey orders by an expression. Trino's default is nulls last, whatever the direction.
+type SortKey struct {
+	Expr       expr.Expr
+	Desc       bool
+	NullsFirst bool
+}
+
+// Sort orders rows; stable. Limit ≥ 0 keeps only that many rows after Offset (top-N).
+type Sort struct {
+	Input  Node
+	Keys   []SortKey
+	Limit  int64 // -1: all
+	Offset int64
+}
+
+// Limit keeps Limit rows (-1: all) after skipping Offset.
+type Limit struct {
+	Input  Node
+	Limit  int64
+	Offset int64
+}
+
+// JoinKind is the kind of a join.
+type JoinKind uint8
+
+const (
+	InnerJoin JoinKind = iota
+	LeftJoin
+	CrossJoin
+	SemiJoin // left rows that have a match; output is the left columns (room for IN and EXISTS)
+	AntiJoin // left rows that have none
+)
+
+// Join matches rows of two inputs; the output is the left columns, then the right ones (but see SemiJoin).
+// LeftKeys[i] = RightKeys[i] must hold (NULL never matches), and Residual, over the columns of both sides, too.
+type Join struct {
+	Kind                JoinKind
+	Left, Right         Node
+	LeftKeys, RightKeys []expr.Expr // over the left input, over the right input
+	Residual            expr.Expr   // nil: none
+	Columns             []Column
+}
+
+// Union concatenates inputs of equal column types (UNION ALL).
+type Union struct {
+	Children []Node
+	Columns  []Column
+}
+
+// Unnest puts after each input row the elements of its arrays (several: side by side, the shorter padded with NULL;
+// maps give two columns; arrays of rows one column per field), then the ordinal if wanted. Outer keeps rows without elements
+// (LEFT JOIN UNNEST … ON TRUE).
+type Unnest struct {
+	Input      Node
+	Exprs      []expr.Expr // arrays or maps over the input
+	Ordinality bool
+	Outer      bool
+	Columns    []Column
+}
+
+func (n *Scan) Schema() []Column      { return n.Columns }
+func (n *Values) Schema() []Column    { return n.Columns }
+func (n *Filter) Schema() []Column    { return n.Input.Schema() }
+func (n *Project) Schema() []Column   { return n.Columns }
+func (n *Aggregate) Schema() []Column { return n.Columns }
+func (n *Sort) Schema() []Column      { return n.Input.Schema() }
+func (n *Limit) Schema() []Column     { return n.Input.Schema() }
+func (n *Join) Schema() []Column      { return n.Columns }
+func (n *Union) Schema() []Column     { return n.Columns }
+func (n *Unnest) Schema() []Column    { return n.Columns }
+
+func (n *Scan) Inputs() []Node      { return nil }
+func (n *Values) Inputs() []Node    { return nil }
+func (n *Filter) Inputs() []Node    { return []Node{n.Input} }
+func (n *Project) Inputs() []Node   { return []Node{n.Input} }
+func (n *Aggregate) Inputs() []Node { return []Node{n.Input} }
+func (n *Sort) Inputs() []Node      { return []Node{n.Input} }
+func (n *Limit) Inputs() []Node     { return []Node{n.Input} }
+func (n *Join) Inputs() []Node      { return []Node{n.Left, n.Right} }
+func (n *Union) Inputs() []Node     { return n.Children }
+func (n *Unnest) Inputs() []Node    { return []Node{n.Input} }
+
+func (*Scan) node()      {}
+func (*Values) node()    {}
+func (*Filter) node()    {}
+func (*Project) node()   {}
+func (*Aggregate) node() {}
+func (*Sort) node()      {}
+func (*Limit) node()     {}
+func (*Join) node()      {}
+func (*Union) node()     {}
+func (*Unnest) node()    {}

@@ -1,0 +1,125 @@
+// Package source is what the engine asks of tables: resolve a name, scan with
+// paths, conjuncts and pruning, and say what was skipped. The catalog and the
+// connectors implement it; the engine never imports them.
+package source
+
+import (
+	"context"
+	"sync/atomic"
+
+	"github.com/trailql/trailql/engine/expr"
+	"github.com/trailql/trailql/engine/sqltype"
+	"github.com/trailql/trailql/engine/vec"
+)
+
+// Column is a column of a relation. Names are lower case and unique within the relation.
+// A hidden column is found by name but left out of *.
+type Column struct {
+	Name    string
+	Type    sqltype.Type
+	Hidden  bool
+	Comment string
+}
+
+// Catalog gives snapshots. Safe for concurrent use.
+type Catalog interface {
+	// Snapshot pins the newest version of all relations. Snapshots need no release.
+	Snapshot(ctx context.Context) (Snapshot, error)
+}
+
+// Snapshot is one immutable version of all relations. Safe for concurrent use.
+type Snapshot interface {
+	// Version identifies the snapshot; equal versions hold equal data.
+	Version() int64
+	// Resolve finds a relation by its one to three name parts (case aside); ok is false if there is none.
+	Resolve(name []string) (r Relation, ok bool)
+	// Names lists the relations, sorted, as they are written in FROM.
+	Names() []string
+}
+
+// Relation is a Table or a View.
+type Relation interface{ relation() }
+
+// View is a relation defined by a query text.
+type View struct {
+	Name    string
+	SQL     string
+	Hidden  []string // output columns that * leaves out
+	Comment string
+}
+
+func (*View) relation() {}
+
+// Stored is the Relation that wraps a Table.
+type Stored struct{ Table Table }
+
+func (Stored) relation() {}
+
+// Table is a scannable relation of one snapshot. Safe for concurrent use.
+type Table interface {
+	Name() string
+	Columns() []Column
+	// Scan plans a read: it prunes by what is known without opening a file. It does no row work.
+	Scan(ctx context.Context, req Request) (Scan, error)
+}
+
+// Path names a column or a field below it: Column is an ordinal into Table.Columns, Fields are ordinals into nested rows.
+type Path struct {
+	Column int
+	Fields []int
+}
+
+// Request says what a scan shall read.
+type Request struct {
+	Paths     []Path      // the output columns, in this order
+	Conjuncts []expr.Expr // boolean; their columns are ordinals into Paths; all must be true for a row to be wanted
+	Filter    int         // the first Filter paths are needed by conjuncts only or too; 0 when unknown (a hint for late columns)
+	Limit     int64       // no more than so many rows are wanted; negative: all. A hint
+	BatchRows int         // rows per batch, at most; 0: the source's own choice
+	Off       Switches
+}
+
+// Switches turn steps off, so that tests can run the same SQL with and without each.
+type Switches struct {
+	Partition  bool // pruning by partition values
+	File       bool // pruning by file statistics
+	RowGroup   bool // pruning by row-group statistics
+	Bloom      bool
+	Dictionary bool // pruning by dictionary entries
+	Page       bool // pruning by page statistics
+	Late       bool // late columns: read all columns of all rows first
+}
+
+// Scan is a planned read, split into morsels that any number of workers may open in any order. Safe for concurrent use.
+type Scan interface {
+	// Applied says per conjunct whether the batches hold only rows for which it is true; the others the caller must filter.
+	Applied() []bool
+	// Morsels is the number of morsels: about a row group each, in the table's order.
+	Morsels() int
+	// Open starts one morsel. A morsel that is pruned on opening yields io.EOF at once.
+	Open(ctx context.Context, morsel int) (Reader, error)
+	// Prune runs for every morsel the pruning that Open would run, reading no rows; EXPLAIN calls it. Counts enter Report.
+	Prune(ctx context.Context) error
+	// Report says what was skipped and read so far.
+	Report() *Report
+}
+
+// Reader yields the batches of one morsel; used by one goroutine. Next returns io.EOF at the end and never an empty batch.
+type Reader interface {
+	Next() (vec.Batch, error)
+	Close() error
+}
+
+// Report counts what a scan skipped and read. Fields are added to atomically.
+type Report struct {
+	Partitions, PartitionsPruned       atomic.Int64
+	Files, FilesPruned                 atomic.Int64 // FilesPruned counts those in pruned partitions too
+	RowGroups                          atomic.Int64 // of the files kept
+	RowGroupsByStats, RowGroupsByBloom atomic.Int64
+	RowGroupsByDictionary              atomic.Int64
+	Pages, PagesPruned                 atomic.Int64
+	BytesRead                          atomic.Int64 // compressed bytes read from the store
+	RowsRead                           atomic.Int64 // rows of the row groups that were opened
+	// Notes explain per conjunct what it pruned by or why it could not: set once by Table.Scan, then only read.
+	Notes []string
+}

@@ -1,0 +1,240 @@
+// Package sqltype holds the SQL types of the dialect (Athena engine 3, that is
+// Trino), the Arrow form of each, and the rules of coercion and cast between them.
+//
+// A type is not recoverable from its Arrow form (JSON is text, an interval is an
+// int64): plans and expressions carry types, arrays carry values.
+package sqltype
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/apache/arrow-go/v18/arrow"
+)
+
+// Kind is the constructor of a type.
+type Kind uint8
+
+const (
+	Unknown Kind = iota // the type of NULL
+	Boolean
+	TinyInt
+	SmallInt
+	Integer
+	BigInt
+	Real
+	Double
+	Decimal // Precision 1..38, Scale
+	Varchar // Length 0: unbounded
+	Varbinary
+	Date
+	Time         // microseconds of the day
+	Timestamp    // no zone; Precision 0..6 is for printing only
+	TimestampTZ  // an instant and a zone; Precision likewise
+	IntervalDay  // day to second, milliseconds
+	IntervalYear // year to month, months
+	Array        // Elem
+	Map          // Key, Elem
+	Row          // Fields
+	JSON         // JSON text, canonical
+)
+
+// Type is a SQL type; values are immutable and compared with Equal.
+type Type struct {
+	Kind      Kind
+	Precision int // Decimal, Time, Timestamp, TimestampTZ
+	Scale     int // Decimal
+	Length    int // Varchar; 0 is unbounded
+	Elem      *Type
+	Key       *Type
+	Fields    []Field
+}
+
+// Field is a named part of a Row; an anonymous field has the name "".
+type Field struct {
+	Name string
+	Type Type
+}
+
+// The types without parameters, and the usual precisions.
+var (
+	UnknownType      = Type{Kind: Unknown}
+	BooleanType      = Type{Kind: Boolean}
+	TinyIntType      = Type{Kind: TinyInt}
+	SmallIntType     = Type{Kind: SmallInt}
+	IntegerType      = Type{Kind: Integer}
+	BigIntType       = Type{Kind: BigInt}
+	RealType         = Type{Kind: Real}
+	DoubleType       = Type{Kind: Double}
+	VarcharType      = Type{Kind: Varchar}
+	VarbinaryType    = Type{Kind: Varbinary}
+	DateType         = Type{Kind: Date}
+	TimeType         = Type{Kind: Time, Precision: 3}
+	TimestampType    = Type{Kind: Timestamp, Precision: 3}
+	TimestampTZType  = Type{Kind: TimestampTZ, Precision: 3}
+	IntervalDayType  = Type{Kind: IntervalDay}
+	IntervalYearType = Type{Kind: IntervalYear}
+	JSONType         = Type{Kind: JSON}
+)
+
+// DecimalOf returns decimal(precision, scale).
+func DecimalOf(precision, scale int) Type {
+	return Type{Kind: Decimal, Precision: precision, Scale: scale}
+}
+
+// ArrayOf returns array(elem).
+func ArrayOf(elem Type) Type { return Type{Kind: Array, Elem: &elem} }
+
+// MapOf returns map(key, value).
+func MapOf(key, value Type) Type { return Type{Kind: Map, Key: &key, Elem: &value} }
+
+// RowOf returns row(fields…).
+func RowOf(fields ...Field) Type { return Type{Kind: Row, Fields: fields} }
+
+// Equal reports whether two types are the same; lengths of varchar and names of fields (case aside) count,
+// printing precision of times does not.
+func (t Type) Equal(u Type) bool {
+	if t.Kind != u.Kind {
+		return false
+	}
+	switch t.Kind {
+	case Decimal:
+		return t.Precision == u.Precision && t.Scale == u.Scale
+	case Varchar:
+		return t.Length == u.Length
+	case Array:
+		return t.Elem.Equal(*u.Elem)
+	case Map:
+		return t.Key.Equal(*u.Key) && t.Elem.Equal(*u.Elem)
+	case Row:
+		if len(t.Fields) != len(u.Fields) {
+			return false
+		}
+		for i := range t.Fields {
+			if !strings.EqualFold(t.Fields[i].Name, u.Fields[i].Name) || !t.Fields[i].Type.Equal(u.Fields[i].Type) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// String returns the type as Trino prints it: "row(a varchar, b array(bigint))".
+func (t Type) String() string {
+	switch t.Kind {
+	case Unknown:
+		return "unknown"
+	case Boolean:
+		return "boolean"
+	case TinyInt:
+		return "tinyint"
+	case SmallInt:
+		return "smallint"
+	case Integer:
+		return "integer"
+	case BigInt:
+		return "bigint"
+	case Real:
+		return "real"
+	case Double:
+		return "double"
+	case Decimal:
+		return fmt.Sprintf("decimal(%d,%d)", t.Precision, t.Scale)
+	case Varchar:
+		if t.Length > 0 {
+			return fmt.Sprintf("varchar(%d)", t.Length)
+		}
+		return "varchar"
+	case Varbinary:
+		return "varbinary"
+	case Date:
+		return "date"
+	case Time:
+		return fmt.Sprintf("time(%d)", t.Precision)
+	case Timestamp:
+		return fmt.Sprintf("timestamp(%d)", t.Precision)
+	case TimestampTZ:
+		return fmt.Sprintf("timestamp(%d) with time zone", t.Precision)
+	case IntervalDay:
+		return "interval day to second"
+	case IntervalYear:
+		return "interval year to month"
+	case Array:
+		return "array(" + t.Elem.String() + ")"
+	case Map:
+		return "map(" + t.Key.String() + ", " + t.Elem.String() + ")"
+	case Row:
+		parts := make([]string, len(t.Fields))
+		for i, f := range t.Fields {
+			parts[i] = strings.TrimSpace(f.Name + " " + f.Type.String())
+		}
+		return "row(" + strings.Join(parts, ", ") + ")"
+	case JSON:
+		return "json"
+	}
+	panic(fmt.Sprintf("sqltype: no name for kind %d", t.Kind))
+}
+
+// DictionaryString is the dictionary-coded Arrow form that varchar and json columns may take instead of String:
+// int32 codes, no NULL among the entries (NULL stands in the codes). Entries need not be distinct or sorted.
+var DictionaryString = &arrow.DictionaryType{IndexType: arrow.PrimitiveTypes.Int32, ValueType: arrow.BinaryTypes.String}
+
+// TimestampTZForm is the Arrow form of TimestampTZ: the instant in microseconds of UTC, and a zone key (see Zone).
+// Equality, order and hash look at the instant alone.
+var TimestampTZForm = arrow.StructOf(
+	arrow.Field{Name: "instant", Type: &arrow.TimestampType{Unit: arrow.Microsecond, TimeZone: "UTC"}, Nullable: true},
+	arrow.Field{Name: "zone", Type: arrow.PrimitiveTypes.Int16, Nullable: true},
+)
+
+// Arrow returns the plain Arrow form of t. Top-level varchar and json columns may instead come as DictionaryString;
+// children of nested arrays are always plain.
+//
+//	unknown → Null; integers → Int8…Int64; real, double → Float32, Float64; decimal → Decimal128;
+//	varchar, json → String; varbinary → Binary; date → Date32; time → Time64[us]; timestamp → Timestamp[us];
+//	timestamp with time zone → TimestampTZForm; intervals → Int64 (ms), Int32 (months);
+//	array → List; map → Map; row → Struct.
+func (t Type) Arrow() arrow.DataType {
+	switch t.Kind {
+	case Unknown:
+		return arrow.Null
+	case Boolean:
+		return arrow.FixedWidthTypes.Boolean
+	case TinyInt:
+		return arrow.PrimitiveTypes.Int8
+	case SmallInt:
+		return arrow.PrimitiveTypes.Int16
+	case Integer, IntervalYear:
+		return arrow.PrimitiveTypes.Int32
+	case BigInt, IntervalDay:
+		return arrow.PrimitiveTypes.Int64
+	case Real:
+		return arrow.PrimitiveTypes.Float32
+	case Double:
+		return arrow.PrimitiveTypes.Float64
+	case Decimal:
+		return &arrow.Decimal128Type{Precision: int32(t.Precision), Scale: int32(t.Scale)}
+	case Varchar, JSON:
+		return arrow.BinaryTypes.String
+	case Varbinary:
+		return arrow.BinaryTypes.Binary
+	case Date:
+		return arrow.FixedWidthTypes.Date32
+	case Time:
+		return arrow.FixedWidthTypes.Time64us
+	case Timestamp:
+		return &arrow.TimestampType{Unit: arrow.Microsecond}
+	case TimestampTZ:
+		return TimestampTZForm
+	case Array:
+		return arrow.ListOf(t.Elem.Arrow())
+	case Map:
+		return arrow.MapOf(t.Key.Arrow(), t.Elem.Arrow())
+	case Row:
+		fields := make([]arrow.Field, len(t.Fields))
+		for i, f := range t.Fields {
+			fields[i] = arrow.Field{Name: f.Name, Type: f.Type.Arrow(), Nullable: true}
+		}
+		return arrow.StructOf(fields...)
+	}
+	panic(fmt.Sprintf("sqltype: no Arrow form of kind %d", t.Kind))
+}
