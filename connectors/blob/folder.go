@@ -1,0 +1,472 @@
+package blob
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+)
+
+// tempPrefix starts the names of files being written. No object's name may have a part that starts so, and List leaves them out.
+const tempPrefix = ".tmp-"
+
+// folder is a Store in a folder. Every access goes through an os.Root, so neither a name nor a link leads out of it.
+type folder struct {
+	url  string
+	root *os.Root
+	// durable has the folders that were synced into their parents by this process.
+	durable sync.Map
+	// link is root.Link; tests put a file system without links in its place.
+	link func(oldname, newname string) error
+}
+
+// OpenFolder opens the folder root as a store and makes it if it is missing. Links inside it are followed; one that
+// leads out of it, or is absolute, is an error where it is met.
+func OpenFolder(root string) (Store, error) {
+	if err := os.MkdirAll(root, 0o777); err != nil {
+		return nil, fmt.Errorf("open folder: %w", err)
+	}
+	r, err := os.OpenRoot(root)
+	if err != nil {
+		return nil, fmt.Errorf("open folder: %w", err)
+	}
+	url := filepath.ToSlash(root)
+	if url != "/" {
+		url = strings.TrimRight(url, "/")
+	}
+	return &folder{url: url, root: r, link: r.Link}, nil
+}
+
+func (s *folder) URL() string { return s.url }
+
+// fail names the object in err once: the relative path that package os adds is dropped.
+func (s *folder) fail(verb, name string, err error) error {
+	var pathErr *fs.PathError
+	var linkErr *os.LinkError
+	switch {
+	case errors.As(err, &pathErr):
+		err = pathErr.Err
+	case errors.As(err, &linkErr):
+		err = linkErr.Err
+	}
+	return fmt.Errorf("%s %s/%s: %w", verb, s.url, name, err)
+}
+
+// checkName refuses names that are not clean slash-separated paths below the root. The rules are the same on every
+// system, so a lake can be moved from one to another.
+func checkName(name string) error {
+	if strings.ContainsAny(name, "\x00\\") {
+		return fmt.Errorf("object name %q: NUL and backslash are not allowed", name)
+	}
+	for part := range strings.SplitSeq(name, "/") {
+		switch {
+		case part == "":
+			return fmt.Errorf("object name %q: empty part", name)
+		case part == "." || part == "..":
+			return fmt.Errorf("object name %q: part %q is not allowed", name, part)
+		case strings.HasPrefix(part, tempPrefix):
+			return fmt.Errorf("object name %q: names starting with %q are kept for files being written", name, tempPrefix)
+		}
+	}
+	if !filepath.IsLocal(filepath.FromSlash(name)) { // what else this system forbids, such as NUL or COM1 on Windows
+		return fmt.Errorf("object name %q is not allowed on this system", name)
+	}
+	return nil
+}
+
+func info(name string, fi fs.FileInfo) Info {
+	tag := fmt.Sprintf("%x-%x-%x", fi.Size(), fi.ModTime().UnixNano(), fileNumber(fi))
+	return Info{Name: name, Size: fi.Size(), ModTime: fi.ModTime(), ETag: tag}
+}
+
+func (s *folder) Stat(ctx context.Context, name string) (Info, error) {
+	if err := errors.Join(ctx.Err(), checkName(name)); err != nil {
+		return Info{}, err
+	}
+	fi, err := s.root.Stat(name)
+	if err == nil && !fi.Mode().IsRegular() {
+		err = errNotRegular(fi)
+	}
+	if err != nil {
+		return Info{}, s.fail("stat", name, absent(err))
+	}
+	return info(name, fi), nil
+}
+
+// absent turns "a part of the name is a file" and "the name is a folder" into fs.ErrNotExist: objects have no folders.
+func absent(err error) error {
+	if errors.Is(err, syscall.ENOTDIR) || errors.Is(err, errIsFolder) {
+		return fs.ErrNotExist
+	}
+	return err
+}
+
+var errIsFolder = errors.New("is a folder")
+
+func errNotRegular(fi fs.FileInfo) error {
+	if fi.IsDir() {
+		return errIsFolder
+	}
+	return fmt.Errorf("is no regular file (%s)", fi.Mode().Type())
+}
+
+type folderObject struct {
+	*os.File
+	size int64
+}
+
+func (o *folderObject) Size() int64 { return o.size }
+
+func (s *folder) Open(ctx context.Context, name string) (Object, error) {
+	// Looked at before it is opened: opening a named pipe would wait for its writer.
+	in, err := s.Stat(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	f, err := s.root.Open(name)
+	if err != nil {
+		return nil, s.fail("open", name, err)
+	}
+	return &folderObject{File: f, size: in.Size}, nil
+}
+
+func (s *folder) ReadAll(ctx context.Context, name string) ([]byte, error) {
+	o, err := s.Open(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	defer o.Close()
+	data, err := io.ReadAll(io.NewSectionReader(o, 0, o.Size()))
+	if err == nil && int64(len(data)) != o.Size() {
+		err = io.ErrUnexpectedEOF
+	}
+	if err != nil {
+		return nil, s.fail("read", name, err)
+	}
+	return data, nil
+}
+
+// List holds the entries of one folder per level at a time. A folder that cannot be read, a link that leads nowhere or
+// out of the root, a loop of links and an entry that is neither file nor folder are errors: nothing is left out silently.
+func (s *folder) List(ctx context.Context, prefix string, visit func(Info) error) error {
+	dir, rest := ".", prefix
+	if i := strings.LastIndexByte(prefix, '/'); i >= 0 {
+		dir, rest = prefix[:i], prefix[i+1:]
+		if err := checkName(dir); err != nil {
+			return err
+		}
+	}
+	fi, err := s.root.Stat(dir)
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) || err == nil && !fi.IsDir() {
+		return nil
+	}
+	if err != nil {
+		return s.fail("list", dir, err)
+	}
+	return s.list(ctx, dir, rest, []fs.FileInfo{fi}, visit)
+}
+
+// list visits what is below dir with names that start with rest. above are dir and the folders over it.
+func (s *folder) list(ctx context.Context, dir, rest string, above []fs.FileInfo, visit func(Info) error) error {
+	here, err := s.root.OpenRoot(dir) // so that looking at an entry does not walk the whole path again
+	if err != nil {
+		return s.fail("list", dir, err)
+	}
+	defer here.Close()
+	f, err := here.Open(".")
+	if err != nil {
+		return s.fail("list", dir, err)
+	}
+	entries, err := f.ReadDir(-1)
+	f.Close()
+	if err != nil {
+		return s.fail("list", dir, err)
+	}
+
+	type child struct {
+		key string // what it contributes to names: a folder ends in a slash, so "a-b" comes before "a/b"
+		fi  fs.FileInfo
+	}
+	var children []child
+	for _, e := range entries {
+		name := e.Name()
+		if !strings.HasPrefix(name, rest) || strings.HasPrefix(name, tempPrefix) {
+			continue
+		}
+		full := path.Join(dir, name)
+		fi, err := here.Lstat(name)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // deleted since
+		}
+		if err == nil && fi.Mode().Type() == fs.ModeSymlink {
+			fi, err = s.root.Stat(full)
+		}
+		switch {
+		case err != nil:
+			return s.fail("list", full, err)
+		case strings.ContainsRune(name, '\\'):
+			return checkName(full)
+		case fi.IsDir():
+			children = append(children, child{name + "/", fi})
+		case fi.Mode().IsRegular():
+			children = append(children, child{name, fi})
+		default:
+			return s.fail("list", full, errNotRegular(fi))
+		}
+	}
+	slices.SortFunc(children, func(a, b child) int { return strings.Compare(a.key, b.key) })
+
+	for _, c := range children {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		full := path.Join(dir, c.key)
+		if !c.fi.IsDir() {
+			if err := visit(info(full, c.fi)); err != nil {
+				return err
+			}
+			continue
+		}
+		for _, a := range above {
+			if os.SameFile(a, c.fi) {
+				return s.fail("list", full, errors.New("a link leads back to a folder above it"))
+			}
+		}
+		if err := s.list(ctx, full, "", append(above, c.fi), visit); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// syncFolder makes the entries of a folder durable.
+func (s *folder) syncFolder(dir string) error {
+	if runtime.GOOS == "windows" { // folders cannot be synced there; the file system journals its entries
+		return nil
+	}
+	f, err := s.root.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Sync(), f.Close())
+}
+
+// makeFolder makes dir and what is missing above it, durably.
+func (s *folder) makeFolder(dir string) error {
+	if dir == "." {
+		return nil
+	}
+	parent := path.Dir(dir)
+	if err := s.makeFolder(parent); err != nil {
+		return err
+	}
+	if err := s.root.Mkdir(dir, 0o777); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	if _, done := s.durable.Load(dir); done {
+		return nil
+	}
+	if err := s.syncFolder(parent); err != nil {
+		return err
+	}
+	s.durable.Store(dir, true)
+	return nil
+}
+
+func tempName(dir string) string {
+	var b [12]byte
+	rand.Read(b[:]) // never fails
+	return path.Join(dir, tempPrefix+hex.EncodeToString(b[:]))
+}
+
+type folderWriter struct {
+	ctx        context.Context
+	s          *folder
+	f          *os.File // nil once closed or aborted
+	temp, name string
+}
+
+func (s *folder) Create(ctx context.Context, name string) (Writer, error) {
+	return s.create(ctx, name)
+}
+
+func (s *folder) create(ctx context.Context, name string) (*folderWriter, error) {
+	if err := errors.Join(ctx.Err(), checkName(name)); err != nil {
+		return nil, err
+	}
+	dir := path.Dir(name)
+	if err := s.makeFolder(dir); err != nil {
+		return nil, s.fail("create", name, err)
+	}
+	temp := tempName(dir)
+	f, err := s.root.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+	if err != nil {
+		return nil, s.fail("create", name, err)
+	}
+	return &folderWriter{ctx: ctx, s: s, f: f, temp: temp, name: name}, nil
+}
+
+func (w *folderWriter) Write(p []byte) (int, error) {
+	if err := w.ctx.Err(); err != nil {
+		return 0, err
+	}
+	if w.f == nil {
+		return 0, w.s.fail("write", w.name, fs.ErrClosed)
+	}
+	n, err := w.f.Write(p)
+	if err != nil {
+		err = w.s.fail("write", w.name, err)
+	}
+	return n, err
+}
+
+// finish makes the temporary file whole and durable; it is gone after an error.
+func (w *folderWriter) finish() error {
+	if w.f == nil {
+		return fs.ErrClosed
+	}
+	err := errors.Join(w.ctx.Err(), w.f.Sync())
+	if err = errors.Join(err, w.f.Close()); err != nil {
+		w.s.root.Remove(w.temp)
+	}
+	w.f = nil
+	return err
+}
+
+func (w *folderWriter) Close() error {
+	err := w.finish()
+	if err == nil {
+		if err = w.s.root.Rename(w.temp, w.name); err != nil {
+			w.s.root.Remove(w.temp)
+		} else {
+			err = w.s.syncFolder(path.Dir(w.name))
+		}
+	}
+	if err != nil {
+		return w.s.fail("write", w.name, err)
+	}
+	return nil
+}
+
+func (w *folderWriter) Abort() error {
+	if w.f == nil {
+		return nil
+	}
+	err := errors.Join(w.f.Close(), w.s.root.Remove(w.temp))
+	w.f = nil
+	return err
+}
+
+// PutIfAbsent writes a temporary file and links it to the name, which fails if the name is taken.
+func (s *folder) PutIfAbsent(ctx context.Context, name string, data []byte) error {
+	w, err := s.create(ctx, name)
+	if err != nil {
+		return err
+	}
+	if _, err := w.Write(data); err != nil {
+		w.Abort()
+		return err
+	}
+	if err := w.finish(); err != nil {
+		return s.fail("write", name, err)
+	}
+	err = s.link(w.temp, name)
+	if noLinks(err) {
+		err = s.claim(w.temp, name)
+	}
+	s.root.Remove(w.temp) // if that fails, what stays behind is hidden and does no harm
+	if err == nil {
+		err = s.syncFolder(path.Dir(name))
+	}
+	if errors.Is(err, fs.ErrExist) {
+		err = ErrExists
+	}
+	if err != nil {
+		return s.fail("write", name, err)
+	}
+	return nil
+}
+
+// noLinks reports that the file system (FAT, some network shares) has no hard links.
+func noLinks(err error) bool {
+	return errors.Is(err, errors.ErrUnsupported) || errors.Is(err, syscall.EPERM)
+}
+
+// claim does without links what PutIfAbsent promises. A folder cannot be renamed over one that is not empty; so the content,
+// in a folder of its own with a marker beside it, is renamed to the one claim folder of the name, and only who succeeds has
+// won. The content is then renamed to its name, by the winner or, if that one died, by the next who tries; it appears whole.
+// The marker stays and keeps the claim until Delete.
+func (s *folder) claim(temp, name string) error {
+	mine, theirs := tempName(path.Dir(name)), claimName(name)
+	if err := s.root.Mkdir(mine, 0o777); err != nil {
+		return err
+	}
+	marker, err := s.root.Create(path.Join(mine, "marker"))
+	if err != nil {
+		return err
+	}
+	marker.Close()
+	if err := s.root.Rename(temp, path.Join(mine, "content")); err != nil {
+		return err
+	}
+	if err := s.syncFolder(mine); err != nil {
+		return err
+	}
+	if _, err := s.root.Lstat(name); err == nil { // put there by Create, without a claim
+		s.root.RemoveAll(mine)
+		return fs.ErrExist
+	}
+	lost := s.root.Rename(mine, theirs)
+	if lost != nil {
+		s.root.RemoveAll(mine)
+		if _, err := s.root.Lstat(theirs); err != nil {
+			return lost // not because of another claim
+		}
+	}
+	if err := s.root.Rename(path.Join(theirs, "content"), name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if lost != nil {
+		return fs.ErrExist
+	}
+	return nil
+}
+
+func claimName(name string) string {
+	return path.Join(path.Dir(name), tempPrefix+"claim-"+path.Base(name))
+}
+
+func (s *folder) Delete(ctx context.Context, name string) error {
+	if err := errors.Join(ctx.Err(), checkName(name)); err != nil {
+		return err
+	}
+	fi, err := s.root.Lstat(name)
+	if err == nil && fi.IsDir() {
+		err = fs.ErrNotExist
+	}
+	if err == nil {
+		// The claim goes first: an object without a claim still holds its name, a claim without an object would keep it for good.
+		err = s.root.RemoveAll(claimName(name))
+	}
+	if err == nil {
+		err = s.root.Remove(name)
+	}
+	if err == nil {
+		err = s.syncFolder(path.Dir(name))
+	}
+	if err != nil && !errors.Is(absent(err), fs.ErrNotExist) {
+		return s.fail("delete", name, err)
+	}
+	return nil
+}
