@@ -1,0 +1,164 @@
+package sink
+
+import (
+	"bufio"
+	"fmt"
+	"strings"
+	"unicode"
+
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/mattn/go-runewidth"
+
+	"github.com/trailql/trailql/engine/sqltype"
+)
+
+// measuredRows is how many rows set the widths of a table before it is written on; later rows with wider cells stick out.
+// A result of any size thus needs memory for these only.
+const measuredRows = 1000
+
+// table aligns columns for a person. NULL is shown as NULL; control characters are shown escaped, since much of a
+// trail's text is chosen by strangers and must not steer the terminal.
+type table struct {
+	out       *bufio.Writer
+	columns   []Column
+	cellWidth int
+	held      [][]string
+	widths    []int // set once the head is written
+	scratch   []byte
+}
+
+func (t *table) Write(cols []arrow.Array, rows int) error {
+	for row := range rows {
+		cells := make([]string, len(cols))
+		for i, col := range cols {
+			cells[i] = t.cell(t.columns[i].Type, col, row)
+		}
+		if t.widths != nil {
+			t.line(cells)
+			continue
+		}
+		if t.held = append(t.held, cells); len(t.held) == measuredRows {
+			t.head()
+		}
+	}
+	return t.flush()
+}
+
+func (t *table) Close() error {
+	if t.widths == nil {
+		t.head()
+	}
+	return t.flush()
+}
+
+func (t *table) flush() error {
+	if err := t.out.Flush(); err != nil {
+		return fmt.Errorf("writing the table: %w", err)
+	}
+	return nil
+}
+
+func (t *table) cell(typ sqltype.Type, col arrow.Array, row int) string {
+	if col.IsNull(row) {
+		return "NULL"
+	}
+	t.scratch = sqltype.AppendText(t.scratch[:0], typ, col, row)
+	text := visible(string(t.scratch))
+	if t.cellWidth > 0 && runewidth.StringWidth(text) > t.cellWidth {
+		text = runewidth.Truncate(text, t.cellWidth, "…")
+	}
+	return text
+}
+
+func (t *table) head() {
+	t.widths = make([]int, len(t.columns))
+	names := make([]string, len(t.columns))
+	for i, c := range t.columns {
+		names[i] = visible(c.Name)
+		t.widths[i] = runewidth.StringWidth(names[i])
+	}
+	for _, cells := range t.held {
+		for i, cell := range cells {
+			t.widths[i] = max(t.widths[i], runewidth.StringWidth(cell))
+		}
+	}
+	for i, name := range names {
+		if i > 0 {
+			t.out.WriteString(" |")
+		}
+		t.out.WriteByte(' ')
+		t.out.WriteString(name)
+		if i < len(names)-1 {
+			t.pad(t.widths[i] - runewidth.StringWidth(name))
+		}
+	}
+	t.out.WriteByte('\n')
+	for i, width := range t.widths {
+		if i > 0 {
+			t.out.WriteByte('+')
+		}
+		t.out.WriteString(strings.Repeat("-", width+2))
+	}
+	t.out.WriteByte('\n')
+	for _, cells := range t.held {
+		t.line(cells)
+	}
+	t.held = nil
+}
+
+func (t *table) line(cells []string) {
+	for i, cell := range cells {
+		if i > 0 {
+			t.out.WriteString(" |")
+		}
+		t.out.WriteByte(' ')
+		gap := t.widths[i] - runewidth.StringWidth(cell)
+		if isNumber(t.columns[i].Type) {
+			t.pad(gap)
+			gap = 0
+		}
+		t.out.WriteString(cell)
+		if i < len(cells)-1 {
+			t.pad(gap)
+		}
+	}
+	t.out.WriteByte('\n')
+}
+
+func (t *table) pad(n int) {
+	for range n {
+		t.out.WriteByte(' ')
+	}
+}
+
+func isNumber(t sqltype.Type) bool {
+	switch t.Kind {
+	case sqltype.TinyInt, sqltype.SmallInt, sqltype.Integer, sqltype.BigInt, sqltype.Real, sqltype.Double, sqltype.Decimal:
+		return true
+	}
+	return false
+}
+
+// visible escapes what would move the cursor, change colours or hide text: control and format characters.
+func visible(s string) string {
+	hidden := func(r rune) bool { return unicode.IsControl(r) || unicode.Is(unicode.Cf, r) }
+	if strings.IndexFunc(s, hidden) < 0 {
+		return s
+	}
+	var b strings.Builder
+	for _, r := range s {
+		switch {
+		case r == '\n':
+			b.WriteString(`\n`)
+		case r == '\t':
+			b.WriteString(`\t`)
+		case r == '\r':
+			b.WriteString(`\r`)
+		case hidden(r):
+			fmt.Fprintf(&b, `\u%04x`, r)
+		default:
+			b.WriteRune(r)
+		}
+	}
+	return b.String()
+}
