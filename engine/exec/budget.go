@@ -1,0 +1,102 @@
+package exec
+
+import (
+	"fmt"
+	"sync/atomic"
+
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
+
+	"github.com/trailql/trailql/engine/sqlerr"
+	"github.com/trailql/trailql/engine/vec"
+)
+
+// budget is the memory of one run. Operators account what they keep from batch to batch: hash tables, sort buffers,
+// build sides, queued batches, accumulators. Batches in passing are not accounted; there are a few per worker.
+type budget struct {
+	limit int64 // 0: none
+	used  atomic.Int64
+}
+
+// account is what one operator holds of the budget. Used by one goroutine at a time.
+type account struct {
+	budget *budget
+	meter  *meter
+	doing  string // for the error: "grouping rows"
+	try    string // for the error: what to do
+	held   int64
+}
+
+// set changes what is held to total bytes; past the budget it is a Resource error.
+func (a *account) set(total int64) error {
+	delta := total - a.held
+	if delta == 0 {
+		return nil
+	}
+	a.held = total
+	a.meter.hold(delta)
+	used := a.budget.used.Add(delta)
+	if delta > 0 && a.budget.limit > 0 && used > a.budget.limit {
+		return sqlerr.New(sqlerr.Resource, 0, "the query needs more than its share of memory (%s) while %s", size(a.budget.limit), a.doing).
+			WithHint("%s", a.try)
+	}
+	return nil
+}
+
+func (a *account) add(bytes int64) error { return a.set(a.held + bytes) }
+
+func (a *account) close() { _ = a.set(0) } // giving back cannot fail
+
+// size prints bytes for people: "512 MiB".
+func size(bytes int64) string {
+	units := []string{"bytes", "KiB", "MiB", "GiB", "TiB"}
+	n, unit := float64(bytes), 0
+	for n >= 1024 && unit < len(units)-1 {
+		n, unit = n/1024, unit+1
+	}
+	return fmt.Sprintf("%.4g %s", n, units[unit])
+}
+
+// footprint measures batches that share dictionaries: it counts each dictionary once, however many slices refer to it.
+type footprint struct {
+	seen map[arrow.ArrayData]struct{}
+}
+
+func (f *footprint) of(b vec.Batch) (bytes int64) {
+	for _, col := range b.Cols {
+		d, ok := col.(*array.Dictionary)
+		if !ok {
+			bytes += vec.Size(col)
+			continue
+		}
+		bytes += 4 * int64(d.Len())
+		entries := d.Data().Dictionary()
+		if _, ok := f.seen[entries]; ok {
+			continue
+		}
+		if f.seen == nil {
+			f.seen = map[arrow.ArrayData]struct{}{}
+		}
+		f.seen[entries] = struct{}{}
+		bytes += vec.Size(settled(d.Dictionary()))
+	}
+	return bytes
+}
+
+// settled makes a ready to be read by several goroutines: arrow-go computes null counts and dictionaries when first asked, without a lock.
+func settled(a arrow.Array) arrow.Array {
+	if d, ok := a.(*array.Dictionary); ok {
+		settled(d.Dictionary())
+	}
+	settle(a.Data())
+	return a
+}
+
+func settle(d arrow.ArrayData) {
+	if d.NullN() < 0 {
+		array.MakeFromData(d).NullN() // which keeps the count in d
+	}
+	for _, child := range d.Children() {
+		settle(child)
+	}
+}

@@ -1,0 +1,151 @@
+package exec
+
+import (
+	"hash/maphash"
+	"math/bits"
+)
+
+// none is the number of a value that a table does not hold.
+const none = ^uint32(0)
+
+// wordTable numbers distinct 64-bit words densely in order of appearance: open addressing with linear probing over the numbers;
+// the words themselves are compared, so equal hashes do no harm.
+type wordTable struct {
+	words []uint64 // by number
+	slots []uint32 // number + 1; 0 is free; a power of two, at most half full
+	hole  int      // number + 1 of what is no word (see skip); 0: none
+	seed  uint64
+}
+
+// skip takes the next number for something that is no word.
+func (t *wordTable) skip() {
+	t.words = append(t.words, 0)
+	t.hole = len(t.words)
+}
+
+// slot is where the search for w starts.
+func (t *wordTable) slot(w uint64) int {
+	hi, lo := bits.Mul64(w^t.seed, 0x9E3779B97F4A7C15)
+	return int((hi ^ lo) & uint64(len(t.slots)-1))
+}
+
+// find returns the number of w, or none.
+func (t *wordTable) find(w uint64) uint32 {
+	for i := t.slot(w); ; i = (i + 1) & (len(t.slots) - 1) {
+		n := t.slots[i]
+		if n == 0 {
+			return none
+		}
+		if t.words[n-1] == w {
+			return n - 1
+		}
+	}
+}
+
+// insert gives w, which the table does not hold, the next number.
+func (t *wordTable) insert(w uint64) uint32 {
+	t.words = append(t.words, w)
+	if 2*len(t.words) > len(t.slots) {
+		t.grow()
+	} else {
+		t.place(w, len(t.words))
+	}
+	return uint32(len(t.words) - 1)
+}
+
+func (t *wordTable) place(w uint64, n int) {
+	i := t.slot(w)
+	for t.slots[i] != 0 {
+		i = (i + 1) & (len(t.slots) - 1)
+	}
+	t.slots[i] = uint32(n)
+}
+
+func newWordTable() wordTable {
+	seed := maphash.String(maphash.MakeSeed(), "") // a random one, so that nobody can write a log whose values collide
+	return wordTable{slots: make([]uint32, 16), seed: seed}
+}
+
+func (t *wordTable) grow() {
+	t.slots = make([]uint32, 2*len(t.slots))
+	for i, w := range t.words {
+		if i+1 != t.hole {
+			t.place(w, i+1)
+		}
+	}
+}
+
+func (t *wordTable) bytes() int64 { return 8*int64(cap(t.words)) + 4*int64(len(t.slots)) }
+
+// textTable numbers distinct texts likewise. A slot carries half of the hash as salt, so that most unequal texts are told apart without
+// touching them; equality is always verified. The table refers to the texts; where their bytes live is the caller's business.
+type textTable struct {
+	texts []string // by number
+	slots []textSlot
+	hole  int // as in wordTable
+	seed  maphash.Seed
+}
+
+// skip takes the next number for something that is no text.
+func (t *textTable) skip() {
+	t.texts = append(t.texts, "")
+	t.hole = len(t.texts)
+}
+
+type textSlot struct {
+	number uint32 // + 1; 0 is free
+	salt   uint32
+}
+
+// hash of s, for find and insert.
+func (t *textTable) hash(s string) uint64 { return maphash.String(t.seed, s) }
+
+// find returns the number of s, whose hash is h, or none.
+func (t *textTable) find(s string, h uint64) uint32 {
+	mask := len(t.slots) - 1
+	for i := int(h) & mask; ; i = (i + 1) & mask {
+		slot := t.slots[i]
+		if slot.number == 0 {
+			return none
+		}
+		if slot.salt == uint32(h>>32) && t.texts[slot.number-1] == s {
+			return slot.number - 1
+		}
+	}
+}
+
+// insert gives s, which the table does not hold, the next number.
+func (t *textTable) insert(s string, h uint64) uint32 {
+	t.texts = append(t.texts, s)
+	if 2*len(t.texts) > len(t.slots) {
+		t.grow()
+	} else {
+		t.place(h, len(t.texts))
+	}
+	return uint32(len(t.texts) - 1)
+}
+
+func (t *textTable) place(h uint64, n int) {
+	mask := len(t.slots) - 1
+	i := int(h) & mask
+	for t.slots[i].number != 0 {
+		i = (i + 1) & mask
+	}
+	t.slots[i] = textSlot{number: uint32(n), salt: uint32(h >> 32)}
+}
+
+func newTextTable() textTable {
+	return textTable{slots: make([]textSlot, 16), seed: maphash.MakeSeed()}
+}
+
+func (t *textTable) grow() {
+	t.slots = make([]textSlot, 2*len(t.slots))
+	for i, s := range t.texts {
+		if i+1 != t.hole {
+			t.place(t.hash(s), i+1)
+		}
+	}
+}
+
+// bytes without those of the texts.
+func (t *textTable) bytes() int64 { return 16*int64(cap(t.texts)) + 8*int64(len(t.slots)) }

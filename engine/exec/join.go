@@ -1,0 +1,370 @@
+package exec
+
+import (
+	"io"
+	"slices"
+	"sync"
+
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
+
+	"github.com/trailql/trailql/engine/expr"
+	"github.com/trailql/trailql/engine/plan"
+	"github.com/trailql/trailql/engine/sqlerr"
+	"github.com/trailql/trailql/engine/vec"
+)
+
+// join builds a table of the right side once, by whichever worker needs it first; all workers probe it with their share of the left
+// side. A join without keys (cross, or by residual only) is the case in which all rows have the same key.
+func (r *run) join(n *plan.Join, m *meter) (flow, error) {
+	left, err := r.compile(n.Left)
+	if err != nil {
+		return flow{}, err
+	}
+	right, err := r.compile(n.Right)
+	if err != nil {
+		return flow{}, err
+	}
+	build := &buildSide{run: r, meter: m, node: n, input: right}
+	residual := newResidual(n)
+	return flow{tasks: left.tasks, open: func(w *worker, task int) operator {
+		return &probeOperator{input: left.open(w, task), run: r, worker: w, node: n, build: build, residual: residual}
+	}}, nil
+}
+
+// buildSide is the right side of a join. Once built it is only read. What it accounts is given back with the run.
+type buildSide struct {
+	run   *run
+	meter *meter
+	node  *plan.Join
+	input flow
+
+	once    sync.Once
+	err     error
+	account account
+	batch   vec.Batch // all rows
+	groups  *grouper  // of the keys
+	starts  []int32   // by group, and one more: where its rows begin in rows
+	rows    []int32   // rows of batch, by group
+}
+
+// built returns the finished side.
+func (s *buildSide) built(w *worker) (*buildSide, error) {
+	s.once.Do(func() { s.err = guard(func() error { return s.build(w) }) })
+	return s, s.err
+}
+
+func (s *buildSide) build(w *worker) error {
+	s.account = account{
+		budget: &s.run.budget, meter: s.meter, doing: "joining",
+		try: "filter the right side of the join more, or put the larger table on the left",
+	}
+	tasks := make([][]vec.Batch, s.input.tasks)
+	var lock sync.Mutex // of account and weigh
+	var weigh footprint
+	err := s.run.each(w, s.input, func(_, task int, op operator) error {
+		return drain(op, func(b vec.Batch) error {
+			tasks[task] = append(tasks[task], b)
+			lock.Lock()
+			defer lock.Unlock()
+			return s.account.add(weigh.of(b))
+		})
+	})
+	if err != nil {
+		return err
+	}
+	var batches []vec.Batch
+	for _, task := range tasks {
+		batches = append(batches, task...)
+	}
+	if len(batches) == 0 {
+		s.batch.Cols = make([]arrow.Array, len(s.node.Right.Schema()))
+		for i, c := range s.node.Right.Schema() {
+			s.batch.Cols[i] = vec.Nulls(c.Type, 0)
+		}
+	} else if s.batch, err = vec.ConcatBatches(batches); err != nil {
+		return sqlerr.Wrap(sqlerr.Resource, err, "the right side of a join is too large")
+	}
+	for _, col := range s.batch.Cols {
+		settled(col)
+	}
+	weigh = footprint{}
+	if err := s.account.set(weigh.of(s.batch)); err != nil {
+		return err
+	}
+	return s.index()
+}
+
+// index groups the rows by their keys.
+func (s *buildSide) index() error {
+	keys, err := evaluated(s.node.RightKeys, s.batch, s.run.session)
+	if err != nil {
+		return err
+	}
+	s.groups = newGrouper(len(keys))
+	groups := make([]uint32, s.batch.Len)
+	s.groups.intern(keys, groups)
+	unmatchable(keys, groups)
+	s.starts = make([]int32, s.groups.count()+1)
+	for _, group := range groups {
+		if group != none {
+			s.starts[group+1]++
+		}
+	}
+	for i := range s.groups.count() {
+		s.starts[i+1] += s.starts[i]
+	}
+	s.rows = make([]int32, s.starts[len(s.starts)-1])
+	next := slices.Clone(s.starts)
+	for row, group := range groups {
+		if group != none {
+			s.rows[next[group]] = int32(row)
+			next[group]++
+		}
+	}
+	return s.account.add(s.groups.bytes() + 4*int64(len(s.starts)+len(s.rows)))
+}
+
+// unmatchable sets the groups of rows with a key that equals nothing to none: NULL and NaN, which group with their like.
+func unmatchable(keys []arrow.Array, groups []uint32) {
+	for _, key := range keys {
+		switch a := key.(type) {
+		case *array.Null:
+			for i := range groups {
+				groups[i] = none
+			}
+		case *array.Float32:
+			for i, v := range a.Float32Values() {
+				if v != v {
+					groups[i] = none
+				}
+			}
+		case *array.Float64:
+			for i, v := range a.Float64Values() {
+				if v != v {
+					groups[i] = none
+				}
+			}
+		}
+		if nulls := nullsOf(key); nulls.bits != nil {
+			for i := range groups {
+				if nulls.at(i) {
+					groups[i] = none
+				}
+			}
+		}
+	}
+}
+
+// residual is the rest of a join's condition, over a batch of only the columns it uses.
+type residual struct {
+	conjuncts   []expr.Expr
+	left, right []int // columns used
+}
+
+func newResidual(n *plan.Join) *residual {
+	if n.Residual == nil {
+		return nil
+	}
+	r := &residual{}
+	width := len(n.Left.Schema())
+	place := map[int]int{}
+	for _, col := range expr.Columns(n.Residual) { // ascending: the left side's first
+		place[col] = len(place)
+		if col < width {
+			r.left = append(r.left, col)
+		} else {
+			r.right = append(r.right, col-width)
+		}
+	}
+	r.conjuncts = expr.Conjuncts(expr.Rewrite(n.Residual, func(e expr.Expr) expr.Expr {
+		if c, ok := e.(*expr.Column); ok {
+			return &expr.Column{Index: place[c.Index], Name: c.Name, T: c.T}
+		}
+		return e
+	}))
+	return r
+}
+
+// probeOperator finds for each left row the right rows that match.
+type probeOperator struct {
+	input    operator
+	run      *run
+	worker   *worker
+	node     *plan.Join
+	build    *buildSide
+	residual *residual // nil: none
+
+	right  *buildSide // build, once it is built
+	lookup *lookup
+	left   vec.Batch // being probed
+	groups []uint32  // of the left rows' keys
+	row    int       // of left: the next to be paired
+	at     int       // how many of its candidates are paired
+	// matched says by left row whether a match was found; it is kept where the answer is needed at the end of the batch.
+	matched []bool
+
+	leftRows, rightRows []int32 // candidate pairs; rightRows -1: NULLs
+}
+
+func (o *probeOperator) close() { o.input.close() }
+
+// atEnd reports whether left rows are put out at the end of their batch, by whether they matched: always for semi and anti joins, and
+// the unmatched rows of a left join where only the residual says which these are.
+func (o *probeOperator) atEnd() bool {
+	switch o.node.Kind {
+	case plan.SemiJoin, plan.AntiJoin:
+		return true
+	case plan.LeftJoin:
+		return o.residual != nil
+	}
+	return false
+}
+
+func (o *probeOperator) next() (vec.Batch, error) {
+	if o.right == nil {
+		right, err := o.build.built(o.worker)
+		if err != nil {
+			return vec.Batch{}, err
+		}
+		o.right, o.lookup = right, newLookup(right.groups)
+	}
+	if o.right.batch.Len == 0 && o.node.Kind != plan.LeftJoin && o.node.Kind != plan.AntiJoin {
+		return vec.Batch{}, io.EOF
+	}
+	for {
+		if o.worker.ctx.Err() != nil {
+			return vec.Batch{}, cancelled(o.worker.ctx)
+		}
+		if o.row == o.left.Len {
+			if o.left.Len > 0 && o.atEnd() {
+				b := o.ended()
+				o.left, o.row = vec.Batch{}, 0
+				if b.Len > 0 {
+					return b, nil
+				}
+			}
+			if err := o.probe(); err != nil {
+				return vec.Batch{}, err
+			}
+		}
+		o.pair()
+		if len(o.leftRows) == 0 {
+			continue
+		}
+		if err := o.filter(); err != nil {
+			return vec.Batch{}, err
+		}
+		if o.node.Kind != plan.SemiJoin && o.node.Kind != plan.AntiJoin && len(o.leftRows) > 0 {
+			return joined(o.left.Take(o.leftRows), o.right.batch.Take(o.rightRows)), nil
+		}
+	}
+}
+
+// probe takes the next left batch and finds the group of each row.
+func (o *probeOperator) probe() error {
+	left, err := o.input.next()
+	if err != nil {
+		return err
+	}
+	keys, err := evaluated(o.node.LeftKeys, left, o.run.session)
+	if err != nil {
+		return err
+	}
+	o.left, o.row, o.at = left, 0, 0
+	o.groups = grown(o.groups, left.Len)
+	o.lookup.find(keys, o.groups)
+	unmatchable(keys, o.groups)
+	if o.atEnd() {
+		o.matched = grown(o.matched, left.Len)
+		clear(o.matched)
+		if o.residual == nil { // nothing to pair: a group is a match
+			for row := range o.matched {
+				o.matched[row] = len(o.candidates(row)) > 0
+			}
+			o.row = left.Len
+		}
+	}
+	return nil
+}
+
+// candidates returns the right rows whose keys equal those of a left row.
+func (o *probeOperator) candidates(row int) []int32 {
+	group := o.groups[row]
+	if group == none {
+		return nil
+	}
+	return o.right.rows[o.right.starts[group]:o.right.starts[group+1]]
+}
+
+// pair sets leftRows and rightRows to the next candidates, a batch at most.
+func (o *probeOperator) pair() {
+	o.leftRows, o.rightRows = o.leftRows[:0], o.rightRows[:0]
+	most := o.run.batchRows
+	for o.row < o.left.Len && len(o.leftRows) < most {
+		candidates := o.candidates(o.row)
+		if len(candidates) == 0 && o.node.Kind == plan.LeftJoin && o.residual == nil {
+			o.leftRows, o.rightRows = append(o.leftRows, int32(o.row)), append(o.rightRows, -1)
+		}
+		some := candidates[o.at:min(len(candidates), o.at+most-len(o.leftRows))]
+		for range some {
+			o.leftRows = append(o.leftRows, int32(o.row))
+		}
+		o.rightRows = append(o.rightRows, some...)
+		if o.at += len(some); o.at == len(candidates) {
+			o.row, o.at = o.row+1, 0
+		}
+	}
+}
+
+// filter keeps the pairs for which the residual is true, and marks their left rows as matched.
+func (o *probeOperator) filter() error {
+	if o.residual == nil {
+		return nil
+	}
+	b := vec.Batch{Len: len(o.leftRows)}
+	for _, col := range o.residual.left {
+		b.Cols = append(b.Cols, vec.Take(o.left.Cols[col], o.leftRows))
+	}
+	for _, col := range o.residual.right {
+		b.Cols = append(b.Cols, vec.Take(o.right.batch.Cols[col], o.rightRows))
+	}
+	rows, all, err := expr.Select(o.residual.conjuncts, b, o.run.session)
+	if err != nil {
+		return err
+	}
+	if !all {
+		for i, row := range rows { // ascending: i is never past row
+			o.leftRows[i], o.rightRows[i] = o.leftRows[row], o.rightRows[row]
+		}
+		o.leftRows, o.rightRows = o.leftRows[:len(rows)], o.rightRows[:len(rows)]
+	}
+	if o.atEnd() {
+		for _, row := range o.leftRows {
+			o.matched[row] = true
+		}
+	}
+	return nil
+}
+
+// ended returns what the end of a left batch puts out: the matched rows of a semi join, the unmatched ones otherwise.
+func (o *probeOperator) ended() vec.Batch {
+	o.leftRows, o.rightRows = o.leftRows[:0], o.rightRows[:0]
+	for row, matched := range o.matched {
+		if matched == (o.node.Kind == plan.SemiJoin) {
+			o.leftRows, o.rightRows = append(o.leftRows, int32(row)), append(o.rightRows, -1)
+		}
+	}
+	switch {
+	case len(o.leftRows) == 0:
+		return vec.Batch{}
+	case o.node.Kind == plan.LeftJoin:
+		return joined(o.left.Take(o.leftRows), o.right.batch.Take(o.rightRows))
+	}
+	return o.left.Take(o.leftRows)
+}
+
+// joined puts the columns of two batches of equal length side by side.
+func joined(left, right vec.Batch) vec.Batch {
+	return vec.Batch{Len: left.Len, Cols: slices.Concat(left.Cols, right.Cols)}
+}

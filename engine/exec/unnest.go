@@ -1,0 +1,156 @@
+package exec
+
+import (
+	"fmt"
+
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
+	"github.com/apache/arrow-go/v18/arrow/memory"
+
+	"github.com/trailql/trailql/engine/plan"
+	"github.com/trailql/trailql/engine/sqltype"
+	"github.com/trailql/trailql/engine/vec"
+)
+
+func (r *run) unnest(n *plan.Unnest, input flow) flow {
+	return flow{tasks: input.tasks, open: func(w *worker, task int) operator {
+		return &unnestOperator{operator: input.open(w, task), run: r, node: n}
+	}}
+}
+
+// unnestOperator puts after each input row the elements of its arrays.
+type unnestOperator struct {
+	operator
+	run  *run
+	node *plan.Unnest
+
+	input vec.Batch
+	lists []elements
+	row   int   // of input: the next to be put out
+	at    int64 // how many of its elements are out
+}
+
+// elements is one array or map per input row.
+type elements struct {
+	nulls   nulls
+	offsets []int32       // of each row's elements in columns
+	columns []arrow.Array // an array's elements, a column per field if they are rows; a map's keys and values
+	absent  nulls         // elements that are NULL rows: all their fields are NULL
+}
+
+// of returns where the row's elements begin and how many there are.
+func (e *elements) of(row int) (from, n int64) {
+	if e.nulls.at(row) {
+		return 0, 0
+	}
+	return int64(e.offsets[row]), int64(e.offsets[row+1] - e.offsets[row])
+}
+
+func newElements(a arrow.Array, t sqltype.Type) elements {
+	if a.DataType().ID() == arrow.NULL {
+		return newElements(vec.Nulls(t, a.Len()), t)
+	}
+	e := elements{nulls: nullsOf(a)}
+	switch a := a.(type) {
+	case *array.Map: // before List, which it embeds
+		e.offsets = a.Offsets()[a.Data().Offset():]
+		e.columns = []arrow.Array{a.Keys(), a.Items()}
+	case *array.List:
+		e.offsets = a.Offsets()[a.Data().Offset():]
+		e.columns = []arrow.Array{a.ListValues()}
+		if row, ok := a.ListValues().(*array.Struct); ok && t.Elem.Kind == sqltype.Row {
+			e.columns = nil
+			for i := range row.NumField() {
+				e.columns = append(e.columns, row.Field(i))
+			}
+			e.absent = nullsOf(row)
+		}
+	default:
+		panic(fmt.Sprintf("exec: unnest of %s", a.DataType()))
+	}
+	return e
+}
+
+func (o *unnestOperator) next() (vec.Batch, error) {
+	for {
+		if o.row == o.input.Len {
+			if err := o.take(); err != nil {
+				return vec.Batch{}, err
+			}
+		}
+		if b := o.put(); b.Len > 0 {
+			return b, nil
+		}
+	}
+}
+
+// take gets the next input batch and its arrays.
+func (o *unnestOperator) take() error {
+	b, err := o.operator.next()
+	if err != nil {
+		return err
+	}
+	arrays, err := evaluated(o.node.Exprs, b, o.run.session)
+	if err != nil {
+		return err
+	}
+	o.input, o.row, o.at = b, 0, 0
+	o.lists = o.lists[:0]
+	for i, a := range arrays {
+		o.lists = append(o.lists, newElements(a, o.node.Exprs[i].Type()))
+	}
+	return nil
+}
+
+// put returns the next rows, a batch at most.
+func (o *unnestOperator) put() vec.Batch {
+	var rows []int32                       // of input
+	picks := make([][]int32, len(o.lists)) // of each list's elements; -1: NULL
+	ordinals := array.NewInt64Builder(memory.DefaultAllocator)
+	for o.row < o.input.Len && len(rows) < o.run.batchRows {
+		length := int64(0)
+		for i := range o.lists {
+			_, n := o.lists[i].of(o.row)
+			length = max(length, n)
+		}
+		if length == 0 && o.node.Outer {
+			rows = append(rows, int32(o.row))
+			for i := range picks {
+				picks[i] = append(picks[i], -1)
+			}
+			ordinals.AppendNull()
+		}
+		some := min(length-o.at, int64(o.run.batchRows-len(rows)))
+		for i := range picks {
+			e := &o.lists[i]
+			from, n := e.of(o.row)
+			for at := o.at; at < o.at+some; at++ {
+				pick := int32(-1)
+				if at < n && !e.absent.at(int(from+at)) {
+					pick = int32(from + at)
+				}
+				picks[i] = append(picks[i], pick)
+			}
+		}
+		for at := o.at; at < o.at+some; at++ {
+			rows = append(rows, int32(o.row))
+			ordinals.Append(at + 1)
+		}
+		if o.at += some; o.at == length {
+			o.row, o.at = o.row+1, 0
+		}
+	}
+	if len(rows) == 0 {
+		return vec.Batch{}
+	}
+	b := o.input.Take(rows)
+	for i, e := range o.lists {
+		for _, column := range e.columns {
+			b.Cols = append(b.Cols, vec.Take(column, picks[i]))
+		}
+	}
+	if o.node.Ordinality {
+		b.Cols = append(b.Cols, ordinals.NewArray())
+	}
+	return b
+}
