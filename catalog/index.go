@@ -1,0 +1,405 @@
+package catalog
+
+import (
+	"context"
+	"crypto/sha256"
+	"database/sql"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"modernc.org/sqlite" // also registers the driver named "sqlite"
+)
+
+// index caches in SQLite what replaying the log of trail_files gives: the data files of all tables with the versions
+// that added and removed them, and the trail objects consumed. It is never the truth: whatever is wrong with it, it is
+// dropped and built again from the log. All methods use one connection; the Lake's mutex guards it.
+type index struct {
+	db   *sql.DB
+	conn *sql.Conn
+}
+
+// indexFormat counts changes of the schema below; an index of another format is built anew.
+const indexFormat = 1
+
+const indexSchema = `
+CREATE TABLE state(
+	version INTEGER NOT NULL, -- newest entry of the log that is in here, -1: none
+	entry BLOB NOT NULL,      -- SHA-256 of that entry
+	rolled INTEGER NOT NULL,  -- newest version whose entries in the other tables' logs are known to exist
+	ledger INTEGER NOT NULL   -- newest version whose trail_files rows are in objects
+);
+INSERT INTO state VALUES (-1, x'', -1, -1);
+CREATE TABLE tables(tbl TEXT PRIMARY KEY, metadata TEXT NOT NULL, rolled INTEGER NOT NULL DEFAULT -1) WITHOUT ROWID;
+CREATE TABLE files(
+	tbl TEXT NOT NULL, account TEXT NOT NULL, region TEXT NOT NULL, date TEXT NOT NULL, path TEXT NOT NULL,
+	size INTEGER NOT NULL, rows INTEGER NOT NULL,
+	added INTEGER NOT NULL, removed INTEGER, removed_at INTEGER, -- versions; milliseconds
+	canonical INTEGER NOT NULL, commits INTEGER NOT NULL, sha256 BLOB, stats TEXT NOT NULL,
+	PRIMARY KEY (tbl, account, region, date, path)
+) WITHOUT ROWID;
+CREATE INDEX files_added ON files(added);
+CREATE INDEX files_removed ON files(removed) WHERE removed IS NOT NULL;
+CREATE TABLE objects(
+	path TEXT NOT NULL, etag TEXT NOT NULL, size INTEGER NOT NULL, sha256 BLOB NOT NULL, state TEXT NOT NULL,
+	PRIMARY KEY (path, etag, size)
+) WITHOUT ROWID;
+PRAGMA user_version = %d;`
+
+// openIndex opens the index at path, making it if it is missing; with "" it is in memory.
+func openIndex(ctx context.Context, path string) (_ *index, err error) {
+	dsn := ":memory:"
+	if path != "" {
+		if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
+			return nil, err
+		}
+		// The index can be lost without loss, so a power cut may cost its newest part: synchronous NORMAL.
+		dsn = "file:" + (&url.URL{Path: filepath.ToSlash(path)}).EscapedPath() + "?_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(NORMAL)&_txlock=immediate"
+	}
+	db, err := sql.Open("sqlite", dsn)
+	if err != nil {
+		return nil, err
+	}
+	x := &index{db: db}
+	defer func() {
+		if err != nil {
+			x.close()
+		}
+	}()
+	if x.conn, err = db.Conn(ctx); err != nil {
+		return nil, err
+	}
+	var version string
+	if err := x.conn.QueryRowContext(ctx, "SELECT sqlite_version()").Scan(&version); err != nil {
+		return nil, err
+	}
+	if !newEnough(version) {
+		return nil, fmt.Errorf("SQLite %s can corrupt its files when a log is reset; 3.51.3 or newer is needed", version)
+	}
+	var formatNow int
+	if err := x.conn.QueryRowContext(ctx, "PRAGMA user_version").Scan(&formatNow); err != nil {
+		return nil, err
+	}
+	switch formatNow {
+	case indexFormat:
+		_, _, err = x.version(ctx)
+		return x, err
+	case 0:
+		return x, x.write(ctx, func(tx *sql.Tx) error {
+			if err := tx.QueryRowContext(ctx, "PRAGMA user_version").Scan(&formatNow); err != nil || formatNow == indexFormat {
+				return err // another process made it meanwhile
+			}
+			_, err := tx.ExecContext(ctx, fmt.Sprintf(indexSchema, indexFormat))
+			return err
+		})
+	}
+	return nil, fmt.Errorf("the index has format %d, wanted %d", formatNow, indexFormat)
+}
+
+// isBusy reports that another process held the index locked for longer than the busy timeout.
+func isBusy(err error) bool {
+	const busy = 5 // SQLITE_BUSY, without its extension in the higher bits
+	var e *sqlite.Error
+	return errors.As(err, &e) && e.Code()&0xff == busy
+}
+
+func newEnough(version string) bool {
+	want := []int{3, 51, 3}
+	for i, part := range strings.SplitN(version, ".", 3) {
+		n, err := strconv.Atoi(part)
+		if err != nil || n < want[i] {
+			return false
+		}
+		if n > want[i] {
+			return true
+		}
+	}
+	return true
+}
+
+// removeIndex deletes an index file and what SQLite keeps beside it.
+func removeIndex(path string) error {
+	var errs []error
+	for _, suffix := range []string{"", "-wal", "-shm", "-journal"} {
+		if err := os.Remove(path + suffix); err != nil && !errors.Is(err, os.ErrNotExist) {
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (x *index) close() error {
+	if x.conn != nil {
+		x.conn.Close()
+	}
+	return x.db.Close()
+}
+
+func (x *index) write(ctx context.Context, f func(tx *sql.Tx) error) error {
+	tx, err := x.conn.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	if err := f(tx); err != nil {
+		tx.Rollback()
+		return err
+	}
+	return tx.Commit()
+}
+
+// version is the newest version of the log in the index, and the hash of that entry.
+func (x *index) version(ctx context.Context) (v int64, entry []byte, err error) {
+	err = x.conn.QueryRowContext(ctx, "SELECT version, entry FROM state").Scan(&v, &entry)
+	return v, entry, err
+}
+
+// entry is one version of the log, decoded.
+type entry struct {
+	version int64
+	sha256  [sha256.Size]byte
+	tables  map[string][]action // by table
+}
+
+// apply adds entries that follow the index's version; it does nothing if another process was faster.
+func (x *index) apply(ctx context.Context, entries []entry) error {
+	return x.write(ctx, func(tx *sql.Tx) error {
+		var have int64
+		if err := tx.QueryRowContext(ctx, "SELECT version FROM state").Scan(&have); err != nil {
+			return err
+		}
+		if have != entries[0].version-1 {
+			return nil
+		}
+		add, err := tx.PrepareContext(ctx, `INSERT INTO files VALUES (?,?,?,?,?,?,?,?,NULL,NULL,?,?,?,?)`)
+		if err != nil {
+			return err
+		}
+		defer add.Close()
+		for _, e := range entries {
+			for table, actions := range e.tables {
+				for _, a := range actions {
+					if err := applyAction(ctx, tx, add, e.version, table, a); err != nil {
+						return err
+					}
+				}
+			}
+		}
+		last := entries[len(entries)-1]
+		_, err = tx.ExecContext(ctx, "UPDATE state SET version = ?, entry = ?", last.version, last.sha256[:])
+		return err
+	})
+}
+
+func applyAction(ctx context.Context, tx *sql.Tx, add *sql.Stmt, version int64, table string, a action) error {
+	switch {
+	case a.MetaData != nil:
+		text, err := json.Marshal(a.MetaData)
+		if err != nil {
+			return err
+		}
+		_, err = tx.ExecContext(ctx, `INSERT INTO tables(tbl, metadata) VALUES (?, ?) ON CONFLICT DO UPDATE SET metadata = excluded.metadata`, table, string(text))
+		return err
+	case a.Add != nil:
+		f, err := fileOf(a.Add)
+		if err != nil {
+			return err
+		}
+		_, err = add.ExecContext(ctx, table, f.Partition.Account, f.Partition.Region, f.Partition.Date, f.Path, f.Size, f.Rows,
+			version, f.Canonical, f.Commits, f.SHA256, f.stats)
+		return err
+	case a.Remove != nil:
+		name, err := decodePath(a.Remove.Path)
+		if err != nil {
+			return err
+		}
+		p, err := partitionOf(a.Remove.PartitionValues)
+		if err != nil {
+			return err
+		}
+		_, err = tx.ExecContext(ctx, `UPDATE files SET removed = ?, removed_at = ? WHERE tbl = ? AND account = ? AND region = ? AND date = ? AND path = ? AND removed IS NULL`,
+			version, a.Remove.DeletionTimestamp, table, p.Account, p.Region, p.Date, name)
+		return err
+	}
+	return nil
+}
+
+// partitions lists a table's partitions that hold files at a version.
+func (x *index) partitions(ctx context.Context, table string, version int64) ([]partitionSummary, error) {
+	rows, err := x.conn.QueryContext(ctx, `SELECT account, region, date, count(*), sum(rows), sum(size) FROM files
+		WHERE tbl = ? AND added <= ? AND (removed IS NULL OR removed > ?) GROUP BY account, region, date ORDER BY account, region, date`, table, version, version)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var out []partitionSummary
+	for rows.Next() {
+		var p partitionSummary
+		if err := rows.Scan(&p.Account, &p.Region, &p.Date, &p.files, &p.rows, &p.size); err != nil {
+			return nil, err
+		}
+		out = append(out, p)
+	}
+	return out, rows.Err()
+}
+
+type partitionSummary struct {
+	Partition
+	files, rows, size int64
+}
+
+const fileColumnsSQL = `account, region, date, path, size, rows, added, canonical, commits, sha256, stats`
+
+// files lists a table's files at a version, those of one partition, or with nil of all, in order of partition and path.
+func (x *index) files(ctx context.Context, table string, version int64, of *Partition) ([]*File, error) {
+	where, args := `tbl = ? AND added <= ? AND (removed IS NULL OR removed > ?)`, []any{table, version, version}
+	if of != nil {
+		where += ` AND account = ? AND region = ? AND date = ?`
+		args = append(args, of.Account, of.Region, of.Date)
+	}
+	return x.selectFiles(ctx, `SELECT `+fileColumnsSQL+` FROM files WHERE `+where+` ORDER BY account, region, date, path`, args...)
+}
+
+func (x *index) selectFiles(ctx context.Context, query string, args ...any) ([]*File, error) {
+	rows, err := x.conn.QueryContext(ctx, query, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var out []*File
+	for rows.Next() {
+		f := &File{}
+		if err := rows.Scan(&f.Partition.Account, &f.Partition.Region, &f.Partition.Date, &f.Path, &f.Size, &f.Rows, &f.Added, &f.Canonical, &f.Commits, &f.SHA256, &f.stats); err != nil {
+			return nil, err
+		}
+		out = append(out, f)
+	}
+	return out, rows.Err()
+}
+
+// metaData gives the newest metaData of each table in the log.
+func (x *index) metaData(ctx context.Context) (map[string]*metaData, error) {
+	rows, err := x.conn.QueryContext(ctx, "SELECT tbl, metadata FROM tables")
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	out := map[string]*metaData{}
+	for rows.Next() {
+		var table, text string
+		if err := rows.Scan(&table, &text); err != nil {
+			return nil, err
+		}
+		m := &metaData{}
+		if err := json.Unmarshal([]byte(text), m); err != nil {
+			return nil, err
+		}
+		out[table] = m
+	}
+	return out, rows.Err()
+}
+
+// rolled gives the newest version that is rolled forward, and by table the newest version of its own log then.
+func (x *index) rolled(ctx context.Context) (version int64, tables map[string]int64, err error) {
+	if err := x.conn.QueryRowContext(ctx, "SELECT rolled FROM state").Scan(&version); err != nil {
+		return 0, nil, err
+	}
+	rows, err := x.conn.QueryContext(ctx, "SELECT tbl, rolled FROM tables")
+	if err != nil {
+		return 0, nil, err
+	}
+	defer rows.Close()
+	tables = map[string]int64{}
+	for rows.Next() {
+		var table string
+		var v int64
+		if err := rows.Scan(&table, &v); err != nil {
+			return 0, nil, err
+		}
+		tables[table] = v
+	}
+	return version, tables, rows.Err()
+}
+
+func (x *index) setRolled(ctx context.Context, version int64, tables map[string]int64) error {
+	return x.write(ctx, func(tx *sql.Tx) error {
+		res, err := tx.ExecContext(ctx, "UPDATE state SET rolled = ? WHERE rolled < ?", version, version)
+		if err != nil {
+			return err
+		}
+		if n, err := res.RowsAffected(); err != nil || n == 0 {
+			return err
+		}
+		for table, v := range tables {
+			if _, err := tx.ExecContext(ctx, "UPDATE tables SET rolled = ? WHERE tbl = ?", v, table); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// objectRow is a consumed trail object, or an object known for nothing of CloudTrail's (state "").
+type objectRow struct {
+	path string
+	Consumed
+}
+
+// putObjects adds consumed objects; ledger is the version whose ledger rows are complete with them, or -1 to leave that as it is.
+func (x *index) putObjects(ctx context.Context, objects []objectRow, ledger int64) error {
+	return x.write(ctx, func(tx *sql.Tx) error {
+		put, err := tx.PrepareContext(ctx, "INSERT OR REPLACE INTO objects VALUES (?, ?, ?, ?, ?)")
+		if err != nil {
+			return err
+		}
+		defer put.Close()
+		for _, o := range objects {
+			sum, err := hex.DecodeString(o.SHA256)
+			if err != nil {
+				return err
+			}
+			if _, err := put.ExecContext(ctx, o.path, o.ETag, o.Size, sum, o.State); err != nil {
+				return err
+			}
+		}
+		if ledger >= 0 {
+			_, err = tx.ExecContext(ctx, "UPDATE state SET ledger = max(ledger, ?)", ledger)
+		}
+		return err
+	})
+}
+
+func (x *index) consumed(ctx context.Context, path string) ([]Consumed, error) {
+	rows, err := x.conn.QueryContext(ctx, "SELECT etag, size, sha256, state FROM objects WHERE path = ?", path)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var out []Consumed
+	for rows.Next() {
+		var c Consumed
+		var sum []byte
+		if err := rows.Scan(&c.ETag, &c.Size, &sum, &c.State); err != nil {
+			return nil, err
+		}
+		c.SHA256 = hex.EncodeToString(sum)
+		out = append(out, c)
+	}
+	return out, rows.Err()
+}
+
+// ledger is the newest version whose trail_files rows are all in objects.
+func (x *index) ledger(ctx context.Context) (v int64, err error) {
+	err = x.conn.QueryRowContext(ctx, "SELECT ledger FROM state").Scan(&v)
+	return v, err
+}
+
+func (x *index) resetLedger(ctx context.Context) error {
+	_, err := x.conn.ExecContext(ctx, "UPDATE state SET ledger = -1")
+	return err
+}

@@ -1,0 +1,415 @@
+package catalog
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
+
+	"github.com/trailql/trailql/connectors/cloudtrail"
+	"github.com/trailql/trailql/connectors/parquetio"
+	"github.com/trailql/trailql/engine/expr"
+	"github.com/trailql/trailql/engine/prune"
+	"github.com/trailql/trailql/engine/source"
+	"github.com/trailql/trailql/engine/sqltype"
+	"github.com/trailql/trailql/engine/vec"
+)
+
+// table is a stored table of one snapshot. Record tables have two columns more than their files: "$path", another
+// name of _path, and eventjson, rebuilt from the others.
+type table struct {
+	snap    *Snapshot
+	layout  *Layout
+	columns []source.Column
+}
+
+func newTable(s *Snapshot, l *Layout) *table {
+	t := &table{s, l, l.Columns}
+	if len(l.Partitions) > 0 {
+		t.columns = append(slices.Clone(l.Columns),
+			source.Column{Name: "$path", Type: sqltype.VarcharType, Hidden: true, Comment: "the trail object of the record"},
+			source.Column{Name: "eventjson", Type: sqltype.VarcharType, Hidden: true, Comment: "the record as JSON, equal to what was delivered"})
+	}
+	return t
+}
+
+func (t *table) Name() string             { return t.layout.Name }
+func (t *table) Columns() []source.Column { return t.columns }
+
+// leaf is the dotted name of a path, "" if it has no statistics of its own.
+func (t *table) leaf(p source.Path) string {
+	c := t.columns[p.Column]
+	name, typ := c.Name, c.Type
+	if name == "$path" {
+		name = "_path"
+	}
+	for _, i := range p.Fields {
+		if typ.Kind != sqltype.Row || i >= len(typ.Fields) {
+			return ""
+		}
+		name, typ = name+"."+strings.ToLower(typ.Fields[i].Name), typ.Fields[i].Type
+	}
+	return name
+}
+
+// bounds are the statistics of one partition, or of one file in it, by the paths of a request.
+type bounds struct {
+	layout    *Layout
+	leaves    []string // by path
+	partition Partition
+	file      *dataFile // nil: the partition as a whole
+	rows      int64
+}
+
+var _ prune.Stats = (*bounds)(nil)
+
+func (b *bounds) Bounds(column int) (lo, hi any) {
+	leaf := b.leaves[column]
+	if b.file != nil {
+		if s, ok := b.file.stats[leaf]; ok && s.Min != nil {
+			return s.Min, s.Max
+		}
+		if leaf == b.layout.Commit && !b.file.Commits {
+			return b.file.Added, b.file.Added
+		}
+	}
+	if len(b.layout.Partitions) == 0 {
+		return nil, nil
+	}
+	p := b.partition
+	switch leaf {
+	case "account", "region", "date":
+		if v := p.constant(b.layout, leaf); v != nil {
+			return v, v
+		}
+	case "_time": // the partition's date is the day of it
+		if day, err := time.Parse(time.DateOnly, p.Date); err == nil {
+			return day.UnixMicro(), day.UnixMicro() + 86400*1e6 - 1
+		}
+	case "recipientaccountid": // the account is taken from it where a record has it
+		if p.Account != "" {
+			return p.Account, p.Account
+		}
+	case "awsregion":
+		if p.Region != "" {
+			return p.Region, p.Region
+		}
+	}
+	return nil, nil
+}
+
+func (b *bounds) Nulls(column int) (nulls, rows int64) {
+	leaf := b.leaves[column]
+	if b.file != nil {
+		if s, ok := b.file.stats[leaf]; ok {
+			return s.Nulls, b.rows
+		}
+		if leaf == b.layout.Commit && !b.file.Commits {
+			return 0, b.rows
+		}
+	}
+	if slices.Contains(b.layout.Partitions, leaf) {
+		if b.partition.constant(b.layout, leaf) == nil {
+			return b.rows, b.rows
+		}
+		return 0, b.rows
+	}
+	return -1, b.rows
+}
+
+func (b *bounds) Canonical(column int) bool {
+	return b.file != nil && b.file.Canonical && b.leaves[column] == "eventtime"
+}
+
+// constant is the value of a partition column, nil for NULL.
+func (p Partition) constant(l *Layout, column string) any {
+	switch column {
+	case "account":
+		if p.Account != "" {
+			return p.Account
+		}
+	case "region":
+		if p.Region != "" {
+			return p.Region
+		}
+	case "date":
+		if p.Date == "" {
+			return nil
+		}
+		if i := ordinal(l.Columns, "date"); i >= 0 && l.Columns[i].Type.Kind == sqltype.Date {
+			day, err := time.Parse(time.DateOnly, p.Date)
+			if err != nil {
+				return nil
+			}
+			return day.Unix() / 86400
+		}
+		return p.Date
+	}
+	return nil
+}
+
+// ScanFiles scans given files of a table: the columns are the layout's.
+func (l *Lake) ScanFiles(ctx context.Context, layout *Layout, files []*File, req source.Request) (source.Scan, error) {
+	list := make([]parquetio.File, len(files))
+	for i, f := range files {
+		list[i] = l.scanned(layout, f, nil)
+	}
+	report := &source.Report{}
+	report.Files.Store(int64(len(files)))
+	return parquetio.NewScan(ctx, l.store, list, layout.Columns, req, report)
+}
+
+func (l *Lake) scanned(layout *Layout, f *File, stats map[string]parquetio.Stats) parquetio.File {
+	constants := map[string]any{}
+	for _, c := range layout.Partitions {
+		constants[c] = f.Partition.constant(layout, c)
+	}
+	if !f.Commits {
+		constants[layout.Commit] = f.Added
+	}
+	return parquetio.File{Name: layout.Name + "/" + f.Path, Size: f.Size, Rows: f.Rows, Constants: constants, Stats: stats, Canonical: f.Canonical}
+}
+
+// Scan prunes partitions by their values and files by the bounds in the log, and leaves the rest to parquetio.
+func (t *table) Scan(ctx context.Context, req source.Request) (source.Scan, error) {
+	leaves := make([]string, len(req.Paths))
+	for i, p := range req.Paths {
+		leaves[i] = t.leaf(p)
+	}
+	t.snap.mu.Lock()
+	known, err := t.snap.table(ctx, t.layout.Name)
+	t.snap.mu.Unlock()
+	if err != nil {
+		return nil, err
+	}
+	partitions := known.partitions
+	pruned := newTally(t, req, leaves)
+	report := &source.Report{}
+	var kept []Partition
+	for _, p := range partitions {
+		report.Partitions.Add(1)
+		report.Files.Add(p.files)
+		if !req.Off.Partition && pruned.never(&bounds{t.layout, leaves, p.Partition, nil, p.rows}, &pruned.partitions) {
+			report.PartitionsPruned.Add(1)
+			report.FilesPruned.Add(p.files)
+			continue
+		}
+		kept = append(kept, p.Partition)
+	}
+	if len(t.layout.Partitions) == 0 { // what has no partitions does not count as one
+		report.Partitions.Store(0)
+		report.PartitionsPruned.Store(0)
+	}
+	files, err := t.snap.load(ctx, t.layout.Name, kept)
+	if err != nil {
+		return nil, err
+	}
+	var list []parquetio.File
+	for _, f := range files {
+		if !req.Off.File && pruned.never(&bounds{t.layout, leaves, f.Partition, f, f.Rows}, &pruned.files) {
+			report.FilesPruned.Add(1)
+			continue
+		}
+		list = append(list, t.snap.lake.scanned(t.layout, f.File, f.stats))
+	}
+	report.Notes = pruned.notes(len(partitions), len(files))
+	return t.physical(ctx, list, req, report)
+}
+
+// tally counts per conjunct what it ruled out.
+type tally struct {
+	t          *table
+	req        source.Request
+	leaves     []string
+	partitions []int64
+	files      []int64
+}
+
+func newTally(t *table, req source.Request, leaves []string) *tally {
+	return &tally{t, req, leaves, make([]int64, len(req.Conjuncts)), make([]int64, len(req.Conjuncts))}
+}
+
+// never reports whether some conjunct holds for no row, and counts all that do not.
+func (y *tally) never(b *bounds, counts *[]int64) bool {
+	never := false
+	for i, c := range y.req.Conjuncts {
+		if prune.Check(c, b) == prune.Never {
+			(*counts)[i]++
+			never = true
+		}
+	}
+	return never
+}
+
+func (y *tally) notes(partitions, files int) []string {
+	var out []string
+	for i, c := range y.req.Conjuncts {
+		var parts []string
+		if y.partitions[i] > 0 {
+			parts = append(parts, fmt.Sprintf("%d of %d partitions", y.partitions[i], partitions))
+		}
+		if y.files[i] > 0 {
+			parts = append(parts, fmt.Sprintf("%d of %d files", y.files[i], files))
+		}
+		note := expr.Format(c) + ": "
+		switch {
+		case len(parts) > 0:
+			note += "rules out " + strings.Join(parts, " and ")
+		case !y.bounded(c):
+			note += "no statistics of its columns in the log, so it cannot rule out partitions or files"
+		default:
+			note += "rules out no partition or file"
+		}
+		out = append(out, note)
+	}
+	return out
+}
+
+// bounded reports whether the log keeps statistics of some column of a conjunct.
+func (y *tally) bounded(c expr.Expr) bool {
+	for _, i := range expr.Columns(c) {
+		leaf := y.leaves[i]
+		if slices.Contains(y.t.layout.Partitions, leaf) || slices.Contains(y.t.layout.Statistics, leaf) || leaf == y.t.layout.Commit {
+			return true
+		}
+	}
+	return false
+}
+
+// physical plans the read of files: request columns that no file has are replaced by those they are made from.
+func (t *table) physical(ctx context.Context, files []parquetio.File, req source.Request, report *source.Report) (source.Scan, error) {
+	stored := len(t.layout.Columns)
+	phys := req
+	phys.Paths = nil
+	place := make([]int, len(req.Paths)) // of each requested path among the physical ones, -1: eventjson
+	rebuilt := false
+	for i, p := range req.Paths {
+		if i == req.Filter {
+			phys.Filter = len(phys.Paths)
+		}
+		switch {
+		case p.Column < stored:
+		case t.columns[p.Column].Name == "$path":
+			p = source.Path{Column: ordinal(t.layout.Columns, "_path")}
+		default:
+			place[i], rebuilt = -1, true
+			continue
+		}
+		place[i] = len(phys.Paths)
+		phys.Paths = append(phys.Paths, p)
+	}
+	if !rebuilt {
+		phys.Filter = req.Filter
+		return parquetio.NewScan(ctx, t.snap.lake.store, files, t.layout.Columns, phys, report)
+	}
+	if req.Filter >= len(req.Paths) {
+		phys.Filter = len(phys.Paths)
+	}
+	s := &rebuildScan{table: t.layout.Name, place: place, first: len(phys.Paths), applied: make([]bool, len(req.Conjuncts))}
+	for i, c := range t.layout.Columns {
+		if !slices.Contains(t.layout.Partitions, c.Name) && !slices.Contains([]string{"_path", "_row", "_conflict", "_commit"}, c.Name) {
+			s.columns = append(s.columns, i)
+			phys.Paths = append(phys.Paths, source.Path{Column: i})
+		}
+	}
+	phys.Conjuncts = nil
+	var pushed []int
+	for i, c := range req.Conjuncts {
+		if slices.ContainsFunc(expr.Columns(c), func(col int) bool { return place[col] < 0 }) {
+			phys.Limit = -1 // the caller still drops rows
+			continue
+		}
+		pushed = append(pushed, i)
+		phys.Conjuncts = append(phys.Conjuncts, expr.Rewrite(c, func(e expr.Expr) expr.Expr {
+			if col, ok := e.(*expr.Column); ok && place[col.Index] != col.Index {
+				moved := *col
+				moved.Index = place[col.Index]
+				return &moved
+			}
+			return e
+		}))
+	}
+	var err error
+	if s.Scan, err = parquetio.NewScan(ctx, t.snap.lake.store, files, t.layout.Columns, phys, report); err != nil {
+		return nil, err
+	}
+	for k, ok := range s.Scan.Applied() {
+		s.applied[pushed[k]] = ok
+	}
+	return s, nil
+}
+
+// rebuildScan adds eventjson to the batches of another scan.
+type rebuildScan struct {
+	source.Scan
+	table   string
+	place   []int // of each output column among the physical ones, -1: eventjson
+	first   int   // physical columns from here on serve eventjson
+	columns []int // their ordinals in the table
+	applied []bool
+}
+
+func (s *rebuildScan) Applied() []bool { return s.applied }
+
+func (s *rebuildScan) Open(ctx context.Context, morsel int) (source.Reader, error) {
+	r, err := s.Scan.Open(ctx, morsel)
+	if err != nil {
+		return nil, err
+	}
+	return &rebuildReader{r, s}, nil
+}
+
+type rebuildReader struct {
+	source.Reader
+	scan *rebuildScan
+}
+
+func (r *rebuildReader) Next() (vec.Batch, error) {
+	b, err := r.Reader.Next()
+	if err != nil {
+		return b, err
+	}
+	s := r.scan
+	text, err := cloudtrail.EventJSON(s.table, s.columns, vec.Batch{Len: b.Len, Cols: b.Cols[s.first : s.first+len(s.columns)]})
+	if err != nil {
+		return vec.Batch{}, fmt.Errorf("rebuild eventjson: %w", err)
+	}
+	out := vec.Batch{Len: b.Len, Cols: make([]arrow.Array, len(s.place))}
+	for i, p := range s.place {
+		if p < 0 {
+			out.Cols[i] = text
+		} else {
+			out.Cols[i] = b.Cols[p]
+		}
+	}
+	return out, nil
+}
+
+// textReader returns a function that gives the text of a row of a plain or dictionary-coded column, "" for NULL.
+func textReader(a arrow.Array) func(row int) string {
+	switch a := a.(type) {
+	case *array.Dictionary:
+		entries, ok := a.Dictionary().(*array.String)
+		if !ok {
+			break
+		}
+		return func(row int) string {
+			if a.IsNull(row) {
+				return ""
+			}
+			return entries.Value(a.GetValueIndex(row))
+		}
+	case *array.String:
+		return func(row int) string {
+			if a.IsNull(row) {
+				return ""
+			}
+			return a.Value(row)
+		}
+	}
+	return func(int) string { return "" }
+}

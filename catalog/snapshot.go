@@ -1,0 +1,316 @@
+package catalog
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/apache/arrow-go/v18/arrow/array"
+
+	"github.com/trailql/trailql/connectors/parquetio"
+	"github.com/trailql/trailql/engine/source"
+)
+
+// Snapshot is one version of all tables. Safe for concurrent use.
+type Snapshot struct {
+	lake    *Lake
+	version int64
+
+	mu     sync.Mutex
+	tables map[string]*tableFiles // loaded as they are asked for
+}
+
+var _ source.Snapshot = (*Snapshot)(nil)
+
+// tableFiles is what was loaded of one table at one version.
+type tableFiles struct {
+	partitions []partitionSummary
+	files      map[Partition][]*dataFile
+}
+
+// dataFile is a File with its statistics read.
+type dataFile struct {
+	*File
+	stats map[string]parquetio.Stats
+}
+
+// Snapshot pins the newest version. Equal versions give the same Snapshot as long as it is the newest.
+func (l *Lake) Snapshot(ctx context.Context) (source.Snapshot, error) {
+	s, err := l.Newest(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// Newest is Snapshot with its own type.
+func (l *Lake) Newest(ctx context.Context) (*Snapshot, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if err := l.refresh(ctx); err != nil {
+		return nil, fmt.Errorf("read the lake's log: %w", err)
+	}
+	var version int64
+	if err := l.withIndex(ctx, func(x *index) (err error) { version, _, err = x.version(ctx); return err }); err != nil {
+		return nil, err
+	}
+	if l.last == nil || l.last.version != version {
+		l.last = &Snapshot{lake: l, version: version, tables: map[string]*tableFiles{}}
+	}
+	return l.last, nil
+}
+
+// Version is the version of the log of trail_files.
+func (s *Snapshot) Version() int64 { return s.version }
+
+// Resolve finds a table or view by its last name part, case aside. The parts before it are names of a catalog and a
+// schema: any are taken, since a lake has only one of each and other people's queries use their own.
+func (s *Snapshot) Resolve(name []string) (source.Relation, bool) {
+	if len(name) == 0 || len(name) > 3 {
+		return nil, false
+	}
+	if len(name) > 1 && strings.EqualFold(name[len(name)-2], "information_schema") {
+		return nil, false
+	}
+	last := strings.ToLower(name[len(name)-1])
+	if t := LayoutOf(last); t != nil {
+		return source.Stored{Table: newTable(s, t)}, true
+	}
+	if v, ok := views()[last]; ok {
+		return v, true
+	}
+	return nil, false
+}
+
+// Names lists tables and views.
+func (s *Snapshot) Names() []string {
+	names := slices.Collect(maps.Keys(views()))
+	for _, t := range layouts() {
+		names = append(names, t.Name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// Partitions lists a table's partitions that hold files.
+func (s *Snapshot) Partitions(ctx context.Context, table string) ([]Partition, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	t, err := s.table(ctx, table)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]Partition, len(t.partitions))
+	for i, p := range t.partitions {
+		out[i] = p.Partition
+	}
+	return out, nil
+}
+
+// Files lists the files of one partition, by path.
+func (s *Snapshot) Files(ctx context.Context, table string, p Partition) ([]*File, error) {
+	files, err := s.load(ctx, table, []Partition{p})
+	if err != nil {
+		return nil, err
+	}
+	out := make([]*File, len(files))
+	for i, f := range files {
+		out[i] = f.File
+	}
+	return out, nil
+}
+
+func (s *Snapshot) table(ctx context.Context, name string) (*tableFiles, error) {
+	t := s.tables[name]
+	if t == nil {
+		t = &tableFiles{files: map[Partition][]*dataFile{}}
+		err := s.withIndex(ctx, func(x *index) (err error) {
+			t.partitions, err = x.partitions(ctx, name, s.version)
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+		s.tables[name] = t
+	}
+	return t, nil
+}
+
+func (s *Snapshot) withIndex(ctx context.Context, f func(x *index) error) error {
+	s.lake.mu.Lock()
+	defer s.lake.mu.Unlock()
+	return s.lake.withIndex(ctx, f)
+}
+
+// load gives the files of partitions, in the order of partitions, then by path.
+func (s *Snapshot) load(ctx context.Context, table string, partitions []Partition) ([]*dataFile, error) {
+	const all = 64 // so many partitions missing: one query for the whole table costs less than one for each
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	t, err := s.table(ctx, table)
+	if err != nil {
+		return nil, err
+	}
+	var missing []Partition
+	for _, p := range partitions {
+		if t.files[p] == nil {
+			missing = append(missing, p)
+		}
+	}
+	var loaded []*File
+	err = s.withIndex(ctx, func(x *index) error {
+		loaded = loaded[:0]
+		if len(missing) > all {
+			loaded, err = x.files(ctx, table, s.version, nil)
+			return err
+		}
+		for i := range missing {
+			files, err := x.files(ctx, table, s.version, &missing[i])
+			if err != nil {
+				return err
+			}
+			loaded = append(loaded, files...)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	if len(missing) > 0 {
+		wanted := make(map[Partition]bool, len(missing))
+		for _, p := range missing {
+			wanted[p] = true
+		}
+		layout := LayoutOf(table)
+		for _, f := range loaded {
+			if !wanted[f.Partition] {
+				continue
+			}
+			stats, err := decodeStats(layout, f.stats)
+			if err != nil {
+				return nil, fmt.Errorf("%s/%s: %w", table, f.Path, err)
+			}
+			t.files[f.Partition] = append(t.files[f.Partition], &dataFile{f, stats})
+		}
+	}
+	var out []*dataFile
+	for _, p := range partitions {
+		out = append(out, t.files[p]...)
+	}
+	return out, nil
+}
+
+// Consumed is what the ledger knows of one content of a trail object.
+type Consumed struct {
+	ETag   string
+	Size   int64
+	SHA256 string // hex, "" if unknown
+	State  string // "" for an object that is none of CloudTrail's
+}
+
+// Ledger brings the index's view of consumed objects up to the snapshot, by reading the rows of trail_files that are new.
+func (s *Snapshot) Ledger(ctx context.Context) error {
+	l := s.lake
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for {
+		var files []*File
+		var have int64
+		err := l.withIndex(ctx, func(x *index) (err error) {
+			if have, err = x.ledger(ctx); err == nil && have < s.version {
+				files, err = x.selectFiles(ctx, `SELECT `+fileColumnsSQL+` FROM files WHERE tbl = ? AND added > ? AND added <= ? AND (removed IS NULL OR removed > ?) ORDER BY path`,
+					Files, have, s.version, s.version)
+			}
+			return err
+		})
+		if err != nil || have >= s.version {
+			return err
+		}
+		before := l.index
+		if err := l.readLedger(ctx, files); err != nil {
+			return err
+		}
+		if err := l.withIndex(ctx, func(x *index) error { return x.putObjects(ctx, nil, s.version) }); err != nil {
+			return err
+		}
+		if l.index == before {
+			return nil
+		}
+		// The index was built anew on the way: what was put before is gone, and the mark must not stand.
+		if err := l.withIndex(ctx, func(x *index) error { return x.resetLedger(ctx) }); err != nil {
+			return err
+		}
+	}
+}
+
+// readLedger puts the rows of trail_files' files into the index.
+func (l *Lake) readLedger(ctx context.Context, files []*File) error {
+	layout := LayoutOf(Files)
+	var req source.Request
+	for _, name := range []string{"path", "etag", "size", "sha256", "state"} {
+		req.Paths = append(req.Paths, source.Path{Column: ordinal(layout.Columns, name)})
+	}
+	req.Limit = -1
+	scan, err := l.ScanFiles(ctx, layout, files, req)
+	if err != nil {
+		return err
+	}
+	for m := range scan.Morsels() {
+		if err := l.readLedgerMorsel(ctx, scan, m); err != nil {
+			return fmt.Errorf("read the ledger (table %s): %w", Files, err)
+		}
+	}
+	return nil
+}
+
+func (l *Lake) readLedgerMorsel(ctx context.Context, scan source.Scan, m int) error {
+	r, err := scan.Open(ctx, m)
+	if err == io.EOF {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	for {
+		b, err := r.Next()
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		text := func(col int) func(int) string { return textReader(b.Cols[col]) }
+		path, etag, sum, state := text(0), text(1), text(3), text(4)
+		size, ok := b.Cols[2].(*array.Int64)
+		if !ok {
+			return fmt.Errorf("column size has form %s", b.Cols[2].DataType())
+		}
+		rows := make([]objectRow, b.Len)
+		for i := range rows {
+			rows[i] = objectRow{path(i), Consumed{etag(i), size.Value(i), sum(i), state(i)}}
+		}
+		if err := l.withIndex(ctx, func(x *index) error { return x.putObjects(ctx, rows, -1) }); err != nil {
+			return err
+		}
+	}
+}
+
+// Consumed lists what is known of an object by its URL, as far as Ledger was called. Rows with State "" come from Remember.
+func (l *Lake) Consumed(ctx context.Context, url string) (out []Consumed, err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	err = l.withIndex(ctx, func(x *index) (err error) { out, err = x.consumed(ctx, url); return err })
+	return out, err
+}
+
+// Remember notes in the index alone, as a shortcut for later runs, that an object needs no reading.
+func (l *Lake) Remember(ctx context.Context, url string, c Consumed) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.withIndex(ctx, func(x *index) error { return x.putObjects(ctx, []objectRow{{url, c}}, -1) })
+}
