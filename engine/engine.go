@@ -5,18 +5,26 @@ package engine
 
 import (
 	"context"
+	"errors"
+	"io"
 	"time"
 
+	"github.com/trailql/trailql/engine/bind"
+	"github.com/trailql/trailql/engine/exec"
+	"github.com/trailql/trailql/engine/fn"
+	"github.com/trailql/trailql/engine/optimize"
 	"github.com/trailql/trailql/engine/plan"
 	"github.com/trailql/trailql/engine/source"
+	"github.com/trailql/trailql/engine/sql"
+	"github.com/trailql/trailql/engine/sqlerr"
 	"github.com/trailql/trailql/engine/vec"
 )
 
 // Engine answers SQL over a catalog. Safe for concurrent use.
-type Engine struct{}
+type Engine struct{ catalog source.Catalog }
 
 // New returns an engine over cat.
-func New(cat source.Catalog) *Engine { panic("not written yet") }
+func New(cat source.Catalog) *Engine { return &Engine{catalog: cat} }
 
 // Options of one query; the zero value is right for a shell.
 type Options struct {
@@ -32,22 +40,123 @@ type Options struct {
 type Result struct {
 	Columns []plan.Column // names as shown: _col0 … for unnamed ones
 	Version int64         // of the snapshot
+
+	ctx     context.Context
+	stream  *exec.Stream // nil: the answer is fixed
+	fixed   []vec.Batch
+	started time.Time
+	elapsed time.Duration // once the end is reached
+	rows    int64
 }
 
 // Query parses, binds, plans and starts one statement (SELECT, EXPLAIN, SHOW, DESCRIBE). Errors are *sqlerr.Error with a place in text.
 // Cancel ctx or Close the result to stop it.
 func (e *Engine) Query(ctx context.Context, text string, opt Options) (*Result, error) {
-	panic("not written yet")
+	r, err := e.start(ctx, text, opt)
+	if err != nil {
+		return nil, shown(ctx, err)
+	}
+	return r, nil
+}
+
+func (e *Engine) start(ctx context.Context, text string, opt Options) (*Result, error) {
+	started := time.Now()
+	st, err := sql.Parse(text)
+	if err != nil {
+		return nil, err
+	}
+	snap, err := e.catalog.Snapshot(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if opt.Now.IsZero() {
+		opt.Now = started
+	}
+	q := &query{
+		snapshot: snap, without: opt.WithoutRules,
+		exec: exec.Options{
+			Workers: opt.Workers, BatchRows: opt.BatchRows, Memory: opt.Memory, Off: opt.Off,
+			Session: fn.Session{Now: opt.Now, Zone: time.UTC},
+		},
+	}
+	r := &Result{ctx: ctx, Version: snap.Version(), started: started}
+	switch st := st.(type) {
+	case *sql.Query:
+		node, err := q.plan(st)
+		if err != nil {
+			return nil, err
+		}
+		r.Columns = plan.ShownNames(node.Schema())
+		r.stream, err = exec.Run(ctx, node, q.exec)
+		if err != nil {
+			return nil, err
+		}
+	default:
+		t, err := q.answer(ctx, st)
+		if err != nil {
+			return nil, err
+		}
+		r.Columns, r.fixed = t.columns, t.batches()
+	}
+	return r, nil
+}
+
+// query is what the statements of one call share.
+type query struct {
+	snapshot source.Snapshot
+	without  []string
+	exec     exec.Options
+}
+
+// plan binds and optimizes. A panic in there is a defect of ours, not the end of the process.
+func (q *query) plan(st *sql.Query) (n plan.Node, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = sqlerr.New(sqlerr.Internal, 0, "planning failed: %v", p).WithHint("this is a defect: please report the statement")
+		}
+	}()
+	n, err = bind.Query(st, q.snapshot, &q.exec.Session)
+	if err != nil {
+		return nil, err
+	}
+	return optimize.Run(n, &q.exec.Session, q.without)
 }
 
 // Next returns the next batch, never empty, or io.EOF.
-func (r *Result) Next() (vec.Batch, error) { panic("not written yet") }
+func (r *Result) Next() (vec.Batch, error) {
+	var b vec.Batch
+	err := io.EOF
+	switch {
+	case r.stream != nil:
+		b, err = r.stream.Next()
+	case r.ctx.Err() != nil:
+		err = r.ctx.Err()
+	case len(r.fixed) > 0:
+		b, r.fixed, err = r.fixed[0], r.fixed[1:], nil
+	}
+	if err != nil {
+		if r.elapsed == 0 {
+			r.elapsed = time.Since(r.started)
+		}
+		if err == io.EOF {
+			return vec.Batch{}, io.EOF
+		}
+		return vec.Batch{}, shown(r.ctx, err)
+	}
+	r.rows += int64(b.Len)
+	return b, nil
+}
 
 // Close ends the query; harmless twice.
-func (r *Result) Close() error { panic("not written yet") }
-
-// Stats says what the query read and skipped so far, summed over its scans.
-func (r *Result) Stats() Stats { panic("not written yet") }
+func (r *Result) Close() error {
+	if r.stream == nil {
+		return nil
+	}
+	if err := r.stream.Close(); err != nil {
+		return shown(r.ctx, err)
+	}
+	return nil
+}
 
 // Stats of a query.
 type Stats struct {
@@ -58,5 +167,49 @@ type Stats struct {
 	FilesPruned                int64
 	RowGroups, RowGroupsPruned int64
 	Elapsed                    time.Duration
-	Memory                     int64 // peak accounted
+	Memory                     int64 // the nodes' peaks, summed
+}
+
+// Stats says what the query read and skipped so far, summed over its scans.
+func (r *Result) Stats() Stats {
+	s := Stats{Rows: r.rows, Elapsed: r.elapsed}
+	if s.Elapsed == 0 {
+		s.Elapsed = time.Since(r.started)
+	}
+	if r.stream == nil {
+		return s
+	}
+	for _, m := range r.stream.Metrics() {
+		s.Memory += m.Memory
+		if m.Scan == nil {
+			continue
+		}
+		s.RowsRead += m.Scan.RowsRead.Load()
+		s.BytesRead += m.Scan.BytesRead.Load()
+		s.Partitions += m.Scan.Partitions.Load()
+		s.PartitionsPruned += m.Scan.PartitionsPruned.Load()
+		s.Files += m.Scan.Files.Load()
+		s.FilesPruned += m.Scan.FilesPruned.Load()
+		s.RowGroups += m.Scan.RowGroups.Load()
+		s.RowGroupsPruned += m.Scan.RowGroupsByStats.Load() + m.Scan.RowGroupsByBloom.Load() + m.Scan.RowGroupsByDictionary.Load()
+	}
+	return s
+}
+
+// shown makes of any error the *sqlerr.Error that callers get.
+func shown(ctx context.Context, err error) error {
+	switch {
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(ctx.Err(), context.DeadlineExceeded):
+		return sqlerr.New(sqlerr.Cancelled, 0, "the query ran out of time")
+	case errors.Is(err, context.Canceled), ctx.Err() != nil:
+		return sqlerr.New(sqlerr.Cancelled, 0, "the query was cancelled")
+	}
+	if e, ok := err.(*sqlerr.Error); ok {
+		return e
+	}
+	var e *sqlerr.Error
+	if errors.As(err, &e) {
+		return &sqlerr.Error{Kind: e.Kind, Pos: e.Pos, Msg: err.Error()}
+	}
+	return sqlerr.Wrap(sqlerr.Internal, err, "the query failed")
 }

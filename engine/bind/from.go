@@ -1,0 +1,359 @@
+package bind
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/trailql/trailql/engine/expr"
+	"github.com/trailql/trailql/engine/plan"
+	"github.com/trailql/trailql/engine/source"
+	"github.com/trailql/trailql/engine/sql"
+	"github.com/trailql/trailql/engine/sqlerr"
+	"github.com/trailql/trailql/engine/sqltype"
+)
+
+// from binds the comma-separated items of FROM as cross joins, left to right.
+func (b *binder) from(items []sql.TableExpr, with *env, outer *scope) *relation {
+	if len(items) == 0 {
+		return oneRow()
+	}
+	rel := b.tableExpr(items[0], with, outer)
+	for _, item := range items[1:] {
+		if u, alias := unnestOf(item); u != nil {
+			rel = b.unnest(rel, u, alias, false, with, outer)
+			continue
+		}
+		rel = crossJoin(rel, b.tableExpr(item, with, outer))
+	}
+	return rel
+}
+
+func crossJoin(left, right *relation) *relation {
+	return &relation{
+		node:   plan.NewJoin(plan.CrossJoin, left.node, right.node, nil),
+		fields: slices.Concat(left.fields, right.fields),
+	}
+}
+
+func (b *binder) tableExpr(t sql.TableExpr, with *env, outer *scope) *relation {
+	switch t := t.(type) {
+	case *sql.TableName:
+		return b.table(t, with)
+	case *sql.SubqueryTable:
+		return b.query(t.Query, with, outer)
+	case *sql.Aliased:
+		if u, alias := unnestOf(t); u != nil {
+			return b.unnest(oneRow(), u, alias, false, with, outer)
+		}
+		return b.tableExpr(t.Table, with, outer).as(t)
+	case *sql.UnnestTable:
+		return b.unnest(oneRow(), t, nil, false, with, outer)
+	case *sql.JoinTable:
+		return b.join(t, with, outer)
+	case *sql.LateralTable:
+		unsupported(t.Pos(), "LATERAL is")
+	}
+	fail(sqlerr.Internal, t.Pos(), "no binding of %T", t)
+	return nil
+}
+
+// as gives the relation an alias, and with a column list new names to its columns.
+func (r *relation) as(a *sql.Aliased) *relation {
+	out := &relation{node: r.node, fields: slices.Clone(r.fields)}
+	for i := range out.fields {
+		out.fields[i].qualifier = []string{lower(a.Alias)}
+	}
+	if len(a.Columns) > 0 {
+		out = out.visible()
+		out.rename(a.Columns, a.Alias.Name)
+	}
+	return out
+}
+
+// rename gives the columns the names of an alias' column list.
+func (r *relation) rename(names []sql.Ident, relation string) {
+	if len(names) != len(r.fields) {
+		fail(sqlerr.Name, names[0].Pos(), "%q has %d columns, the list names %d", relation, len(r.fields), len(names))
+	}
+	p := &plan.Project{Input: r.node, Exprs: plan.ColumnRefs(r.node)[:len(names)]}
+	for i, c := range r.node.Schema()[:len(names)] {
+		p.Columns = append(p.Columns, plan.Column{Name: names[i].Name, Type: c.Type})
+		r.fields[i].name = lower(names[i])
+	}
+	r.node = p
+}
+
+// table binds a name in FROM: a common table expression, a table or a view.
+func (b *binder) table(t *sql.TableName, with *env) *relation {
+	parts, written := make([]string, len(t.Name)), make([]string, len(t.Name))
+	for i, id := range t.Name {
+		parts[i], written[i] = lower(id), id.Name
+	}
+	if len(parts) == 1 {
+		if e := with.find(parts[0]); e != nil {
+			rel := b.query(e.cte.Query, e.parent, nil)
+			return rel.as(&sql.Aliased{Alias: e.cte.Name, Columns: e.cte.Columns})
+		}
+	}
+	found, ok := b.snapshot.Resolve(written)
+	if !ok {
+		b.unknownTable(t, with)
+	}
+	switch r := found.(type) {
+	case *source.View:
+		return b.view(r, t, parts)
+	case source.Stored:
+		scan := &plan.Scan{Table: r.Table, Limit: -1}
+		rel := &relation{node: scan}
+		for i, c := range r.Table.Columns() {
+			scan.Paths = append(scan.Paths, source.Path{Column: i})
+			scan.Columns = append(scan.Columns, plan.Column{Name: c.Name, Type: c.Type})
+			rel.fields = append(rel.fields, field{qualifier: parts, name: strings.ToLower(c.Name), hidden: c.Hidden})
+		}
+		return rel
+	}
+	fail(sqlerr.Internal, t.Pos(), "no binding of %T", found)
+	return nil
+}
+
+// fewTables is how many tables an error about an unknown one lists.
+const fewTables = 12
+
+func (b *binder) unknownTable(t *sql.TableName, with *env) {
+	names := slices.Clone(b.snapshot.Names())
+	for e := with; e != nil; e = e.parent {
+		names = append(names, e.cte.Name.Name)
+	}
+	name := dotted(t.Name)
+	hint := didYouMean(t.Name[len(t.Name)-1].Name, names)
+	switch {
+	case len(names) == 0:
+		hint = "the lake has no tables"
+	case len(names) <= fewTables:
+		hint = strings.TrimSpace(hint + " the tables are " + strings.Join(names, ", "))
+	case hint == "":
+		hint = "SHOW TABLES lists them"
+	}
+	failHint(sqlerr.Name, t.Pos(), hint, "table %q does not exist", name)
+}
+
+// view parses and binds a view's text. Its errors are shown at the place that names the view.
+func (b *binder) view(v *source.View, t *sql.TableName, parts []string) *relation {
+	name := strings.ToLower(v.Name)
+	if slices.Contains(b.views, name) {
+		fail(sqlerr.Name, t.Pos(), "view %q is defined by itself: %s", v.Name, strings.Join(append(b.views, name), " → "))
+	}
+	var rel *relation
+	err := caught(func() {
+		st, err := sql.Parse(v.SQL)
+		if err != nil {
+			panic(err)
+		}
+		q, ok := st.(*sql.Query)
+		if !ok {
+			fail(sqlerr.Syntax, 1, "its text is no SELECT")
+		}
+		inner := *b
+		inner.views = append(slices.Clone(b.views), name)
+		rel = inner.query(q, nil, nil)
+	})
+	if err != nil {
+		panic(&sqlerr.Error{Kind: sqlerr.KindOf(err), Pos: t.Pos(), Msg: fmt.Sprintf("view %q: %s", v.Name, err)})
+	}
+	rel.node = placedAt(rel.node, t.Pos())
+	for i := range rel.fields {
+		f := &rel.fields[i]
+		f.qualifier = parts
+		f.hidden = slices.ContainsFunc(v.Hidden, func(h string) bool { return strings.EqualFold(h, f.name) })
+	}
+	return rel
+}
+
+// placedAt gives all expressions of a view's plan the place of its name: theirs are in the view's text.
+func placedAt(n plan.Node, at sqlerr.Pos) plan.Node {
+	return plan.Rewrite(n, func(n plan.Node) plan.Node {
+		return plan.MapExprs(n, func(e expr.Expr) expr.Expr {
+			return expr.Rewrite(e, func(e expr.Expr) expr.Expr {
+				switch e := e.(type) {
+				case *expr.Call:
+					c := *e
+					c.Pos = at
+					return &c
+				case *expr.Cast:
+					c := *e
+					c.Pos = at
+					return &c
+				}
+				return e
+			})
+		})
+	})
+}
+
+var joinKinds = map[sql.JoinType]plan.JoinKind{
+	sql.Inner: plan.InnerJoin, sql.Left: plan.LeftJoin, sql.Right: plan.LeftJoin, sql.CrossType: plan.CrossJoin,
+}
+
+func (b *binder) join(j *sql.JoinTable, with *env, outer *scope) *relation {
+	switch {
+	case j.Natural:
+		failHint(sqlerr.Unknown, j.Pos(), "name the columns: JOIN … USING (a, b)", "NATURAL JOIN is not supported")
+	case j.Type == sql.Full:
+		failHint(sqlerr.Unknown, j.Pos(), "a LEFT JOIN together with a UNION ALL of the rows without a match says the same",
+			"FULL JOIN is not supported yet")
+	}
+	left := b.tableExpr(j.Left, with, outer)
+	if u, alias := unnestOf(j.Right); u != nil {
+		if on, ok := j.On.(*sql.Bool); j.Type != sql.CrossType && (!ok || !on.Value) || len(j.Using) > 0 {
+			fail(sqlerr.Unknown, j.Pos(), "a JOIN with UNNEST takes no condition but ON TRUE")
+		}
+		if j.Type == sql.Right {
+			unsupported(j.Pos(), "RIGHT JOIN with UNNEST is")
+		}
+		return b.unnest(left, u, alias, j.Type == sql.Left, with, outer)
+	}
+	right := b.tableExpr(j.Right, with, outer)
+	if j.Type != sql.Right {
+		return b.joinOn(j, left, right, with, outer)
+	}
+	// A right join is the left join of the swapped sides with the columns put back in order.
+	swapped := b.joinOn(j, right, left, with, outer)
+	if len(j.Using) > 0 {
+		return swapped
+	}
+	width := len(right.node.Schema())
+	refs, schema := plan.ColumnRefs(swapped.node), swapped.node.Schema()
+	return &relation{
+		node: &plan.Project{
+			Input: swapped.node, Exprs: slices.Concat(refs[width:], refs[:width]), Columns: slices.Concat(schema[width:], schema[:width]),
+		},
+		fields: slices.Concat(left.fields, right.fields),
+	}
+}
+
+func (b *binder) joinOn(j *sql.JoinTable, left, right *relation, with *env, outer *scope) *relation {
+	both := crossJoin(left, right)
+	var on []expr.Expr
+	switch {
+	case len(j.Using) > 0:
+		return b.joinUsing(j, left, right, both)
+	case j.On != nil:
+		before := both.node
+		x := &exprs{binder: b, with: with, in: both, outer: outer, clause: "ON"}
+		on = x.conjuncts(j.On)
+		if both.node != before {
+			unsupported(j.On.Pos(), "subqueries in ON are")
+		}
+	}
+	return &relation{node: plan.NewJoin(joinKinds[j.Type], left.node, right.node, on), fields: both.fields}
+}
+
+// joinUsing joins on columns of equal name. The result has each of them once and first, then the rest of the left side and of the
+// right, as SQL has it; for a right join, where the sides came swapped, "left" is the written right one.
+func (b *binder) joinUsing(j *sql.JoinTable, left, right, both *relation) *relation {
+	var on, merged []expr.Expr
+	var columns []plan.Column
+	out := &relation{}
+	refs, schema := plan.ColumnRefs(both.node), both.node.Schema()
+	width := len(left.node.Schema())
+	used := map[int]bool{}
+	for _, id := range j.Using {
+		l, n, many := left.find([]string{lower(id)})
+		r, m, manyRight := right.find([]string{lower(id)})
+		if many || manyRight {
+			fail(sqlerr.Name, id.Pos(), "column %q is ambiguous", id.Name)
+		}
+		if n == 0 || m == 0 {
+			fail(sqlerr.Name, id.Pos(), "column %q does not exist on both sides of the join", id.Name)
+		}
+		used[l], used[width+r] = true, true
+		on = append(on, b.compare(expr.Eq, operand{refs[l], id.Pos()}, operand{refs[width+r], id.Pos()}, id.Pos()))
+		merged = append(merged, refs[l])
+		columns = append(columns, schema[l])
+		out.fields = append(out.fields, field{name: lower(id)})
+	}
+	sides := [][2]int{{0, width}, {width, len(refs)}}
+	if j.Type == sql.Right {
+		slices.Reverse(sides)
+	}
+	for _, side := range sides {
+		for i := side[0]; i < side[1]; i++ {
+			if !used[i] {
+				merged, columns = append(merged, refs[i]), append(columns, schema[i])
+				out.fields = append(out.fields, both.fields[i])
+			}
+		}
+	}
+	out.node = &plan.Project{
+		Input: plan.NewJoin(joinKinds[j.Type], left.node, right.node, on), Exprs: merged, Columns: columns,
+	}
+	return out
+}
+
+// unnestOf returns the UNNEST that a table expression is, with its alias, or nil.
+func unnestOf(t sql.TableExpr) (*sql.UnnestTable, *sql.Aliased) {
+	switch t := t.(type) {
+	case *sql.UnnestTable:
+		return t, nil
+	case *sql.Aliased:
+		if u, ok := t.Table.(*sql.UnnestTable); ok {
+			return u, t
+		}
+	}
+	return nil, nil
+}
+
+// unnest puts the elements of arrays and maps beside the rows of left, whose columns they may use.
+func (b *binder) unnest(left *relation, u *sql.UnnestTable, alias *sql.Aliased, keep bool, with *env, outer *scope) *relation {
+	x := &exprs{binder: b, with: with, in: left, outer: outer, clause: "UNNEST"}
+	n := &plan.Unnest{Ordinality: u.Ordinality, Outer: keep}
+	var added []plan.Column
+	for _, arg := range u.Exprs {
+		e := x.expr(arg)
+		t := e.Type()
+		switch {
+		case t.Kind == sqltype.Array && t.Elem.Kind == sqltype.Row:
+			for _, f := range t.Elem.Fields {
+				added = append(added, plan.Column{Name: f.Name, Type: f.Type})
+			}
+		case t.Kind == sqltype.Array:
+			added = append(added, plan.Column{Type: *t.Elem})
+		case t.Kind == sqltype.Map:
+			added = append(added, plan.Column{Type: *t.Key}, plan.Column{Type: *t.Elem})
+		default:
+			hint := ""
+			if t.Kind == sqltype.JSON || t.Kind == sqltype.Varchar {
+				hint = "cast it: UNNEST(CAST(json_parse(x) AS array(json)))"
+			}
+			failHint(sqlerr.Type, arg.Pos(), hint, "UNNEST takes arrays and maps, not %s", t)
+		}
+		n.Exprs = append(n.Exprs, e)
+	}
+	if u.Ordinality {
+		added = append(added, plan.Column{Name: "ordinality", Type: sqltype.BigIntType})
+	}
+	var qualifier []string
+	if alias != nil {
+		qualifier = []string{lower(alias.Alias)}
+		if len(alias.Columns) > 0 {
+			if len(alias.Columns) != len(added) {
+				fail(sqlerr.Name, alias.Columns[0].Pos(), "UNNEST gives %d columns, the list of %q names %d", len(added), alias.Alias.Name, len(alias.Columns))
+			}
+			for i, id := range alias.Columns {
+				added[i].Name = id.Name
+			}
+		}
+	}
+	// A subquery among the arguments has put columns behind those of left; they stay unnamed.
+	fields := slices.Clone(left.fields)
+	for range len(left.node.Schema()) - len(fields) {
+		fields = append(fields, field{hidden: true})
+	}
+	for _, c := range added {
+		fields = append(fields, field{qualifier: qualifier, name: strings.ToLower(c.Name)})
+	}
+	n.Input = left.node
+	n.Columns = slices.Concat(left.node.Schema(), added)
+	return &relation{node: n, fields: fields}
+}

@@ -1,0 +1,195 @@
+package bind
+
+import (
+	"slices"
+
+	"github.com/trailql/trailql/engine/expr"
+	"github.com/trailql/trailql/engine/fn"
+	"github.com/trailql/trailql/engine/plan"
+	"github.com/trailql/trailql/engine/sql"
+	"github.com/trailql/trailql/engine/sqlerr"
+	"github.com/trailql/trailql/engine/sqltype"
+)
+
+// function binds a call: one of the forms that evaluate their arguments only where needed, an aggregate, or a scalar function.
+func (x *exprs) function(f *sql.Func) expr.Expr {
+	name := lower(f.Name[len(f.Name)-1])
+	if f.Over != nil {
+		unsupported(f.Pos(), "window functions are")
+	}
+	for _, a := range f.Args {
+		if _, ok := a.(*sql.Lambda); ok {
+			unsupported(a.Pos(), "lambdas are")
+		}
+	}
+	if a, ok := fn.LookupAggregate(name); ok {
+		return x.aggregate(a, f)
+	}
+	if f.Star || f.Distinct || f.Filter != nil || len(f.OrderBy) > 0 || f.IgnoreNulls {
+		if _, known := fn.Lookup(name); known {
+			fail(sqlerr.Type, f.Pos(), "%s is no aggregate: it takes no *, DISTINCT, ORDER BY, FILTER or IGNORE NULLS", name)
+		}
+	}
+	switch name {
+	case "if":
+		return x.ifCall(f)
+	case "try":
+		if len(f.Args) != 1 {
+			fail(sqlerr.Type, f.Pos(), "TRY takes one expression")
+		}
+		return &expr.Try{Arg: x.expr(f.Args[0])}
+	case "coalesce":
+		return x.coalesce(f)
+	case "nullif":
+		return x.nullIf(f)
+	}
+	if _, ok := fn.Lookup(name); !ok {
+		if windowFunctions[name] {
+			unsupported(f.Pos(), "window functions are")
+		}
+		if lambdaFunctions[name] {
+			unsupported(f.Pos(), "functions that take a lambda are")
+		}
+		names := fn.Names()
+		for _, a := range fn.Aggregates() {
+			names = append(names, a.Name)
+		}
+		hint := didYouMean(name, append(names, "if", "try", "coalesce", "nullif"))
+		if hint == "" {
+			hint = "SHOW FUNCTIONS lists them"
+		}
+		failHint(sqlerr.Name, f.Pos(), hint, "function %q does not exist", name)
+	}
+	args := make([]operand, len(f.Args))
+	for i, a := range f.Args {
+		args[i] = x.operand(a)
+	}
+	return x.apply(name, f.Pos(), args...)
+}
+
+var (
+	windowFunctions = map[string]bool{
+		"row_number": true, "rank": true, "dense_rank": true, "percent_rank": true, "cume_dist": true, "ntile": true,
+		"lag": true, "lead": true, "first_value": true, "last_value": true, "nth_value": true,
+	}
+	lambdaFunctions = map[string]bool{
+		"transform": true, "filter": true, "reduce": true, "any_match": true, "all_match": true, "none_match": true,
+		"transform_keys": true, "transform_values": true, "map_filter": true, "map_zip_with": true, "zip_with": true,
+	}
+)
+
+func (x *exprs) ifCall(f *sql.Func) expr.Expr {
+	if len(f.Args) != 2 && len(f.Args) != 3 {
+		fail(sqlerr.Type, f.Pos(), "IF takes a condition and one or two values")
+	}
+	return x.caseExpr(&sql.CaseExpr{
+		At: f.At, Whens: []sql.WhenClause{{Cond: f.Args[0], Then: f.Args[1]}}, Else: append(f.Args, nil)[2],
+	})
+}
+
+// coalesce is the first argument that is not NULL.
+func (x *exprs) coalesce(f *sql.Func) expr.Expr {
+	if len(f.Args) < 2 {
+		fail(sqlerr.Type, f.Pos(), "COALESCE takes two or more values")
+	}
+	args := make([]expr.Expr, len(f.Args))
+	for i, a := range f.Args {
+		args[i] = x.expr(a)
+	}
+	out := &expr.Case{T: commonType(args, func(i int) sqlerr.Pos { return f.Args[i].Pos() }, "COALESCE")}
+	for i := range args {
+		args[i] = coerce(args[i], out.T)
+	}
+	last := len(args) - 1
+	for _, a := range args[:last] {
+		out.Whens = append(out.Whens, expr.When{Cond: &expr.Not{Arg: &expr.IsNull{Arg: a}}, Then: a})
+	}
+	out.Else = args[last]
+	return out
+}
+
+// nullIf is the first argument, or NULL where the two are equal; it is of the first one's type.
+func (x *exprs) nullIf(f *sql.Func) expr.Expr {
+	if len(f.Args) != 2 {
+		fail(sqlerr.Type, f.Pos(), "NULLIF takes two values")
+	}
+	a, b := x.operand(f.Args[0]), x.operand(f.Args[1])
+	return &expr.Case{
+		Whens: []expr.When{{Cond: x.compare(expr.Eq, a, b, f.Pos()), Then: expr.NullLiteral(a.Type())}},
+		Else:  a.Expr, T: a.Type(),
+	}
+}
+
+// Ordinals of columns that do not exist while the select list is bound: those of aggregates and of subqueries are settled when
+// the clauses are complete.
+const (
+	aggregateBase = 1 << 20
+	subqueryBase  = 1 << 21
+	outputBase    = 1 << 22
+)
+
+// aggregation collects what the clauses after FROM and WHERE need: aggregate calls, and subqueries beside them.
+type aggregation struct {
+	calls  []plan.AggregateCall
+	later  []later
+	places map[*expr.Column]sqlerr.Pos // of the input's columns, for errors
+}
+
+// later is a subquery that is joined when the node that it belongs to is there.
+type later struct {
+	arg  expr.Expr // nil: none
+	join func(node plan.Node, arg expr.Expr) (plan.Node, expr.Expr)
+}
+
+func (x *exprs) aggregate(a *fn.Aggregate, f *sql.Func) expr.Expr {
+	if x.agg == nil {
+		hint := ""
+		if x.clause == "WHERE" {
+			hint = "conditions on groups go in HAVING"
+		}
+		failHint(sqlerr.Type, f.Pos(), hint, "aggregate %s is not allowed in %s", a.Name, x.clause)
+	}
+	if f.IgnoreNulls {
+		unsupported(f.Pos(), "IGNORE NULLS is")
+	}
+	if f.Star && a.Name != "count" {
+		fail(sqlerr.Type, f.Pos(), "only count takes *")
+	}
+	in := &exprs{binder: x.binder, with: x.with, in: x.in, outer: x.outer, clause: "the arguments of an aggregate"}
+	call := plan.AggregateCall{Fn: a, Distinct: f.Distinct}
+	var types []sqltype.Type
+	for _, arg := range f.Args {
+		e := in.expr(arg)
+		call.Args, types = append(call.Args, e), append(types, e.Type())
+	}
+	overload, params, result, err := a.Resolve(types)
+	if err != nil {
+		panic(placed(err, f.Pos()))
+	}
+	call.Overload, call.T = overload, result
+	for i := range call.Args {
+		call.Args[i] = coerce(call.Args[i], params[i])
+	}
+	if f.Filter != nil {
+		in.clause = "FILTER"
+		call.Filter = in.boolean(f.Filter)
+	}
+	for _, item := range f.OrderBy {
+		call.OrderBy = append(call.OrderBy, sortKey(in.expr(item.Expr), item))
+	}
+	at := slices.IndexFunc(x.agg.calls, func(c plan.AggregateCall) bool { return sameCall(c, call) })
+	if at < 0 {
+		at = len(x.agg.calls)
+		x.agg.calls = append(x.agg.calls, call)
+	}
+	return &expr.Column{Index: aggregateBase + at, Name: a.Name, T: result}
+}
+
+func sameCall(a, b plan.AggregateCall) bool {
+	sameKey := func(k, l plan.SortKey) bool {
+		return k.Desc == l.Desc && k.NullsFirst == l.NullsFirst && expr.Equal(k.Expr, l.Expr)
+	}
+	return a.Overload == b.Overload && a.Distinct == b.Distinct && slices.EqualFunc(a.Args, b.Args, expr.Equal) &&
+		!slices.ContainsFunc(a.Args, expr.Volatile) && (a.Filter == nil) == (b.Filter == nil) &&
+		(a.Filter == nil || expr.Equal(a.Filter, b.Filter)) && slices.EqualFunc(a.OrderBy, b.OrderBy, sameKey)
+}

@@ -1,0 +1,157 @@
+package bind
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/trailql/trailql/engine/plan"
+	"github.com/trailql/trailql/engine/sql"
+	"github.com/trailql/trailql/engine/sqlerr"
+)
+
+// relation is a plan with the names by which its columns are found. The node may have further columns behind the named ones.
+type relation struct {
+	node   plan.Node
+	fields []field // of the first columns of node
+}
+
+// field is the name of a column. Names match without regard to case, quoted or not.
+type field struct {
+	qualifier []string // the relation's name parts or its alias, lower case; nil: none
+	name      string   // lower case; "" cannot be named
+	hidden    bool     // left out of *
+}
+
+// scope is the relation that names are looked up in, and the one around it where this is a subquery.
+type scope struct {
+	in    *relation
+	outer *scope
+}
+
+func lower(id sql.Ident) string { return strings.ToLower(id.Name) }
+
+// anonymous is a relation whose columns go by the names of the node alone.
+func anonymous(n plan.Node) *relation {
+	rel := &relation{node: n}
+	for _, c := range n.Schema() {
+		rel.fields = append(rel.fields, field{name: strings.ToLower(c.Name)})
+	}
+	return rel
+}
+
+// visible drops the hidden columns.
+func (r *relation) visible() *relation {
+	if !slices.ContainsFunc(r.fields, func(f field) bool { return f.hidden }) {
+		return r
+	}
+	out := &relation{}
+	p := &plan.Project{Input: r.node}
+	refs, schema := plan.ColumnRefs(r.node), r.node.Schema()
+	for i, f := range r.fields {
+		if !f.hidden {
+			p.Exprs, p.Columns = append(p.Exprs, refs[i]), append(p.Columns, schema[i])
+			out.fields = append(out.fields, f)
+		}
+	}
+	out.node = p
+	return out
+}
+
+// named reports whether f belongs to the relation that the parts name: a suffix of its qualifier.
+func (f field) named(parts []string) bool {
+	at := len(f.qualifier) - len(parts)
+	return at >= 0 && slices.Equal(f.qualifier[at:], parts)
+}
+
+func (r *relation) hasQualifier(parts []string) bool {
+	return slices.ContainsFunc(r.fields, func(f field) bool { return f.named(parts) })
+}
+
+// find looks up a dotted name. The longest prefix that names a column wins, as in Trino: t.x is column x of t before it is
+// field x of column t. used is the length of that prefix; 0 if there is none.
+func (r *relation) find(parts []string) (at, used int, ambiguous bool) {
+	for used := min(len(parts), 4); used >= 1; used-- {
+		found := -1
+		for i, f := range r.fields {
+			if f.name == parts[used-1] && f.named(parts[:used-1]) {
+				if found >= 0 {
+					return 0, used, true
+				}
+				found = i
+			}
+		}
+		if found >= 0 {
+			return found, used, false
+		}
+	}
+	return 0, 0, false
+}
+
+// relations lists the distinct qualifiers in sight, as they are written.
+func (r *relation) relations() []string {
+	var names []string
+	for _, f := range r.fields {
+		if name := strings.Join(f.qualifier, "."); name != "" && !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// unknownColumn raises the error for a name that is nowhere.
+func (x *exprs) unknownColumn(ids []sql.Ident, parts []string) {
+	for s := x.outer; s != nil; s = s.outer {
+		if _, used, _ := s.in.find(parts); used > 0 {
+			failHint(sqlerr.Unknown, ids[0].Pos(), "join the tables instead",
+				"correlated subqueries are not supported yet: %q is a column of the query around this one", dotted(ids))
+		}
+	}
+	if len(parts) > 1 {
+		for n := min(len(parts)-1, 3); n >= 1; n-- {
+			if !x.in.hasQualifier(parts[:n]) {
+				continue
+			}
+			var names []string
+			for _, f := range x.in.fields {
+				if f.named(parts[:n]) {
+					names = append(names, f.name)
+				}
+			}
+			failHint(sqlerr.Name, ids[n].Pos(), didYouMean(parts[n], names), "column %q does not exist in %s", ids[n].Name, dotted(ids[:n]))
+		}
+	}
+	for _, a := range x.itemAliases {
+		if a.name == parts[0] {
+			failHint(sqlerr.Name, ids[0].Pos(), fmt.Sprintf("repeat the expression it stands for: %s", a.text),
+				"column %q does not exist: %s does not see the names given in SELECT", ids[0].Name, x.clause)
+		}
+	}
+	names := make([]string, len(x.in.fields))
+	for i, f := range x.in.fields {
+		names[i] = f.name
+	}
+	hint := didYouMean(parts[0], append(names, x.in.relations()...))
+	if len(names) == 0 && hint == "" {
+		hint = "this query has no FROM; text goes in single quotes"
+	}
+	if hint == "" && ids[0].Quoted && len(ids) == 1 {
+		hint = "text goes in single quotes"
+	}
+	failHint(sqlerr.Name, ids[0].Pos(), hint, "column %q does not exist", ids[0].Name)
+}
+
+func dotted(ids []sql.Ident) string {
+	names := make([]string, len(ids))
+	for i, id := range ids {
+		names[i] = id.Name
+	}
+	return strings.Join(names, ".")
+}
+
+func didYouMean(name string, candidates []string) string {
+	if near := sqlerr.Nearest(name, candidates); near != "" {
+		return fmt.Sprintf("did you mean %q?", near)
+	}
+	return ""
+}

@@ -1,0 +1,328 @@
+package bind
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/trailql/trailql/engine/expr"
+	"github.com/trailql/trailql/engine/plan"
+	"github.com/trailql/trailql/engine/sql"
+	"github.com/trailql/trailql/engine/sqlerr"
+	"github.com/trailql/trailql/engine/sqltype"
+)
+
+// item is a column of the select list.
+type item struct {
+	e    expr.Expr
+	name string // "" for none
+	at   sqlerr.Pos
+	text sql.Expr // what was written; nil where * was
+}
+
+// selectQuery binds a SELECT with the ORDER BY of the query that it is the body of.
+//
+// The clauses after WHERE are bound over the input first. Aggregates and subqueries in them stand as columns that do not exist yet
+// (aggregateBase, subqueryBase); when all are known, the Aggregate is built and the expressions are settled over its output.
+func (b *binder) selectQuery(sel *sql.Select, order []sql.OrderItem, with *env, outer *scope) *relation {
+	if len(sel.Windows) > 0 {
+		unsupported(sel.Windows[0].Name.Pos(), "windows are")
+	}
+	in := b.from(sel.From, with, outer)
+	aliases := selectAliases(sel)
+	if sel.Where != nil {
+		b.where(sel.Where, &exprs{binder: b, with: with, in: in, outer: outer, clause: "WHERE", itemAliases: aliases})
+	}
+
+	agg := &aggregation{places: map[*expr.Column]sqlerr.Pos{}}
+	x := &exprs{binder: b, with: with, in: in, outer: outer, clause: "SELECT", agg: agg}
+	items := x.selectItems(sel)
+	keys, keyed := b.groupKeys(sel, items, &exprs{binder: b, with: with, in: in, outer: outer, clause: "GROUP BY", itemAliases: aliases})
+	var having []expr.Expr
+	if sel.Having != nil {
+		x.clause, x.itemAliases = "HAVING", aliases
+		having = x.conjuncts(sel.Having)
+	}
+	x.clause = "ORDER BY"
+	for _, it := range items {
+		if it.name != "" {
+			x.outputs = append(x.outputs, alias{name: strings.ToLower(it.name), e: it.e})
+		}
+	}
+	sorts := make([]expr.Expr, len(order))
+	for i, o := range order {
+		if at, ok := ordinal(o.Expr, len(items), "ORDER BY"); ok {
+			sorts[i] = items[at].e
+		} else {
+			sorts[i] = x.expr(o.Expr)
+		}
+	}
+
+	node, settle := b.settle(in.node, agg, keys, keyed || len(agg.calls) > 0 || sel.Having != nil)
+	if having != nil {
+		for i := range having {
+			having[i] = settle(having[i])
+		}
+		node = &plan.Filter{Input: node, Conjuncts: having}
+	}
+	p := &plan.Project{Input: node}
+	for _, it := range items {
+		p.Exprs = append(p.Exprs, settle(it.e))
+		p.Columns = append(p.Columns, plan.Column{Name: it.name, Type: it.e.Type()})
+	}
+	width := len(items)
+	out := anonymous(p)
+	if sel.Distinct {
+		out.node = distinct(p)
+	}
+	if len(order) == 0 {
+		return out
+	}
+
+	// Sort by columns of the select list where an expression is one of them, else by hidden columns that are dropped afterwards.
+	sorted := &plan.Sort{Limit: -1}
+	for i, o := range order {
+		e := settle(sorts[i])
+		at := slices.IndexFunc(p.Exprs, func(have expr.Expr) bool { return expr.Equal(have, e) })
+		if at < 0 {
+			if sel.Distinct {
+				failHint(sqlerr.Type, o.Expr.Pos(), "add it to the select list", "with SELECT DISTINCT, ORDER BY takes what the select list has")
+			}
+			at = len(p.Exprs)
+			p.Exprs, p.Columns = append(p.Exprs, e), append(p.Columns[:at:at], plan.Column{Name: expr.Format(e), Type: e.Type()})
+		}
+		column := &expr.Column{Index: at, Name: p.Columns[at].Name, T: p.Columns[at].Type}
+		sorted.Keys = append(sorted.Keys, sortKey(column, o))
+	}
+	sorted.Input = out.node
+	out.node = firstColumns(sorted, width)
+	return out
+}
+
+// where filters x.in. An IN with a subquery that every row must fulfil is a semi join.
+func (b *binder) where(cond sql.Expr, x *exprs) {
+	var conjuncts []expr.Expr
+	var bind func(e sql.Expr)
+	bind = func(e sql.Expr) {
+		switch e := e.(type) {
+		case *sql.Binary:
+			if e.Op == "and" {
+				bind(e.Left)
+				bind(e.Right)
+				return
+			}
+		case *sql.InQuery:
+			if !e.Not {
+				x.semiJoin(e)
+				return
+			}
+		}
+		conjuncts = append(conjuncts, x.boolean(e))
+	}
+	bind(cond)
+	if len(conjuncts) > 0 {
+		x.in.node = &plan.Filter{Input: x.in.node, Conjuncts: conjuncts}
+	}
+}
+
+// selectAliases are the names that the select list gives, for hints where they are not in sight.
+func selectAliases(sel *sql.Select) []alias {
+	var out []alias
+	for _, it := range sel.Items {
+		if it.Alias != nil && it.Expr != nil {
+			out = append(out, alias{name: lower(*it.Alias), text: itemText(it.Expr)})
+		}
+	}
+	return out
+}
+
+func (x *exprs) selectItems(sel *sql.Select) []item {
+	var items []item
+	for _, it := range sel.Items {
+		if it.Star {
+			items = append(items, x.star(it, len(sel.From) > 0)...)
+			continue
+		}
+		name := ""
+		switch e := it.Expr.(type) {
+		case *sql.Name:
+			name = e.Ident.Name
+		case *sql.Dot:
+			name = e.Field.Name
+		}
+		if it.Alias != nil {
+			name = it.Alias.Name
+		}
+		items = append(items, item{e: x.expr(it.Expr), name: name, at: it.Expr.Pos(), text: it.Expr})
+	}
+	return items
+}
+
+// star expands *, t.* and row.*.
+func (x *exprs) star(it sql.SelectItem, from bool) []item {
+	var ids []sql.Ident
+	if it.Expr != nil {
+		var base sql.Expr
+		ids, base = x.parts(it.Expr)
+		parts := make([]string, len(ids))
+		for i, id := range ids {
+			parts[i] = lower(id)
+		}
+		if base != nil || !x.in.hasQualifier(parts) {
+			return x.rowStar(it)
+		}
+		ids = ids[:len(parts)]
+	} else if !from {
+		fail(sqlerr.Name, it.Pos(), "SELECT * needs a FROM")
+	}
+	parts := make([]string, len(ids))
+	for i, id := range ids {
+		parts[i] = lower(id)
+	}
+	var items []item
+	schema := x.in.node.Schema()
+	for i, f := range x.in.fields {
+		if f.hidden || !f.named(parts) {
+			continue
+		}
+		c := &expr.Column{Index: i, Name: schema[i].Name, T: schema[i].Type}
+		x.agg.places[c] = it.Pos()
+		items = append(items, item{e: c, name: schema[i].Name, at: it.Pos()})
+	}
+	return renamed(items, it)
+}
+
+func (x *exprs) rowStar(it sql.SelectItem) []item {
+	e := x.expr(it.Expr)
+	t := e.Type()
+	if t.Kind != sqltype.Row {
+		fail(sqlerr.Type, it.Pos(), "%s.* needs a table or a row, this is of type %s", itemText(it.Expr), t)
+	}
+	var items []item
+	for i, f := range t.Fields {
+		items = append(items, item{e: &expr.Field{Arg: e, Index: i}, name: f.Name, at: it.Pos()})
+	}
+	return renamed(items, it)
+}
+
+func renamed(items []item, it sql.SelectItem) []item {
+	if len(it.StarAliases) == 0 {
+		return items
+	}
+	if len(it.StarAliases) != len(items) {
+		fail(sqlerr.Name, it.StarAliases[0].Pos(), "* stands for %d columns, the list names %d", len(items), len(it.StarAliases))
+	}
+	for i, id := range it.StarAliases {
+		items[i].name = id.Name
+	}
+	return items
+}
+
+// groupKeys binds GROUP BY: positions in the select list, input columns and expressions over them.
+func (b *binder) groupKeys(sel *sql.Select, items []item, x *exprs) (keys []expr.Expr, keyed bool) {
+	for _, g := range sel.GroupBy {
+		if g.Kind != sql.Plain {
+			unsupported(g.Pos(), "GROUPING SETS, ROLLUP and CUBE are")
+		}
+		var key expr.Expr
+		if at, ok := ordinal(g.Expr, len(items), "GROUP BY"); ok {
+			key = items[at].e
+			if slices.ContainsFunc(expr.Columns(key), func(c int) bool { return c >= aggregateBase }) {
+				fail(sqlerr.Type, g.Expr.Pos(), "GROUP BY position %d is an aggregate or has a subquery", at+1)
+			}
+		} else {
+			b.refuseAlias(g.Expr, sel, x)
+			before := x.in.node
+			key = x.expr(g.Expr)
+			if x.in.node != before {
+				unsupported(g.Expr.Pos(), "subqueries in GROUP BY are")
+			}
+		}
+		if !slices.ContainsFunc(keys, func(k expr.Expr) bool { return expr.Equal(k, key) }) {
+			keys = append(keys, key)
+		}
+		keyed = true
+	}
+	return keys, keyed
+}
+
+// refuseAlias raises the error for GROUP BY of a name that only the select list gives.
+func (b *binder) refuseAlias(e sql.Expr, sel *sql.Select, x *exprs) {
+	name, ok := e.(*sql.Name)
+	if !ok {
+		return
+	}
+	if _, used, _ := x.in.find([]string{lower(name.Ident)}); used > 0 {
+		return
+	}
+	for i, it := range sel.Items {
+		if it.Alias != nil && lower(*it.Alias) == lower(name.Ident) {
+			hint := fmt.Sprintf("repeat the expression: GROUP BY %s", itemText(it.Expr))
+			if !slices.ContainsFunc(sel.Items[:i], func(it sql.SelectItem) bool { return it.Star }) {
+				hint += fmt.Sprintf(", or its position: GROUP BY %d", i+1)
+			}
+			failHint(sqlerr.Name, e.Pos(), hint, "GROUP BY takes input columns, and %q is a name given in SELECT", name.Ident.Name)
+		}
+	}
+}
+
+// settle builds the Aggregate, if there is one, joins the subqueries to it, and returns the node with the function that
+// turns the clauses' expressions into ones over it.
+func (b *binder) settle(in plan.Node, agg *aggregation, keys []expr.Expr, grouped bool) (plan.Node, func(expr.Expr) expr.Expr) {
+	node := in
+	if grouped {
+		node = aggregateOf(in, keys, agg.calls...)
+	}
+	refs := plan.ColumnRefs(node)
+	subqueries := make([]expr.Expr, 0, len(agg.later))
+	// Columns of the output are told from those of the input by outputBase until an expression is done.
+	output := func(e expr.Expr) expr.Expr {
+		return plan.MoveColumns(e, func(i int) int { return outputBase + i })
+	}
+	settle := func(e expr.Expr) expr.Expr {
+		e = expr.Rewrite(e, func(e expr.Expr) expr.Expr {
+			if grouped {
+				if at := slices.IndexFunc(keys, func(k expr.Expr) bool { return expr.Equal(k, e) }); at >= 0 {
+					return output(refs[at])
+				}
+			}
+			c, ok := e.(*expr.Column)
+			switch {
+			case !ok || c.Index >= outputBase:
+				return e
+			case c.Index >= subqueryBase:
+				return output(subqueries[c.Index-subqueryBase])
+			case c.Index >= aggregateBase:
+				return output(refs[len(keys)+c.Index-aggregateBase])
+			}
+			return e
+		})
+		return b.settled(e, agg, grouped)
+	}
+	for _, l := range agg.later {
+		if l.arg != nil {
+			l.arg = settle(l.arg)
+		}
+		var value expr.Expr
+		node, value = l.join(node, l.arg)
+		subqueries = append(subqueries, value)
+	}
+	return node, settle
+}
+
+// settled puts the ordinals of output columns right; a column of the input that is left stands outside the aggregates without being grouped by.
+func (b *binder) settled(e expr.Expr, agg *aggregation, grouped bool) expr.Expr {
+	return expr.Rewrite(e, func(e expr.Expr) expr.Expr {
+		c, ok := e.(*expr.Column)
+		switch {
+		case ok && c.Index >= outputBase:
+			moved := *c
+			moved.Index -= outputBase
+			return &moved
+		case ok && grouped:
+			failHint(sqlerr.Type, agg.places[c], fmt.Sprintf("group by it, or write arbitrary(%s)", c.Name),
+				"column %q is neither in GROUP BY nor in an aggregate", c.Name)
+		}
+		return e
+	})
+}

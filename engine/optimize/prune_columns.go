@@ -1,0 +1,344 @@
+package optimize
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/trailql/trailql/engine/expr"
+	"github.com/trailql/trailql/engine/fn"
+	"github.com/trailql/trailql/engine/plan"
+	"github.com/trailql/trailql/engine/source"
+)
+
+// pruneColumns drops the columns that nothing above uses, and narrows row columns to the fields that are used: of a scan of t,
+// useridentity.arn reads one leaf. Where a whole row and a field of it are used, the row is read once.
+func pruneColumns(n plan.Node, _ *fn.Session) plan.Node {
+	schema := n.Schema()
+	need := make([]access, len(schema))
+	for i := range schema {
+		need[i] = access{column: i}
+	}
+	narrow, at := narrowed(n, need)
+	return layout(narrow, at, schema)
+}
+
+// access is a column, or a field below one: fields are ordinals into nested rows.
+type access struct {
+	column int
+	fields []int
+}
+
+// covers reports whether b is a or below it.
+func (a access) covers(b access) bool {
+	return a.column == b.column && len(a.fields) <= len(b.fields) && slices.Equal(a.fields, b.fields[:len(a.fields)])
+}
+
+// accessOf returns what e reads if it is a column or a chain of fields of one.
+func accessOf(e expr.Expr) (access, bool) {
+	switch e := e.(type) {
+	case *expr.Column:
+		return access{column: e.Index}, e.Index >= 0
+	case *expr.Field:
+		a, ok := accessOf(e.Arg)
+		if ok {
+			a.fields = append(slices.Clip(a.fields), e.Index)
+		}
+		return a, ok
+	}
+	return access{}, false
+}
+
+// accesses adds what es read to need.
+func accesses(need []access, es ...expr.Expr) []access {
+	for _, e := range es {
+		if e == nil {
+			continue
+		}
+		expr.Walk(e, func(e expr.Expr) bool {
+			a, ok := accessOf(e)
+			if ok {
+				need = append(need, a)
+			}
+			return !ok
+		})
+	}
+	return need
+}
+
+// minimal drops accesses that another covers; the order is that of first need.
+func minimal(need []access) []access {
+	var out []access
+	for _, a := range need {
+		if slices.ContainsFunc(out, func(have access) bool { return have.covers(a) }) {
+			continue
+		}
+		kept := out[:0:0]
+		placed := false
+		for _, have := range out {
+			switch {
+			case !a.covers(have):
+				kept = append(kept, have)
+			case !placed:
+				kept, placed = append(kept, a), true
+			}
+		}
+		if !placed {
+			kept = append(kept, a)
+		}
+		out = kept
+	}
+	return out
+}
+
+// places says in which column of a narrowed node an access stands.
+type places []place
+
+type place struct {
+	access
+	at int
+}
+
+// rebase makes e read from a narrowed input.
+func (p places) rebase(e expr.Expr) expr.Expr {
+	// New ordinals are marked by being negative until all are placed, lest one be taken for an old one.
+	e = expr.Rewrite(e, func(e expr.Expr) expr.Expr {
+		a, ok := accessOf(e)
+		if !ok {
+			return e
+		}
+		for _, have := range p {
+			if have.column == a.column && slices.Equal(have.fields, a.fields) {
+				return &expr.Column{Index: -1 - have.at, Name: nameOf(e), T: e.Type()}
+			}
+		}
+		return e
+	})
+	return plan.MoveColumns(e, func(i int) int {
+		if i >= 0 {
+			panic(fmt.Sprintf("optimize: column %d was pruned but is used", i))
+		}
+		return -1 - i
+	})
+}
+
+func (p places) rebaseAll(es []expr.Expr) []expr.Expr {
+	out := make([]expr.Expr, len(es))
+	for i, e := range es {
+		out[i] = p.rebase(e)
+	}
+	return out
+}
+
+// nameOf is the dotted name of a column or a field of one.
+func nameOf(e expr.Expr) string {
+	switch e := e.(type) {
+	case *expr.Column:
+		return e.Name
+	case *expr.Field:
+		if name := nameOf(e.Arg); name != "" {
+			return name + "." + e.Arg.Type().Fields[e.Index].Name
+		}
+	}
+	return ""
+}
+
+// read returns the expression that an access stands for, over the columns of schema.
+func (a access) read(schema []plan.Column) expr.Expr {
+	var e expr.Expr = &expr.Column{Index: a.column, Name: schema[a.column].Name, T: schema[a.column].Type}
+	for _, f := range a.fields {
+		e = &expr.Field{Arg: e, Index: f}
+	}
+	return e
+}
+
+// layout projects n to the given schema, whose i-th column is the i-th one as a whole.
+func layout(n plan.Node, at places, schema []plan.Column) plan.Node {
+	p := &plan.Project{Input: n, Columns: schema}
+	for i := range schema {
+		p.Exprs = append(p.Exprs, at.rebase(access{column: i}.read(schema)))
+	}
+	if identity(p) {
+		return n
+	}
+	return p
+}
+
+// narrowed returns n without what need does not ask for, and where the rest stands. It may put out more than is asked.
+func narrowed(n plan.Node, need []access) (plan.Node, places) {
+	need = minimal(need)
+	schema := n.Schema()
+	switch n := n.(type) {
+	case *plan.Scan:
+		return narrowScan(n, need)
+
+	case *plan.Filter:
+		// What the filter reads comes first, so that a scan below can read it first.
+		in, at := narrowed(n.Input, append(accesses(nil, n.Conjuncts...), need...))
+		return &plan.Filter{Input: in, Conjuncts: at.rebaseAll(n.Conjuncts)}, at
+
+	case *plan.Sort:
+		keys := make([]expr.Expr, len(n.Keys))
+		for i, k := range n.Keys {
+			keys[i] = k.Expr
+		}
+		in, at := narrowed(n.Input, accesses(need, keys...))
+		out := *n
+		out.Input, out.Keys = in, slices.Clone(n.Keys)
+		for i, e := range at.rebaseAll(keys) {
+			out.Keys[i].Expr = e
+		}
+		return &out, at
+
+	case *plan.Limit:
+		in, at := narrowed(n.Input, need)
+		return plan.WithInputs(n, []plan.Node{in}), at
+
+	case *plan.Project:
+		out := &plan.Project{}
+		var at places
+		for _, a := range need {
+			e := n.Exprs[a.column]
+			if _, ok := accessOf(e); !ok {
+				a = access{column: a.column} // computed once, as a whole
+				e = n.Exprs[a.column]
+				if slices.ContainsFunc(at, func(p place) bool { return p.column == a.column }) {
+					continue
+				}
+			}
+			name := nameOf(a.read(schema))
+			for _, f := range a.fields {
+				e = &expr.Field{Arg: e, Index: f}
+			}
+			at = append(at, place{a, len(out.Exprs)})
+			out.Exprs, out.Columns = append(out.Exprs, e), append(out.Columns, plan.Column{Name: name, Type: e.Type()})
+		}
+		in, below := narrowed(n.Input, accesses(nil, out.Exprs...))
+		out.Input, out.Exprs = in, below.rebaseAll(out.Exprs)
+		return out, at
+
+	case *plan.Aggregate:
+		return narrowAggregate(n, need)
+
+	case *plan.Join:
+		width := len(n.Left.Schema())
+		left, right := accesses(nil, n.LeftKeys...), accesses(nil, n.RightKeys...)
+		for _, a := range accesses(need, n.Residual) {
+			if a.column < width {
+				left = append(left, a)
+			} else {
+				right = append(right, access{a.column - width, a.fields})
+			}
+		}
+		l, atLeft := narrowed(n.Left, left)
+		r, atRight := narrowed(n.Right, right)
+		out := &plan.Join{Kind: n.Kind, Left: l, Right: r, LeftKeys: atLeft.rebaseAll(n.LeftKeys), RightKeys: atRight.rebaseAll(n.RightKeys)}
+		at := slices.Clone(atLeft)
+		for _, p := range atRight {
+			at = append(at, place{access{p.column + width, p.fields}, p.at + len(l.Schema())})
+		}
+		if n.Residual != nil {
+			out.Residual = at.rebase(n.Residual)
+		}
+		out.Columns = l.Schema()
+		if n.Kind == plan.SemiJoin || n.Kind == plan.AntiJoin {
+			return out, atLeft
+		}
+		out.Columns = slices.Concat(out.Columns, r.Schema())
+		return out, at
+
+	case *plan.Union:
+		// All children are cut alike: one column for each access.
+		out := &plan.Union{}
+		var at places
+		for i, a := range need {
+			e := a.read(schema)
+			at = append(at, place{a, i})
+			out.Columns = append(out.Columns, plan.Column{Name: nameOf(e), Type: e.Type()})
+		}
+		for _, c := range n.Children {
+			in, below := narrowed(c, need)
+			p := &plan.Project{Input: in, Columns: out.Columns}
+			for _, a := range need {
+				p.Exprs = append(p.Exprs, below.rebase(a.read(c.Schema())))
+			}
+			out.Children = append(out.Children, p)
+		}
+		return out, at
+
+	case *plan.Unnest:
+		width := len(n.Input.Schema())
+		below := accesses(nil, n.Exprs...)
+		for _, a := range need {
+			if a.column < width {
+				below = append(below, a)
+			}
+		}
+		in, at := narrowed(n.Input, below)
+		out := &plan.Unnest{Input: in, Exprs: at.rebaseAll(n.Exprs), Ordinality: n.Ordinality, Outer: n.Outer}
+		out.Columns = slices.Concat(in.Schema(), n.Columns[width:])
+		at = slices.Clone(at)
+		for i := range n.Columns[width:] {
+			at = append(at, place{access{column: width + i}, len(in.Schema()) + i})
+		}
+		return out, at
+
+	case *plan.Values:
+		out := &plan.Values{Rows: make([][]expr.Expr, len(n.Rows))}
+		var at places
+		for c, column := range schema {
+			if !slices.ContainsFunc(need, func(a access) bool { return a.column == c }) {
+				continue
+			}
+			at = append(at, place{access{column: c}, len(out.Columns)})
+			out.Columns = append(out.Columns, column)
+			for i, row := range n.Rows {
+				out.Rows[i] = append(out.Rows[i], row[c])
+			}
+		}
+		return out, at
+	}
+	panic(fmt.Sprintf("optimize: no pruning of %T", n))
+}
+
+func narrowScan(n *plan.Scan, need []access) (plan.Node, places) {
+	need = minimal(append(accesses(nil, n.Conjuncts...), need...))
+	out := &plan.Scan{Table: n.Table, Limit: n.Limit}
+	var at places
+	for i, a := range need {
+		e := a.read(n.Columns)
+		path := n.Paths[a.column]
+		out.Paths = append(out.Paths, source.Path{Column: path.Column, Fields: slices.Concat(path.Fields, a.fields)})
+		out.Columns = append(out.Columns, plan.Column{Name: nameOf(e), Type: e.Type()})
+		at = append(at, place{a, i})
+	}
+	out.Conjuncts = at.rebaseAll(n.Conjuncts)
+	return out, at
+}
+
+// narrowAggregate drops aggregates that nobody reads. Keys make the groups, so all stay; one aggregate must where there are no keys.
+func narrowAggregate(n *plan.Aggregate, need []access) (plan.Node, places) {
+	out := &plan.Aggregate{Columns: slices.Clone(n.Columns[:len(n.Keys)])}
+	var at places
+	below := accesses(nil, n.Keys...)
+	for i := range n.Keys {
+		at = append(at, place{access{column: i}, i})
+	}
+	for i, a := range n.Aggs {
+		column := len(n.Keys) + i
+		wanted := slices.ContainsFunc(need, func(a access) bool { return a.column == column })
+		last := len(n.Keys) == 0 && len(out.Aggs) == 0 && i == len(n.Aggs)-1
+		if !wanted && !last {
+			continue
+		}
+		at = append(at, place{access{column: column}, len(out.Columns)})
+		out.Aggs, out.Columns = append(out.Aggs, a), append(out.Columns, n.Columns[column])
+		below = accesses(below, a.Args...)
+		below = accesses(below, a.Filter)
+		for _, k := range a.OrderBy {
+			below = accesses(below, k.Expr)
+		}
+	}
+	in, from := narrowed(n.Input, below)
+	out.Input, out.Keys = in, n.Keys
+	return plan.MapExprs(out, from.rebase), at
+}

@@ -1,0 +1,115 @@
+package optimize
+
+import (
+	"slices"
+
+	"github.com/trailql/trailql/engine/expr"
+	"github.com/trailql/trailql/engine/fn"
+	"github.com/trailql/trailql/engine/plan"
+)
+
+// pushFilters moves filters down: through projections, grouping keys, unions, sorts, the input of UNNEST, and to the sides of joins. Never
+// below a LIMIT, which would choose other rows, nor to the right side of a left join, whose rows without match would come back.
+// Conjuncts with volatile functions stay where they are.
+func pushFilters(n plan.Node, _ *fn.Session) plan.Node { return push(n, nil) }
+
+// push returns n filtered by conjuncts, which are over its columns.
+func push(n plan.Node, conjuncts []expr.Expr) plan.Node {
+	switch n := n.(type) {
+	case *plan.Filter:
+		fixed, free := split(n.Conjuncts, expr.Volatile)
+		if len(fixed) > 0 {
+			return filtered(push(n.Input, free), slices.Concat(fixed, conjuncts))
+		}
+		return push(n.Input, slices.Concat(free, conjuncts))
+
+	case *plan.Project:
+		stay, down := split(conjuncts, func(e expr.Expr) bool { return expr.Volatile(substitute(e, n.Exprs)) })
+		for i, e := range down {
+			down[i] = substitute(e, n.Exprs)
+		}
+		return filtered(plan.WithInputs(n, []plan.Node{push(n.Input, down)}), stay)
+
+	case *plan.Aggregate:
+		stay, down := split(conjuncts, func(e expr.Expr) bool {
+			return len(n.Keys) == 0 || slices.ContainsFunc(expr.Columns(e), func(c int) bool { return c >= len(n.Keys) }) ||
+				expr.Volatile(substitute(e, n.Keys))
+		})
+		for i, e := range down {
+			down[i] = substitute(e, n.Keys)
+		}
+		return filtered(plan.WithInputs(n, []plan.Node{push(n.Input, down)}), stay)
+
+	case *plan.Union:
+		children := make([]plan.Node, len(n.Children))
+		for i, c := range n.Children {
+			children[i] = push(c, conjuncts)
+		}
+		return plan.WithInputs(n, children)
+
+	case *plan.Sort:
+		if n.Limit < 0 && n.Offset == 0 {
+			return plan.WithInputs(n, []plan.Node{push(n.Input, conjuncts)})
+		}
+		return filtered(plan.WithInputs(n, []plan.Node{push(n.Input, nil)}), conjuncts)
+
+	case *plan.Unnest:
+		width := len(n.Input.Schema())
+		stay, down := split(conjuncts, func(e expr.Expr) bool { return plan.SidesOf(e, width)&plan.RightSide != 0 })
+		return filtered(plan.WithInputs(n, []plan.Node{push(n.Input, down)}), stay)
+
+	case *plan.Join:
+		return pushJoin(n, conjuncts)
+	}
+
+	inputs := n.Inputs()
+	for i, in := range inputs {
+		inputs[i] = push(in, nil)
+	}
+	return filtered(plan.WithInputs(n, inputs), conjuncts)
+}
+
+func pushJoin(n *plan.Join, conjuncts []expr.Expr) plan.Node {
+	width := len(n.Left.Schema())
+	switch n.Kind {
+	case plan.InnerJoin, plan.CrossJoin:
+		on := make([]expr.Expr, 0, len(n.LeftKeys)+len(conjuncts)+1)
+		for i, l := range n.LeftKeys {
+			r := plan.MoveColumns(n.RightKeys[i], func(c int) int { return c + width })
+			on = append(on, &expr.Compare{Op: expr.Eq, Left: l, Right: r})
+		}
+		if n.Residual != nil {
+			on = append(on, expr.Conjuncts(n.Residual)...)
+		}
+		return pushSides(plan.NewJoin(plan.InnerJoin, n.Left, n.Right, append(on, conjuncts...)))
+	case plan.LeftJoin:
+		stay, down := split(conjuncts, func(e expr.Expr) bool { return plan.SidesOf(e, width)&plan.RightSide != 0 })
+		return filtered(plan.WithInputs(n, []plan.Node{push(n.Left, down), push(n.Right, nil)}), stay)
+	}
+	return plan.WithInputs(n, []plan.Node{push(n.Left, conjuncts), push(n.Right, nil)})
+}
+
+// pushSides goes on below a join that has just been made, which may stand below a filter.
+func pushSides(n plan.Node) plan.Node {
+	inputs := n.Inputs()
+	for i, in := range inputs {
+		if _, ok := n.(*plan.Filter); ok {
+			inputs[i] = pushSides(in)
+		} else {
+			inputs[i] = push(in, nil)
+		}
+	}
+	return plan.WithInputs(n, inputs)
+}
+
+// split parts conjuncts in order.
+func split(conjuncts []expr.Expr, is func(expr.Expr) bool) (yes, no []expr.Expr) {
+	for _, e := range conjuncts {
+		if is(e) {
+			yes = append(yes, e)
+		} else {
+			no = append(no, e)
+		}
+	}
+	return yes, no
+}
