@@ -304,24 +304,24 @@ func (x *index) metaData(ctx context.Context) (map[string]*metaData, error) {
 	return out, rows.Err()
 }
 
-// rolled gives the newest version that is rolled forward, and by table the newest version of its own log then.
+// rolled gives the newest version that is rolled forward, and by table the newest version of its own log then. It is one
+// query: another process may move both on at any time.
 func (x *index) rolled(ctx context.Context) (version int64, tables map[string]int64, err error) {
-	if err := x.conn.QueryRowContext(ctx, "SELECT rolled FROM state").Scan(&version); err != nil {
-		return 0, nil, err
-	}
-	rows, err := x.conn.QueryContext(ctx, "SELECT tbl, rolled FROM tables")
+	rows, err := x.conn.QueryContext(ctx, "SELECT s.rolled, t.tbl, t.rolled FROM state s LEFT JOIN tables t")
 	if err != nil {
 		return 0, nil, err
 	}
 	defer rows.Close()
 	tables = map[string]int64{}
 	for rows.Next() {
-		var table string
-		var v int64
-		if err := rows.Scan(&table, &v); err != nil {
+		var table sql.NullString
+		var v sql.NullInt64
+		if err := rows.Scan(&version, &table, &v); err != nil {
 			return 0, nil, err
 		}
-		tables[table] = v
+		if table.Valid {
+			tables[table.String] = v.Int64
+		}
 	}
 	return version, tables, rows.Err()
 }

@@ -253,8 +253,11 @@ func TestForeignEntryIsRefused(t *testing.T) {
 func TestIndexIsOnlyACache(t *testing.T) {
 	for name, damage := range map[string]func(path string) error{
 		"deleted": removeIndex,
-		"garbage": func(p string) error { removeIndex(p); return os.WriteFile(p, []byte(strings.Repeat("garbage ", 5000)), 0o666) },
-		"empty":   func(p string) error { removeIndex(p); return os.WriteFile(p, nil, 0o666) },
+		"garbage": func(p string) error {
+			removeIndex(p)
+			return os.WriteFile(p, []byte(strings.Repeat("garbage ", 5000)), 0o666)
+		},
+		"empty": func(p string) error { removeIndex(p); return os.WriteFile(p, nil, 0o666) },
 		"torn": func(p string) error {
 			b, err := os.ReadFile(p)
 			if err != nil {

@@ -90,7 +90,7 @@ func (b *bounds) Bounds(column int) (lo, hi any) {
 		if day, err := time.Parse(time.DateOnly, p.Date); err == nil {
 			return day.UnixMicro(), day.UnixMicro() + 86400*1e6 - 1
 		}
-	case "recipientaccountid": // the account is taken from it where a record has it
+	case "recipientaccountid", "accountid": // the account is taken from it where a record has it; else it is NULL
 		if p.Account != "" {
 			return p.Account, p.Account
 		}
