@@ -25,7 +25,7 @@ func Cast(d Datum, from, to sqltype.Type, try bool, zone *time.Location, n int) 
 		if dict.Len() > 0 && dict.Data().Dictionary().Len() <= dict.Len() {
 			entries, err := c.cast(Entries(dict), from, to)
 			if err == nil {
-				return Datum{Arr: mapEntries(entries, dict), Const: d.Const}, nil
+				return Datum{Arr: TakeEntries(entries, dict, false), Const: d.Const}, nil
 			}
 			// it may be an entry that no row has: the rows decide
 		}
@@ -33,14 +33,6 @@ func Cast(d Datum, from, to sqltype.Type, try bool, zone *time.Location, n int) 
 	}
 	out, err := c.cast(d.Arr, from, to)
 	return Datum{Arr: out, Const: d.Const}, err
-}
-
-// mapEntries is TakeEntries, but text stays dictionary-coded if no entry is NULL.
-func mapEntries(perEntry arrow.Array, d *array.Dictionary) arrow.Array {
-	if s, ok := perEntry.(*array.String); ok && NullCount(s) == 0 {
-		return Mask(EncodeDictionary(s, append([]int32(nil), Codes(d)...)), d)
-	}
-	return TakeEntries(perEntry, d)
 }
 
 // asIs reports whether values of from are values of to.

@@ -112,7 +112,7 @@ func compareEntries(op Comparison, t sqltype.Type, d *array.Dictionary, constant
 	if err != nil {
 		return nil, err
 	}
-	out := TakeEntries(outcome, d)
+	out := TakeEntries(outcome, d, false)
 	if NullCount(d) > 0 && (op == Distinct || op == NotDistinct) {
 		isNull := !IsValid(constant.Arr, 0)
 		return fillNulls(out.(*array.Boolean), isNull == (op == NotDistinct)), nil
@@ -120,32 +120,48 @@ func compareEntries(op Comparison, t sqltype.Type, d *array.Dictionary, constant
 	return out, nil
 }
 
-// TakeEntries maps what was computed for each entry of a dictionary to its rows; NULL rows give NULL.
-func TakeEntries(perEntry arrow.Array, d *array.Dictionary) arrow.Array {
+// TakeEntries maps what was computed for each entry of a dictionary to its rows. NULL rows give NULL, or with nullLast the
+// last row of perEntry, which then has one row more than there are entries. Text comes dictionary-coded.
+func TakeEntries(perEntry arrow.Array, d *array.Dictionary, nullLast bool) arrow.Array {
 	n := d.Len()
-	codes, valid := Codes(d), validityOf(d)
-	if b, ok := perEntry.(*array.Boolean); ok && NullCount(b) == 0 {
-		var table = make([]byte, b.Len())
+	valid := validityOf(d)
+	if b, ok := perEntry.(*array.Boolean); ok && NullCount(b) == 0 && !nullLast {
+		table := make([]byte, b.Len())
 		for _, r := range valuesOf(b).rows(b.Len()) {
 			table[r] = 1
 		}
 		values := newBitmap(n)
 		if len(table) > 0 { // otherwise all rows are NULL
-			for i, c := range codes {
+			for i, c := range Codes(d) {
 				values[i>>3] |= table[c] << (i & 7)
 			}
 		}
 		return newBoolean(values, n, valid)
 	}
+	null := int32(-1)
+	if nullLast {
+		null = int32(perEntry.Len() - 1)
+	}
+	codes := append([]int32(nil), Codes(d)...)
 	if valid != nil {
-		codes = append([]int32(nil), codes...)
 		for i := range codes {
 			if !valid.has(i) {
+				codes[i] = null
+			}
+		}
+	}
+	s, ok := perEntry.(*array.String)
+	if !ok {
+		return Take(perEntry, codes)
+	}
+	if ok := validityOf(s); ok != nil {
+		for i, c := range codes {
+			if c >= 0 && !ok.has(int(c)) {
 				codes[i] = -1
 			}
 		}
 	}
-	return Take(perEntry, codes)
+	return EncodeDictionary(withoutNulls(s), codes)
 }
 
 func fillNulls(a *array.Boolean, with bool) *array.Boolean {

@@ -1,0 +1,424 @@
+package expr
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
+
+	"github.com/trailql/trailql/engine/fn"
+	"github.com/trailql/trailql/engine/sqlerr"
+	"github.com/trailql/trailql/engine/sqltype"
+	"github.com/trailql/trailql/engine/vec"
+)
+
+// Eval computes e for every row of b: a constant, or a column of b.Len rows, text plain or dictionary-coded. Columns of b
+// that e does not use may be nil. Errors are *sqlerr.Error, of kind Value where a value is at fault.
+func Eval(e Expr, b vec.Batch, s *fn.Session) (vec.Datum, error) {
+	if b.Len == 0 {
+		if l, ok := e.(*Literal); ok {
+			return vec.Datum{Arr: l.Value, Const: true}, nil
+		}
+		return vec.Datum{Arr: vec.Nulls(e.Type(), 0)}, nil
+	}
+	ev := evaluator{b, s}
+	return ev.eval(e)
+}
+
+type evaluator struct {
+	vec.Batch // at least one row
+	session   *fn.Session
+}
+
+func (ev evaluator) eval(e Expr) (vec.Datum, error) {
+	switch e := e.(type) {
+	case *Column:
+		return vec.Datum{Arr: ev.Cols[e.Index]}, nil
+	case *Literal:
+		return vec.Datum{Arr: e.Value, Const: true}, nil
+	case *Call:
+		return ev.call(e)
+	case *Compare:
+		return ev.compare(e)
+	case *And:
+		return ev.logic(e.Args, false)
+	case *Or:
+		return ev.logic(e.Args, true)
+	case *Not:
+		d, err := ev.boolean(e.Arg)
+		if err != nil {
+			return d, err
+		}
+		return vec.Datum{Arr: vec.Not(d.Arr.(*array.Boolean)), Const: d.Const}, nil
+	case *IsNull:
+		d, err := ev.eval(e.Arg)
+		if err != nil {
+			return d, err
+		}
+		return vec.Datum{Arr: vec.IsNull(d.Arr), Const: d.Const}, nil
+	case *In:
+		return ev.in(e)
+	case *Case:
+		return ev.cases(e)
+	case *Cast:
+		d, err := ev.eval(e.Arg)
+		if err != nil {
+			return d, err
+		}
+		d, err = vec.Cast(d, e.Arg.Type(), e.T, e.Try, ev.session.Zone, ev.rows(d))
+		return d, at(err, e.Pos)
+	case *Try:
+		d, err := ev.eval(e.Arg)
+		if err == nil || sqlerr.KindOf(err) != sqlerr.Value {
+			return d, err
+		}
+		out, err := vec.TryRows(e.Type(), ev.Len, func(from, to int) (arrow.Array, error) {
+			part := ev.Slice(from, to)
+			d, err := evaluator{part, ev.session}.eval(e.Arg)
+			if err != nil {
+				return nil, err
+			}
+			return vec.Column(d, part.Len), nil
+		})
+		return vec.Datum{Arr: out}, err
+	case *Field:
+		d, err := ev.eval(e.Arg)
+		if err != nil {
+			return d, err
+		}
+		row, ok := d.Arr.(*array.Struct)
+		if !ok { // NULL of type unknown
+			return vec.Datum{Arr: vec.Nulls(e.Type(), d.Arr.Len()), Const: d.Const}, nil
+		}
+		return vec.Datum{Arr: vec.Mask(row.Field(e.Index), row), Const: d.Const}, nil
+	}
+	panic(fmt.Sprintf("expr: no evaluation of %T", e))
+}
+
+// at gives err a place and keeps nil nil.
+func at(err error, pos sqlerr.Pos) error {
+	if err == nil {
+		return nil
+	}
+	return sqlerr.At(err, pos)
+}
+
+// rows is the number of rows that d stands on.
+func (ev evaluator) rows(d vec.Datum) int {
+	if d.Const {
+		return 1
+	}
+	return ev.Len
+}
+
+// boolean evaluates a condition; an untyped NULL becomes a boolean one.
+func (ev evaluator) boolean(e Expr) (vec.Datum, error) {
+	d, err := ev.eval(e)
+	if err == nil && d.Arr.DataType().ID() == arrow.NULL {
+		d.Arr = vec.Nulls(sqltype.BooleanType, d.Arr.Len())
+	}
+	return d, err
+}
+
+// narrow returns the evaluator for some of the rows; it holds only the columns that e uses.
+func (ev evaluator) narrow(rows []int32, e ...Expr) evaluator {
+	cols := make([]arrow.Array, len(ev.Cols))
+	for _, c := range Columns(e...) {
+		cols[c] = vec.Take(ev.Cols[c], rows)
+	}
+	return evaluator{vec.Batch{Len: len(rows), Cols: cols}, ev.session}
+}
+
+func (ev evaluator) compare(e *Compare) (vec.Datum, error) {
+	l, err := ev.eval(e.Left)
+	if err != nil {
+		return l, err
+	}
+	r, err := ev.eval(e.Right)
+	if err != nil {
+		return r, err
+	}
+	n, both := ev.Len, l.Const && r.Const
+	if both {
+		n = 1
+	}
+	out, err := vec.Compare(vec.Comparison(e.Op), e.Left.Type(), l, r, n)
+	return vec.Datum{Arr: out, Const: both}, err
+}
+
+// call applies a function. Constant arguments give a constant. A function of one dictionary-coded column and constants is run
+// on the entries where there are no more of them than rows.
+func (ev evaluator) call(e *Call) (vec.Datum, error) {
+	args := make([]vec.Datum, len(e.Args))
+	constant := !e.Fn.Volatile
+	var lifted *array.Dictionary // the one column, if it is dictionary-coded
+	liftedAt, columns := -1, 0
+	for i, a := range e.Args {
+		var err error
+		if args[i], err = ev.eval(a); err != nil {
+			return vec.Datum{}, err
+		}
+		if args[i].Const {
+			if !e.Fn.NullCall && !vec.IsValid(args[i].Arr, 0) {
+				return vec.Datum{Arr: vec.Nulls(e.T, 1), Const: true}, nil
+			}
+			continue
+		}
+		constant = false
+		columns++
+		lifted, _ = args[i].Arr.(*array.Dictionary)
+		liftedAt = i
+	}
+	if columns == 1 && lifted != nil && !e.Fn.Volatile && lifted.Data().Dictionary().Len() <= ev.Len {
+		out, err := ev.lift(e, args, liftedAt, lifted)
+		if err == nil {
+			return vec.Datum{Arr: out}, nil
+		}
+		if sqlerr.KindOf(err) != sqlerr.Value {
+			return vec.Datum{}, at(err, e.Pos)
+		}
+		// an entry that no row has may be at fault: the rows decide
+	}
+	n := ev.Len
+	if constant {
+		n = 1
+	}
+	out, err := ev.apply(e, args, n)
+	return vec.Datum{Arr: out, Const: constant}, err
+}
+
+// apply runs the body over n rows.
+func (ev evaluator) apply(e *Call, args []vec.Datum, n int) (arrow.Array, error) {
+	types := make([]sqltype.Type, len(args))
+	for i := range args {
+		args[i].Arr = vec.Plain(args[i].Arr)
+		types[i] = e.Args[i].Type()
+	}
+	memo := e.Memo
+	if memo == nil {
+		memo = new(fn.Memo)
+	}
+	out, err := e.Overload.Eval(&fn.Call{Args: args, Types: types, Result: e.T, Len: n, Session: ev.session, Memo: memo})
+	if err != nil {
+		var own *sqlerr.Error
+		if !errors.As(err, &own) {
+			err = sqlerr.Wrap(sqlerr.Internal, err, "function %s", e.Fn.Name)
+		}
+		return nil, at(err, e.Pos)
+	}
+	if !e.Fn.NullCall {
+		for _, a := range args {
+			if !a.Const {
+				out = vec.Mask(out, a.Arr)
+			}
+		}
+	}
+	return out, nil
+}
+
+// lift runs the body once per dictionary entry, and once for NULL where the function wants to see it, and maps the results
+// to the rows.
+func (ev evaluator) lift(e *Call, args []vec.Datum, at int, d *array.Dictionary) (arrow.Array, error) {
+	entries := arrow.Array(vec.Entries(d))
+	withNull := e.Fn.NullCall && vec.NullCount(d) > 0
+	if withNull {
+		var err error
+		if entries, err = vec.Concat([]arrow.Array{entries, vec.Nulls(sqltype.VarcharType, 1)}); err != nil {
+			return nil, err
+		}
+	}
+	if entries.Len() == 0 {
+		return vec.Nulls(e.T, d.Len()), nil
+	}
+	inner := append([]vec.Datum(nil), args...)
+	inner[at] = vec.Datum{Arr: entries}
+	out, err := ev.apply(e, inner, entries.Len())
+	if err != nil {
+		return nil, err
+	}
+	return vec.TakeEntries(out, d, withNull), nil
+}
+
+// cases evaluates the branches of CASE, each on the rows that reach it, and puts the parts together.
+func (ev evaluator) cases(e *Case) (vec.Datum, error) {
+	var parts []arrow.Array
+	base := int32(0)                // rows in parts
+	source := make([]int32, ev.Len) // per row of the batch its row in parts, -1 for NULL
+	rows := identity(ev.Len)        // that no branch has taken yet
+	add := func(d vec.Datum, rows []int32) {
+		for i, r := range rows {
+			if d.Const {
+				source[r] = base
+			} else {
+				source[r] = base + int32(i)
+			}
+		}
+		parts = append(parts, d.Arr)
+		base += int32(d.Arr.Len())
+	}
+	for _, w := range e.Whens {
+		if len(rows) == 0 {
+			break
+		}
+		sub := ev.some(rows, w.Cond)
+		cond, err := sub.boolean(w.Cond)
+		if err != nil {
+			return vec.Datum{}, err
+		}
+		hit, rest := split(cond, rows)
+		if len(hit) == 0 {
+			continue
+		}
+		then, err := ev.some(hit, w.Then).eval(w.Then)
+		if err != nil {
+			return vec.Datum{}, err
+		}
+		if len(hit) == ev.Len {
+			return then, nil
+		}
+		add(then, hit)
+		rows = rest
+	}
+	if len(rows) > 0 && e.Else != nil {
+		d, err := ev.some(rows, e.Else).eval(e.Else)
+		if err != nil {
+			return vec.Datum{}, err
+		}
+		if len(rows) == ev.Len {
+			return d, nil
+		}
+		add(d, rows)
+		rows = nil
+	}
+	if len(parts) == 0 {
+		return vec.Datum{Arr: vec.Nulls(e.T, 1), Const: true}, nil
+	}
+	for _, r := range rows {
+		source[r] = -1
+	}
+	all, err := vec.Concat(parts)
+	if err != nil {
+		return vec.Datum{}, err
+	}
+	if all.DataType().ID() == arrow.NULL {
+		return vec.Datum{Arr: vec.Nulls(e.T, ev.Len)}, nil
+	}
+	return vec.Datum{Arr: vec.Take(all, source)}, nil
+}
+
+// some is narrow, or ev itself where rows are all.
+func (ev evaluator) some(rows []int32, e Expr) evaluator {
+	if len(rows) == ev.Len {
+		return ev
+	}
+	return ev.narrow(rows, e)
+}
+
+func identity(n int) []int32 {
+	rows := make([]int32, n)
+	for i := range rows {
+		rows[i] = int32(i)
+	}
+	return rows
+}
+
+// split divides rows by a condition evaluated on them: those where it is true and the others.
+func split(cond vec.Datum, rows []int32) (hit, rest []int32) {
+	hits := vec.True(cond.Arr)
+	if cond.Const {
+		if len(hits) > 0 {
+			return rows, nil
+		}
+		return nil, rows
+	}
+	hit, rest = make([]int32, 0, len(hits)), make([]int32, 0, len(rows)-len(hits))
+	next := 0
+	for i, r := range rows {
+		if next < len(hits) && hits[next] == int32(i) {
+			hit = append(hit, r)
+			next++
+		} else {
+			rest = append(rest, r)
+		}
+	}
+	return hit, rest
+}
+
+// logic evaluates AND (stop is false) or OR (stop is true): the operands from left to right, one that can fail only on
+// the rows that are not decided yet.
+func (ev evaluator) logic(args []Expr, stop bool) (vec.Datum, error) {
+	join := vec.And
+	if stop {
+		join = vec.Or
+	}
+	var acc vec.Datum
+	for i, a := range args {
+		var open []int32 // rows that are not decided; nil: all
+		if i > 0 {
+			if acc.Const {
+				if v := vec.Value(acc.Arr, 0); v == stop {
+					return acc, nil
+				}
+			} else {
+				decided := acc.Arr.(*array.Boolean)
+				if !stop {
+					decided = vec.Not(decided)
+				}
+				done := vec.True(decided)
+				if len(done) == ev.Len {
+					return acc, nil
+				}
+				if len(done) > 0 && CanFail(a) {
+					open = except(done, ev.Len)
+				}
+			}
+		}
+		var d vec.Datum
+		var err error
+		if open == nil {
+			d, err = ev.boolean(a)
+		} else if d, err = ev.narrow(open, a).boolean(a); err == nil && !d.Const {
+			d.Arr = scatter(d.Arr, open, ev.Len)
+		}
+		if err != nil {
+			return d, err
+		}
+		switch {
+		case i == 0:
+			acc = d
+		case acc.Const && d.Const:
+			acc.Arr = join(acc.Arr.(*array.Boolean), d.Arr.(*array.Boolean))
+		default:
+			l, r := vec.Column(acc, ev.Len), vec.Column(d, ev.Len)
+			acc = vec.Datum{Arr: join(l.(*array.Boolean), r.(*array.Boolean))}
+		}
+	}
+	return acc, nil
+}
+
+// except returns the rows below n that are not in rows, which is sorted.
+func except(rows []int32, n int) []int32 {
+	out := make([]int32, 0, n-len(rows))
+	next := 0
+	for i := range int32(n) {
+		if next < len(rows) && rows[next] == i {
+			next++
+		} else {
+			out = append(out, i)
+		}
+	}
+	return out
+}
+
+// scatter puts values at their rows among n; the others are NULL.
+func scatter(values arrow.Array, rows []int32, n int) arrow.Array {
+	source := make([]int32, n)
+	for i := range source {
+		source[i] = -1
+	}
+	for i, r := range rows {
+		source[r] = int32(i)
+	}
+	return vec.Take(values, source)
+}
