@@ -42,11 +42,13 @@ type Function struct {
 type Overload struct {
 	// Sig is "(varchar, bigint) -> varchar". Type variables are single capitals ("(array(T), T) -> boolean"),
 	// a last parameter followed by "..." repeats ("(varchar, varchar...) -> varchar"), "decimal" takes any
-	// decimal. Parsed when the table is built; a bad one panics there.
+	// decimal, "any" anything at all, each argument by itself. Parsed when the table is built; a bad one panics there.
 	Sig string
 	// Result, where set, computes the result type from the argument types (decimals); it overrides Sig's.
 	Result func(args []sqltype.Type) sqltype.Type
 	Eval   func(c *Call) (arrow.Array, error)
+
+	sig signature // of Sig
 }
 
 // Call is one evaluation of a body over Len rows (at least 1). A Const argument has one row and stands for all.
@@ -94,6 +96,8 @@ type AggregateOverload struct {
 	Sig    string
 	Result func(args []sqltype.Type) sqltype.Type
 	New    func(args []sqltype.Type, result sqltype.Type) Accumulator
+
+	sig signature // of Sig
 }
 
 // Accumulator holds the states of all groups of one aggregate. Used by one goroutine at a time.

@@ -1,0 +1,118 @@
+package fn
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/apache/arrow-go/v18/arrow"
+
+	"github.com/trailql/trailql/engine/sqltype"
+	"github.com/trailql/trailql/engine/vec"
+)
+
+// session is that of all tests: its start and zone are fixed.
+var session = &Session{Now: time.Date(2024, 1, 31, 10, 20, 30, 456_789_000, time.UTC), Zone: time.UTC}
+
+// value is a value and its type, as tests write them.
+type value struct {
+	t sqltype.Type
+	v any
+}
+
+func text_(s string) value        { return value{sqltype.VarcharType, s} }
+func bigint(n int64) value        { return value{sqltype.BigIntType, n} }
+func double(x float64) value      { return value{sqltype.DoubleType, x} }
+func boolean(b bool) value        { return value{sqltype.BooleanType, b} }
+func nullOf(t sqltype.Type) value { return value{t, nil} }
+
+// sql makes a value of any type from its text, by a cast.
+func sql(t *testing.T, typ sqltype.Type, s string) value {
+	t.Helper()
+	from, kind := vec.Datum{Arr: vec.FromValue(sqltype.VarcharType, s), Const: true}, sqltype.VarcharType
+	if typ.Kind == sqltype.Array || typ.Kind == sqltype.Map || typ.Kind == sqltype.Row {
+		kind = sqltype.JSONType
+	}
+	d, err := vec.Cast(from, kind, typ, false, time.UTC, 1)
+	if err != nil {
+		t.Fatalf("%s as %s: %v", s, typ, err)
+	}
+	return value{typ, d.Arr}
+}
+
+func (v value) array() arrow.Array {
+	switch x := v.v.(type) {
+	case arrow.Array:
+		return x
+	case nil:
+		return vec.Nulls(v.t, 1)
+	}
+	return vec.FromValue(v.t, v.v)
+}
+
+// call evaluates a function as the engine would: resolve, cast the arguments, NULL for NULL. The result is its
+// text as Athena prints it, "NULL" for NULL.
+func call(name string, args ...value) (string, error) {
+	f, ok := Lookup(name)
+	if !ok {
+		panic("no function " + name)
+	}
+	types := make([]sqltype.Type, len(args))
+	for i, a := range args {
+		types[i] = a.t
+	}
+	o, params, result, err := f.Resolve(types)
+	if err != nil {
+		return "", err
+	}
+	c := &Call{Types: params, Result: result, Len: 1, Session: session, Memo: &Memo{}}
+	for i, a := range args {
+		d, err := vec.Cast(vec.Datum{Arr: a.array(), Const: true}, types[i], params[i], false, time.UTC, 1)
+		if err != nil {
+			return "", err
+		}
+		c.Args = append(c.Args, d)
+	}
+	out, err := o.Eval(c)
+	if err != nil {
+		return "", err
+	}
+	if out.IsNull(0) {
+		return "NULL", nil
+	}
+	return string(sqltype.AppendText(nil, result, out, 0)), nil
+}
+
+// want is one row of a table test: a failed call has the text of its error.
+type want struct {
+	name string
+	args []value
+	out  string
+	err  string
+}
+
+func check(t *testing.T, rows []want) {
+	t.Helper()
+	for _, w := range rows {
+		got, err := call(w.name, w.args...)
+		switch {
+		case w.err != "" && (err == nil || !strings.Contains(err.Error(), w.err)):
+			t.Errorf("%s%s: got %q, error %v; want error %q", w.name, shownArgs(w.args), got, err, w.err)
+		case w.err == "" && (err != nil || got != w.out):
+			t.Errorf("%s%s: got %q, error %v; want %q", w.name, shownArgs(w.args), got, err, w.out)
+		}
+	}
+}
+
+func shownArgs(args []value) string {
+	parts := make([]string, len(args))
+	for i, a := range args {
+		parts[i] = "NULL"
+		if arr := a.array(); arr.IsValid(0) {
+			parts[i] = string(sqltype.AppendText(nil, a.t, arr, 0))
+		}
+	}
+	return "(" + strings.Join(parts, ", ") + ")"
+}
+
+func sqlTS(t *testing.T, s string) value { return sql(t, sqltype.TimestampType, s) }
