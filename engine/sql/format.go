@@ -576,8 +576,8 @@ func (f *formatter) call(e *Func) {
 		f.write(strings.ToUpper(word))
 		return
 	}
-	if callWords[word] {
-		f.write(word)
+	if reserved, known := keyword(word); callWords[word] || known && !reserved && word != "all" {
+		f.write(e.Name[0].Name) // filter(…) and the like; all(x) as an argument would be ALL x
 	} else {
 		f.path(e.Name)
 	}
@@ -629,7 +629,7 @@ func (f *formatter) windowSpec(w *Window) {
 	f.write("(")
 	space := ""
 	if w.Name != "" {
-		f.windowName(w.Name)
+		f.name(w.Name)
 		space = " "
 	}
 	if len(w.PartitionBy) > 0 {
@@ -648,15 +648,6 @@ func (f *formatter) windowSpec(w *Window) {
 		f.frameBound(w.Frame.End)
 	}
 	f.write(")")
-}
-
-// windowName quotes the names that would begin another part of a window.
-func (f *formatter) windowName(name string) {
-	if _, known := keyword(name); known {
-		f.write(quoteName(name))
-		return
-	}
-	f.name(name)
 }
 
 func (f *formatter) frameBound(b FrameBound) {

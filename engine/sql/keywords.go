@@ -42,11 +42,12 @@ func keyword(word string) (reserved, known bool) {
 	return reserved, known
 }
 
-// isBareName reports whether name can be written without quotes.
+// isBareName reports whether name reads as a name everywhere without quotes. Keywords that are not reserved do in most
+// places only, so they do not count.
 func isBareName(name string) bool {
 	if name == "" || isDigit(name[0]) || wordLength(name) != len(name) {
 		return false
 	}
-	reserved, _ := keyword(name)
-	return !reserved
+	_, known := keyword(name)
+	return !known
 }

@@ -443,6 +443,8 @@ func (p *parser) hint(t Token) string {
 		return fmt.Sprintf("write %s%s without a space", p.str(before), text)
 	case p.cursor > 0 && p.cursor-1 == p.aliasAt && p.afterColumn(t):
 		return fmt.Sprintf("%s was read as an alias of the table; a WHERE may be missing before it", p.str(before))
+	case p.oneOf(0, "AND", "OR") != "" && endsExpr(before):
+		return "a WHERE may be missing before the conditions"
 	case p.matches(t, "SELECT") && p.queries == 0:
 		return "one statement at a time: is the query there twice, or is a semicolon missing?"
 	case p.oneOf(0, "FROM", ")", "]", "WHERE", "GROUP", "ORDER") != "" && p.matches(before, ","):
@@ -478,7 +480,7 @@ func (p *parser) gluedKeyword(t Token) string {
 	name := p.str(t)
 	for _, word := range []string{"WHERE", "FROM", "LIMIT", "HAVING", "GROUP", "ORDER", "AND"} {
 		n := len(name) - len(word)
-		if n <= 0 || !strings.EqualFold(name[n:], word) {
+		if n <= 0 || name[n-1] == '_' || !strings.EqualFold(name[n:], word) {
 			continue
 		}
 		common := word == "GROUP" || word == "ORDER" || word == "AND" // also the end of usergroup, border, command

@@ -482,7 +482,7 @@ func (p *parser) trim(at At) Expr {
 		spec = ""
 	}
 	var args []Expr
-	if spec == "" || !p.ahead("FROM") {
+	if !p.ahead("FROM") {
 		args = []Expr{p.expr()}
 	}
 	switch {

@@ -300,12 +300,9 @@ func (p *parser) aliasAhead() bool {
 		return false
 	}
 	after := p.peek(1)
-	count := after.Kind == NumberToken || p.matches(after, "?")
 	switch p.oneOf(0, "LIMIT", "OFFSET", "FETCH", "TABLESAMPLE", "MATCH_RECOGNIZE") {
-	case "LIMIT":
-		return !count && p.oneOf(1, "ALL") == ""
-	case "OFFSET":
-		return !count
+	case "LIMIT", "OFFSET":
+		return after.reserved || after.Kind == endToken || p.oneOf(1, ",", ")", ";") != ""
 	case "FETCH":
 		return p.oneOf(1, "FIRST", "NEXT") == ""
 	case "TABLESAMPLE":
