@@ -2,7 +2,6 @@ package fn
 
 import (
 	"cmp"
-	"math"
 	"slices"
 
 	"github.com/apache/arrow-go/v18/arrow"
