@@ -1,0 +1,223 @@
+package cloudtrail
+
+import (
+	"fmt"
+
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
+	"github.com/apache/arrow-go/v18/arrow/bitutil"
+
+	"github.com/trailql/trailql/engine/vec"
+)
+
+// EventJSON rebuilds the records of a batch whose columns are named by cols (ordinals into Schema(table); all but
+// _path, _row, _conflict, _commit and the partition columns are needed). One JSON object per row, in canonical form; NULL where
+// _shape is NULL. In a record that was not UTF-8 the bytes in question are U+FFFD (its own bytes are in _rest).
+func EventJSON(table string, cols []int, b vec.Batch) (arrow.Array, error) {
+	t := tableNamed(table)
+	if t == nil {
+		return nil, fmt.Errorf("%q is no table of records", table)
+	}
+	v := view{t: t, texts: make([]texts, t.texts), valid: make([]validity, t.present)}
+	schema := Schema(table)
+	var given = map[string]arrow.Array{}
+	for i, c := range cols {
+		if c < 0 || c >= len(schema) || i >= len(b.Cols) {
+			return nil, fmt.Errorf("eventjson: column %d is not in %s", c, table)
+		}
+		given[schema[c].Name] = b.Cols[i]
+	}
+	for _, f := range t.top.fields {
+		if f.form == elsewhere {
+			continue
+		}
+		if err := v.open(f, given[f.name()]); err != nil {
+			return nil, err
+		}
+	}
+	var shape, rest texts
+	for name, to := range map[string]*texts{colShape: &shape, colRest: &rest} {
+		if err := to.open(name, given[name]); err != nil {
+			return nil, err
+		}
+	}
+
+	var out column
+	out.plain = true
+	var rec record
+	var back rebuilder
+	for i := range b.Len {
+		rec.reset(t)
+		if rec.shape = shape.at(i); rec.shape == nil {
+			continue
+		}
+		rec.rest = rest.at(i)
+		v.read(i, &rec)
+		var ok bool
+		if back.out, ok = back.append(back.out[:0], &rec); !ok {
+			return nil, fmt.Errorf("eventjson: row %d does not fit its shape %q: the file is damaged, or columns are missing", i, rec.shape)
+		}
+		if len(out.data)+len(back.out) > maxText {
+			return nil, fmt.Errorf("eventjson: the records of one batch exceed %d MiB", maxText>>20)
+		}
+		out.set(i, back.out)
+	}
+	return out.array(b.Len), nil
+}
+
+const maxText = 1<<31 - 1
+
+// view reads the columns of a batch row by row.
+type view struct {
+	t       *table
+	texts   []texts    // by slot of record.texts
+	valid   []validity // by slot of record.present
+	list    *array.List
+	items   []texts
+	element validity
+	mapping *array.Map
+	entries [2]texts
+}
+
+func (v *view) open(f *field, a arrow.Array) error {
+	if a == nil {
+		return fmt.Errorf("eventjson: column %s is missing", f.name())
+	}
+	bad := func() error { return fmt.Errorf("eventjson: column %s has the Arrow type %s", f.name(), a.DataType()) }
+	if f.form != text && f.form != jsonText {
+		v.valid[f.slot] = validityOf(a)
+	}
+	switch f.form {
+	case row:
+		s, ok := a.(*array.Struct)
+		if !ok || s.NumField() != len(f.sub.fields) {
+			return bad()
+		}
+		for i, sub := range f.sub.fields {
+			if err := v.open(sub, s.Field(i)); err != nil {
+				return err
+			}
+		}
+	case list:
+		l, ok := a.(*array.List)
+		if !ok {
+			return bad()
+		}
+		s, ok := l.ListValues().(*array.Struct)
+		if !ok || s.NumField() != len(f.sub.fields) {
+			return bad()
+		}
+		v.list, v.items = l, make([]texts, len(f.sub.fields))
+		for i, sub := range f.sub.fields {
+			if err := v.items[i].open(sub.name(), s.Field(i)); err != nil {
+				return err
+			}
+		}
+	case mapping:
+		m, ok := a.(*array.Map)
+		if !ok {
+			return bad()
+		}
+		v.mapping = m
+		if err := v.entries[0].open(f.name(), m.Keys()); err != nil {
+			return err
+		}
+		return v.entries[1].open(f.name(), m.Items())
+	default:
+		return v.texts[f.slot].open(f.name(), a)
+	}
+	return nil
+}
+
+// read fills the record from row i.
+func (v *view) read(i int, rec *record) {
+	for slot := range v.texts {
+		rec.texts[slot] = v.texts[slot].at(i)
+	}
+	for slot := range v.valid {
+		rec.present[slot] = v.valid[slot].at(i)
+	}
+	if v.list != nil && v.list.IsValid(i) {
+		from, to := v.list.ValueOffsets(i)
+		for k := from; k < to; k++ {
+			for n := range v.items {
+				rec.list = append(rec.list, v.items[n].at(int(k)))
+			}
+		}
+	}
+	if v.mapping != nil && v.mapping.IsValid(i) {
+		from, to := v.mapping.ValueOffsets(i)
+		for k := from; k < to; k++ {
+			rec.mapping = append(rec.mapping, v.entries[0].at(int(k)), v.entries[1].at(int(k)))
+		}
+	}
+}
+
+// validity tells which rows of an array are not NULL.
+type validity struct {
+	bitmap []byte // nil: all
+	offset int
+}
+
+func validityOf(a arrow.Array) validity {
+	if a.NullN() == 0 {
+		return validity{}
+	}
+	return validity{bitmap: a.NullBitmapBytes(), offset: a.Data().Offset()}
+}
+
+func (v *validity) at(i int) bool { return v.bitmap == nil || bitutil.BitIsSet(v.bitmap, v.offset+i) }
+
+// texts reads an array of strings, plain or dictionary-coded.
+type texts struct {
+	validity
+	none    bool    // all are NULL
+	codes   []int32 // nil: plain
+	offsets []int32
+	bytes   []byte
+}
+
+func (t *texts) open(name string, a arrow.Array) error {
+	if a == nil {
+		return fmt.Errorf("eventjson: column %s is missing", name)
+	}
+	t.validity = validityOf(a)
+	plain := a
+	if d, ok := a.(*array.Dictionary); ok {
+		codes, ok := d.Indices().(*array.Int32)
+		if !ok {
+			return fmt.Errorf("eventjson: column %s has the Arrow type %s", name, a.DataType())
+		}
+		t.codes, plain = codes.Int32Values(), d.Dictionary()
+	}
+	switch s := plain.(type) {
+	case *array.String:
+		t.none = a.Len() == a.NullN()
+		if s.Len() > 0 {
+			t.offsets, t.bytes = s.ValueOffsets(), s.ValueBytes()
+		}
+	case *array.Null:
+		t.none = true
+	default:
+		return fmt.Errorf("eventjson: column %s has the Arrow type %s", name, a.DataType())
+	}
+	return nil
+}
+
+// at returns the text of row i, nil if it is NULL.
+func (t *texts) at(i int) []byte {
+	if t.none || !t.validity.at(i) {
+		return nil
+	}
+	if t.codes != nil {
+		i = int(t.codes[i])
+	}
+	// ValueBytes begins at the first row's text.
+	from, to := t.offsets[i]-t.offsets[0], t.offsets[i+1]-t.offsets[0]
+	if from == to {
+		return empty
+	}
+	return t.bytes[from:to]
+}
+
+var empty = []byte{}

@@ -1,0 +1,459 @@
+package cloudtrail
+
+import (
+	"bytes"
+	"encoding/base64"
+	"unicode/utf8"
+)
+
+// record is one record in the form of columns. Byte slices are valid until the next read and never written to.
+type record struct {
+	table   *table
+	texts   [][]byte // by slot; nil is NULL
+	present []bool   // by slot: rows, lists and maps that are not NULL
+	list    [][]byte // resources: the texts of each element, one after the other
+	mapping [][]byte // keys and values in turn
+	shape   []byte
+	rest    []byte
+
+	accountKey bool // the record has the key that gives its account
+}
+
+func (r *record) reset(t *table) {
+	r.table = t
+	if cap(r.texts) < t.texts {
+		r.texts = make([][]byte, t.texts)
+	}
+	if cap(r.present) < t.present {
+		r.present = make([]bool, t.present)
+	}
+	r.texts, r.present = r.texts[:t.texts], r.present[:t.present]
+	clear(r.texts)
+	clear(r.present)
+	r.list, r.mapping, r.shape, r.rest = r.list[:0], r.mapping[:0], r.shape[:0], r.rest[:0]
+}
+
+// account returns the account that the record belongs to, nil if it names none: what the record gives as its recipient, and
+// only where it has no such key (old versions) the caller's account.
+func (r *record) account() []byte {
+	id := r.texts[r.table.account]
+	if !r.accountKey && r.table.otherAccount >= 0 {
+		id = r.texts[r.table.otherAccount]
+	}
+	if !isAccount(id) {
+		return nil
+	}
+	return id
+}
+
+// mostShape bounds a shape; a record with a longer one is kept whole in _rest.
+const mostShape = 1 << 10
+
+// mostMapping bounds the entries of a map column, whose keys must be compared with each other.
+const mostMapping = 64
+
+// reader reads records from their JSON text.
+type reader struct {
+	scanner
+	record
+	top   uint64 // bits of the known top-level keys that were seen
+	canon []byte // canonical text of the record, if it came in another form; padded
+	arena []byte // texts of strings that had escapes
+	out   []byte // the record rebuilt
+	back  rebuilder
+	text  []byte // of the record, canonical
+}
+
+// scan reads the record that starts at i, a '{', by the keys of table t.
+func (r *reader) scan(t *table, b []byte, i int) int {
+	r.b, r.loose, r.high, r.top = b, false, false, 0
+	r.arena = r.arena[:0]
+	r.record.reset(t)
+	r.rest = append(r.rest, '{')
+	return r.object(t.top, i, 1, r.texts)
+}
+
+// object reads an object with known keys, nested in depth-1 others, into texts and the other slots of the record.
+func (r *reader) object(o *object, i, depth int, texts [][]byte) int {
+	if depth > r.depth {
+		return r.tooDeep(i)
+	}
+	var seen uint64
+	i = r.space(i + 1)
+	if r.b[i] == '}' {
+		return i + 1
+	}
+	for {
+		start := i
+		if r.b[i] != '"' {
+			return r.fail(i, "a key is missing")
+		}
+		if i = r.str(i); i < 0 {
+			return -1
+		}
+		end := i
+		i = r.space(i)
+		if r.b[i] != ':' {
+			return r.fail(i, "a colon is missing")
+		}
+		i = r.space(i + 1)
+
+		var f *field
+		if n := o.index(r.b[start+1 : end-1]); n >= 0 {
+			if bit := uint64(1) << n; seen&bit == 0 {
+				seen |= bit
+				f = o.fields[n]
+			}
+		}
+		if depth == 1 {
+			r.top = seen
+		}
+		if i = r.member(f, start, i, depth, texts); i < 0 {
+			return -1
+		}
+
+		i = r.space(i)
+		switch r.b[i] {
+		case ',':
+			i = r.space(i + 1)
+		case '}':
+			return i + 1
+		default:
+			return r.fail(i, "a comma or a closing bracket is missing")
+		}
+	}
+}
+
+// member reads the value at i of the member that starts at start. Field f is nil if the key is unknown or came before.
+func (r *reader) member(f *field, start, i, depth int, texts [][]byte) int {
+	if f == nil || f.form == elsewhere {
+		return r.unknown(start, i, depth)
+	}
+	c := r.b[i]
+	if c == 'n' {
+		r.shape = append(r.shape, f.id, shapeNull)
+		return r.literal(i, "null")
+	}
+	switch f.form {
+	case text, jsonText:
+		r.shape = append(r.shape, f.id)
+		if c != '"' {
+			if f.form == text {
+				r.shape = append(r.shape, shapeToken)
+			}
+			end := r.value(i, depth)
+			if end >= 0 {
+				texts[f.slot] = r.b[i:end]
+			}
+			return end
+		}
+		if f.form == jsonText {
+			r.shape = append(r.shape, shapeString)
+		}
+		end := r.str(i)
+		if end >= 0 {
+			texts[f.slot] = r.unescaped(i+1, end-1)
+		}
+		return end
+	case row:
+		if c != '{' {
+			break
+		}
+		r.shape = append(r.shape, f.id, '(')
+		mark := r.openRest(start, i, '{')
+		if i = r.object(f.sub, i, depth+1, texts); i < 0 {
+			return -1
+		}
+		r.present[f.slot] = true
+		r.closeRest(mark, '}')
+		r.shape = append(r.shape, ')')
+		return i
+	case list:
+		if end := r.elements(f, start, i, depth); end != notKept {
+			return end
+		}
+	case mapping:
+		if end := r.entries(f, i, depth); end != notKept {
+			return end
+		}
+	}
+	return r.unknown(start, i, depth)
+}
+
+// notKept says that a value does not fit its column, which is left as it was.
+const notKept = -2
+
+// unescaped returns the text of the string that str has just read.
+func (r *reader) unescaped(from, to int) []byte {
+	if !r.esc {
+		return r.b[from:to]
+	}
+	n := len(r.arena)
+	r.arena = appendUnescaped(r.arena, r.b[from:to], false)
+	return r.arena[n:len(r.arena):len(r.arena)]
+}
+
+// unknown keeps a member in the rest.
+func (r *reader) unknown(start, i, depth int) int {
+	end := r.value(i, depth)
+	if end < 0 {
+		return -1
+	}
+	r.shape = append(r.shape, shapeUnknown)
+	r.commaRest()
+	r.rest = append(r.rest, r.b[start:end]...)
+	return end
+}
+
+func (r *reader) commaRest() {
+	if c := r.rest[len(r.rest)-1]; c != '{' && c != '[' {
+		r.rest = append(r.rest, ',')
+	}
+}
+
+// restMark is where the rest stood before something was opened in it, and after.
+type restMark struct{ before, after int }
+
+// openRest opens a place in the rest for what is unknown below the member that starts at start; with no key if start is i.
+func (r *reader) openRest(start, i int, bracket byte) restMark {
+	m := restMark{before: len(r.rest)}
+	r.commaRest()
+	r.rest = append(r.rest, r.b[start:i]...)
+	r.rest = append(r.rest, bracket)
+	m.after = len(r.rest)
+	return m
+}
+
+// closeRest closes the place, or takes it back if nothing came.
+func (r *reader) closeRest(m restMark, bracket byte) {
+	if len(r.rest) == m.after {
+		r.rest = r.rest[:m.before]
+		return
+	}
+	r.rest = append(r.rest, bracket)
+}
+
+// elements reads an array of objects, or a single object in its place, into the record's list.
+func (r *reader) elements(f *field, start, i, depth int) int {
+	rest, shape := len(r.rest), len(r.shape)
+	give := func() int {
+		r.rest, r.shape, r.list = r.rest[:rest], r.shape[:shape], r.list[:0]
+		return notKept
+	}
+	width := len(f.sub.fields)
+	one := func(i int) int {
+		n := len(r.list)
+		for range width {
+			r.list = append(r.list, nil)
+		}
+		mark := r.openRest(i, i, '{')
+		i = r.object(f.sub, i, depth+2, r.list[n:])
+		r.closeRest(mark, '}')
+		return i
+	}
+	r.shape = append(r.shape, f.id)
+	mark := r.openRest(start, i, '[')
+	switch r.b[i] {
+	case '{':
+		r.shape = append(r.shape, '(')
+		if i = one(i); i < 0 {
+			return -1
+		}
+		r.shape = append(r.shape, ')')
+	case '[':
+		if depth >= r.depth {
+			return r.tooDeep(i)
+		}
+		r.shape = append(r.shape, '[')
+		first := len(r.shape) // the first element's shape is shape[first:same]
+		same, n := first, 0   // n elements share it, or mixed
+		mixed := false
+		i = r.space(i + 1)
+		for r.b[i] != ']' || n > 0 {
+			if r.b[i] != '{' {
+				return give()
+			}
+			from := len(r.shape)
+			if i = one(i); i < 0 {
+				return -1
+			}
+			switch {
+			case n == 0:
+				same = len(r.shape)
+			case !mixed && bytes.Equal(r.shape[first:same], r.shape[from:]):
+				r.shape = r.shape[:from]
+			case len(r.shape) > mostShape:
+				return give()
+			default:
+				// From here on each element needs its own shape: spell out those that were shared.
+				own := bytes.Clone(r.shape[from:])
+				r.shape = r.shape[:from]
+				if !mixed {
+					for k := 1; k < n && len(r.shape) <= mostShape; k++ {
+						r.shape = append(r.shape, ';')
+						r.shape = append(r.shape, r.shape[first:same]...)
+					}
+				}
+				mixed = true
+				r.shape = append(r.shape, ';')
+				r.shape = append(r.shape, own...)
+			}
+			n++
+			i = r.space(i)
+			if r.b[i] == ']' {
+				break
+			}
+			if r.b[i] != ',' {
+				return r.fail(i, "a comma or a closing bracket is missing")
+			}
+			i = r.space(i + 1)
+		}
+		i++
+		r.shape = append(r.shape, ']')
+	default:
+		return give()
+	}
+	r.present[f.slot] = true
+	r.closeRest(mark, ']')
+	return i
+}
+
+// entries reads an object whose values are all strings into the record's mapping.
+func (r *reader) entries(f *field, i, depth int) int {
+	give := func() int {
+		r.mapping = r.mapping[:0]
+		return notKept
+	}
+	if r.b[i] != '{' {
+		return give()
+	}
+	if depth >= r.depth {
+		return r.tooDeep(i)
+	}
+	i = r.space(i + 1)
+	for n := 0; r.b[i] != '}' || n > 0; n++ {
+		if n == mostMapping || r.b[i] != '"' {
+			return give()
+		}
+		key := i + 1
+		if i = r.str(i); i < 0 {
+			return -1
+		}
+		r.mapping = append(r.mapping, r.unescaped(key, i-1))
+		for k := 0; k < 2*n; k += 2 {
+			if bytes.Equal(r.mapping[k], r.mapping[2*n]) {
+				return give()
+			}
+		}
+		if i = r.space(i); r.b[i] != ':' {
+			return give()
+		}
+		if i = r.space(i + 1); r.b[i] != '"' {
+			return give()
+		}
+		value := i + 1
+		if i = r.str(i); i < 0 {
+			return -1
+		}
+		r.mapping = append(r.mapping, r.unescaped(value, i-1))
+		i = r.space(i)
+		if r.b[i] == '}' {
+			break
+		}
+		if r.b[i] != ',' {
+			return give()
+		}
+		i = r.space(i + 1)
+	}
+	r.present[f.slot] = true
+	r.shape = append(r.shape, f.id)
+	return i + 1
+}
+
+// read reads the record that starts at b[i], a '{', and returns the index after it, or -1 with a fault. Afterwards r holds the
+// record's columns, for the table that it belongs to.
+func (r *reader) read(b []byte, i int) int {
+	end := r.scan(logs, b, i)
+	if end < 0 {
+		return -1
+	}
+	raw := b[i:end]
+	r.text = raw
+	b = b[:end+pad]
+	valid := !r.high || utf8.Valid(raw)
+	if r.loose || !valid {
+		r.canon = appendCanonical(r.canon[:0], raw)
+		r.text = r.canon
+		r.canon = append(r.canon, make([]byte, pad)...)
+		b, i = r.canon, 0
+		r.scan(logs, b, i)
+	}
+	top := r.top
+	if t := r.belongs(); t != logs {
+		r.scan(t, b, i)
+		r.top = top
+	}
+	r.accountKey = r.has("recipientAccountId")
+	r.finish()
+	switch {
+	case !valid:
+		r.shape = append(r.shape[:0], shapeBytes...)
+		r.rest = append(r.rest[:0], '"')
+		r.rest = base64.StdEncoding.AppendEncode(r.rest, raw)
+		r.rest = append(r.rest, '"')
+	case len(r.shape) > mostShape || !r.rebuilds():
+		r.shape = append(r.shape[:0], shapeWhole...)
+		r.rest = append(r.rest[:0], r.text...)
+	}
+	return end
+}
+
+// finish closes the rest.
+func (r *reader) finish() {
+	if len(r.rest) == 1 {
+		r.rest = r.rest[:0] // nothing came: NULL
+		return
+	}
+	r.rest = append(r.rest, '}')
+}
+
+// rebuilds reports whether the columns give back the record.
+func (r *reader) rebuilds() bool {
+	var ok bool
+	r.out, ok = r.back.append(r.out[:0], &r.record)
+	return ok && bytes.Equal(r.out, r.text)
+}
+
+// has reports whether the record has the top-level key, whatever its value.
+func (r *reader) has(key string) bool {
+	return r.top>>logs.top.index([]byte(key))&1 == 1
+}
+
+// belongs returns the table that the record belongs to, once it was scanned as one of logs.
+func (r *reader) belongs() *table {
+	category := string(r.texts[logs.category])
+	switch {
+	case category == "Insight" || r.has(keyInsightDetails):
+		return insights
+	case category == "Aggregated" || !r.has("eventID") && r.has(keyOtherID) && r.has(keyTimeWindow):
+		return aggregated
+	}
+	return logs
+}
+
+// event reports whether the record looks like an event of CloudTrail.
+func (r *reader) event() bool {
+	if r.has("eventVersion") {
+		return true
+	}
+	n := 0
+	for _, key := range [...]string{"eventTime", "eventName", "eventID", "eventSource"} {
+		if r.has(key) {
+			n++
+		}
+	}
+	return n >= 2
+}
+
+// digest reports whether the record is a log file validation digest.
+func (r *reader) digest() bool { return r.has(keyDigestStart) && r.has(keyDigestObject) }

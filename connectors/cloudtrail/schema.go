@@ -1,0 +1,302 @@
+package cloudtrail
+
+import (
+	"strings"
+
+	"github.com/trailql/trailql/engine/source"
+	"github.com/trailql/trailql/engine/sqltype"
+)
+
+// Names of the tables that records go to.
+const (
+	Logs       = "cloudtrail_logs"
+	Insights   = "cloudtrail_insights"
+	Aggregated = "cloudtrail_aggregated"
+)
+
+// form says how the value of a known key is kept.
+type form uint8
+
+const (
+	text      form = iota // a string's text; other JSON kinds as compact JSON text
+	jsonText              // compact JSON text; a string's text
+	row                   // an object with known keys
+	list                  // an array of such objects
+	mapping               // an object whose values are all strings
+	elsewhere             // no column here, but the key tells the kind of the record
+)
+
+// field is a known key of an object. Its column has the key's name in lower case.
+type field struct {
+	id    byte // in _shape; never changed, never used again for another key of the same object
+	key   string
+	form  form
+	plain bool // nearly every value is distinct: not worth a dictionary
+	sub   *object
+	lead  []byte // the key as JSON text, with its colon
+	slot  int    // where a record keeps the value: in record.texts (text, jsonText) or record.present (row, list, mapping)
+}
+
+func (f *field) name() string { return strings.ToLower(f.key) }
+
+// object is a JSON object with known keys. Fields stand in the order of the columns.
+type object struct {
+	fields []*field
+	hash   uint64
+	slots  [256]uint8 // by hash of the key: index into fields plus one
+	byID   [128]uint8 // likewise
+}
+
+// table is the shape of one kind of record.
+type table struct {
+	index   int // in tables
+	name    string
+	top     *object
+	texts   int // number of slots in record.texts
+	present int // number of slots in record.present
+
+	eventTime, region, account, otherAccount, category int // slots of texts; -1 if there is none
+}
+
+func varchar(id byte, key string) *field  { return &field{id: id, key: key, form: text} }
+func distinct(id byte, key string) *field { return &field{id: id, key: key, form: text, plain: true} }
+func rawJSON(id byte, key string) *field {
+	return &field{id: id, key: key, form: jsonText, plain: true}
+}
+func marker(key string) *field { return &field{key: key, form: elsewhere} }
+func nested(id byte, key string, form form, fields ...*field) *field {
+	return &field{id: id, key: key, form: form, sub: &object{fields: fields}}
+}
+
+// The keys that tell what a top-level object is; the first ones have columns in some table.
+const (
+	keyInsightDetails = "insightDetails"
+	keyOtherID        = "eventId"
+	keyTimeWindow     = "timeWindow"
+	keyDigestStart    = "digestStartTime"
+	keyDigestObject   = "digestS3Object"
+)
+
+// logs holds AWS's documented columns in AWS's order.
+var logs = newTable(0, Logs,
+	varchar('A', "eventVersion"),
+	nested('B', "userIdentity", row,
+		varchar('A', "type"), varchar('B', "principalId"), varchar('C', "arn"), varchar('D', "accountId"),
+		varchar('E', "invokedBy"), varchar('F', "accessKeyId"), varchar('G', "userName"),
+		nested('H', "onBehalfOf", row, varchar('A', "userId"), varchar('B', "identityStoreArn")),
+		nested('I', "sessionContext", row,
+			nested('A', "attributes", row, varchar('A', "mfaAuthenticated"), varchar('B', "creationDate")),
+			nested('B', "sessionIssuer", row, varchar('A', "type"), varchar('B', "principalId"), varchar('C', "arn"),
+				varchar('D', "accountId"), varchar('E', "userName")),
+			varchar('C', "ec2RoleDelivery"),
+			nested('D', "webIdFederationData", row, varchar('A', "federatedProvider"), &field{id: 'B', key: "attributes", form: mapping}),
+			varchar('E', "sourceIdentity"), varchar('F', "assumedRoot")),
+		varchar('J', "identityProvider"), varchar('K', "credentialId"),
+		nested('L', "inScopeOf", row, varchar('A', "sourceArn"), varchar('B', "sourceAccount"), varchar('C', "issuerType"),
+			varchar('D', "credentialsIssuedTo")),
+		nested('M', "invokedByDelegate", row, varchar('A', "accountId"))),
+	distinct('C', "eventTime"), varchar('D', "eventSource"), varchar('E', "eventName"), varchar('F', "awsRegion"),
+	varchar('G', "sourceIPAddress"), varchar('H', "userAgent"), varchar('I', "errorCode"), varchar('J', "errorMessage"),
+	rawJSON('K', "requestParameters"), rawJSON('L', "responseElements"), rawJSON('M', "additionalEventData"),
+	distinct('N', "requestID"), distinct('O', "eventID"),
+	nested('P', "resources", list, distinct('A', "ARN"), varchar('B', "accountId"), varchar('C', "type"), distinct('D', "ARNPrefix")),
+	varchar('Q', "eventType"), varchar('R', "apiVersion"), varchar('S', "readOnly"), varchar('T', "recipientAccountId"),
+	rawJSON('U', "serviceEventDetails"), distinct('V', "sharedEventID"), varchar('W', "vpcEndpointId"),
+	varchar('X', "vpcEndpointAccountId"), varchar('Y', "eventCategory"),
+	nested('Z', "addendum", row, varchar('A', "reason"), varchar('B', "updatedFields"), distinct('C', "originalRequestID"),
+		distinct('D', "originalEventID")),
+	varchar('a', "sessionCredentialFromConsole"), rawJSON('b', "edgeDeviceDetails"),
+	nested('c', "tlsDetails", row, varchar('A', "tlsVersion"), varchar('B', "cipherSuite"),
+		varchar('C', "clientProvidedHostHeader"), varchar('D', "keyExchange")),
+	varchar('d', "managementEvent"), rawJSON('e', "eventContext"), varchar('f', "annotation"),
+	marker(keyInsightDetails), marker(keyOtherID), marker(keyTimeWindow), marker(keyDigestStart), marker(keyDigestObject),
+)
+
+var insights = newTable(1, Insights,
+	varchar('A', "eventVersion"), distinct('B', "eventTime"), distinct('C', "eventID"), varchar('D', "eventType"),
+	varchar('E', "eventCategory"), varchar('F', "awsRegion"), varchar('G', "recipientAccountId"), distinct('H', "sharedEventID"),
+	varchar('I', "eventSource"), varchar('J', "eventName"),
+	nested('K', keyInsightDetails, row, varchar('A', "state"), varchar('B', "eventSource"), varchar('C', "eventName"),
+		varchar('D', "insightType"), varchar('E', "errorCode"), rawJSON('F', "insightContext")),
+)
+
+var aggregated = newTable(2, Aggregated,
+	varchar('A', "eventVersion"), varchar('B', "accountId"), distinct('C', keyOtherID), varchar('D', "eventCategory"),
+	varchar('E', "eventType"), varchar('F', "awsRegion"), varchar('G', "eventSource"),
+	nested('H', keyTimeWindow, row, varchar('A', "windowStart"), varchar('B', "windowEnd"), varchar('C', "windowSize")),
+	rawJSON('I', "summary"),
+)
+
+var tables = [...]*table{logs, insights, aggregated}
+
+func tableNamed(name string) *table {
+	for _, t := range tables {
+		if t.name == name {
+			return t
+		}
+	}
+	return nil
+}
+
+func newTable(index int, name string, fields ...*field) *table {
+	t := &table{index: index, name: name, top: &object{fields: fields}}
+	t.number(t.top)
+	slot := func(path ...string) int {
+		o := t.top
+		for i, key := range path {
+			f := o.find([]byte(key))
+			if f == nil || f.form == elsewhere {
+				return -1
+			}
+			if i == len(path)-1 {
+				return f.slot
+			}
+			o = f.sub
+		}
+		return -1
+	}
+	t.eventTime, t.region, t.account = slot("eventTime"), slot("awsRegion"), slot("recipientAccountId")
+	t.otherAccount, t.category = slot("userIdentity", "accountId"), slot("eventCategory")
+	if name == Aggregated {
+		t.eventTime, t.account = slot(keyTimeWindow, "windowStart"), slot("accountId")
+	}
+	return t
+}
+
+// number gives the fields of o and below their slots and builds the key tables.
+// The elements of a list are not part of the record's own slots: theirs count from 0.
+func (t *table) number(o *object) {
+	for i, f := range o.fields {
+		f.lead = []byte(`"` + f.key + `":`)
+		if f.form != elsewhere {
+			o.byID[f.id] = uint8(i + 1)
+		}
+		switch f.form {
+		case text, jsonText:
+			f.slot = t.texts
+			t.texts++
+		case row:
+			f.slot = t.present
+			t.present++
+			t.number(f.sub)
+		case list:
+			f.slot = t.present
+			t.present++
+			(&table{}).number(f.sub)
+		case mapping:
+			f.slot = t.present
+			t.present++
+		}
+	}
+	// Look for a multiplier without collisions: a lookup is then one multiplication and one comparison.
+	for o.hash = 0x9E3779B97F4A7C15; !o.place(); o.hash += 0xA24BAED4963EE406 {
+	}
+}
+
+func (o *object) place() bool {
+	o.slots = [256]uint8{}
+	for i, f := range o.fields {
+		h := o.slotOf([]byte(f.key))
+		if o.slots[h] != 0 {
+			return false
+		}
+		o.slots[h] = uint8(i + 1)
+	}
+	return true
+}
+
+func (o *object) slotOf(key []byte) uint8 {
+	n := len(key)
+	x := uint64(key[0]) | uint64(key[n-1])<<8 | uint64(key[n/2])<<16 | uint64(key[n*3/4])<<24 | uint64(n)<<32
+	return uint8(x * o.hash >> 56)
+}
+
+// find returns the field of a key, compared exactly; nil if the key is not known.
+func (o *object) find(key []byte) *field {
+	if i := o.index(key); i >= 0 {
+		return o.fields[i]
+	}
+	return nil
+}
+
+func (o *object) index(key []byte) int {
+	if len(key) == 0 {
+		return -1
+	}
+	i := int(o.slots[o.slotOf(key)]) - 1
+	if i < 0 || o.fields[i].key != string(key) {
+		return -1
+	}
+	return i
+}
+
+func (o *object) columns() []sqltype.Field {
+	var out []sqltype.Field
+	for _, f := range o.fields {
+		if f.form != elsewhere {
+			out = append(out, sqltype.Field{Name: f.name(), Type: f.sqlType()})
+		}
+	}
+	return out
+}
+
+func (f *field) sqlType() sqltype.Type {
+	switch f.form {
+	case row:
+		return sqltype.RowOf(f.sub.columns()...)
+	case list:
+		return sqltype.ArrayOf(sqltype.RowOf(f.sub.columns()...))
+	case mapping:
+		return sqltype.MapOf(sqltype.VarcharType, sqltype.VarcharType)
+	}
+	return sqltype.VarcharType
+}
+
+// Names of the columns that trailql adds to a record's own.
+const (
+	colAccount  = "account"
+	colRegion   = "region"
+	colDate     = "date"
+	colTime     = "_time"
+	colShape    = "_shape"
+	colRest     = "_rest"
+	colPath     = "_path"
+	colRow      = "_row"
+	colConflict = "_conflict"
+	colCommit   = "_commit"
+)
+
+var added = []source.Column{
+	{Name: colAccount, Type: sqltype.VarcharType, Comment: "account that received the event: 12 digits, or NULL (partition)"},
+	{Name: colRegion, Type: sqltype.VarcharType, Comment: "region in the record (partition)"},
+	{Name: colDate, Type: sqltype.DateType, Comment: "UTC day of the event (partition)"},
+	{Name: colTime, Type: sqltype.TimestampType, Hidden: true, Comment: "time of the event, UTC"},
+	{Name: colShape, Type: sqltype.VarcharType, Hidden: true, Comment: "key order and JSON kinds of the record"},
+	{Name: colRest, Type: sqltype.VarcharType, Hidden: true, Comment: "what of the record has no column, as JSON"},
+	{Name: colPath, Type: sqltype.VarcharType, Hidden: true, Comment: "trail object that held the record"},
+	{Name: colRow, Type: sqltype.BigIntType, Hidden: true, Comment: "ordinal in the trail object, from 0"},
+	{Name: colConflict, Type: sqltype.BooleanType, Hidden: true, Comment: "another record has the same id but other content"},
+	{Name: colCommit, Type: sqltype.BigIntType, Hidden: true, Comment: "version of the lake that added the row"},
+}
+
+// Schema returns the columns of a record table, in stored order: AWS's columns, then account, region, date
+// (partition columns), then the hidden ones: _time, _shape, _rest, _path, _row, _conflict, _commit.
+// It is nil if table is no record table.
+func Schema(table string) []source.Column {
+	t := tableNamed(table)
+	if t == nil {
+		return nil
+	}
+	var out []source.Column
+	for _, f := range t.top.fields {
+		if f.form == elsewhere {
+			continue
+		}
+		c := source.Column{Name: f.name(), Type: f.sqlType()}
+		if f.form == jsonText {
+			c.Comment = "JSON text"
+		}
+		out = append(out, c)
+	}
+	return append(out, added...)
+}
