@@ -1,0 +1,64 @@
+// Package logictest runs SQL cases from text files against the whole engine, over
+// tables in memory: see TestLogic for the format. Its catalog serves other rooms' tests, too.
+package logictest
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/trailql/trailql/engine/source"
+	"github.com/trailql/trailql/engine/sqltype"
+	"github.com/trailql/trailql/engine/vec"
+)
+
+// Catalog holds relations in memory. It is its own snapshot, so it must not change while queries run.
+type Catalog struct {
+	relations map[string]source.Relation // by lower-case name
+	names     []string
+}
+
+func (c *Catalog) add(name string, r source.Relation) {
+	if c.relations == nil {
+		c.relations = map[string]source.Relation{}
+	}
+	c.relations[strings.ToLower(name)] = r
+	c.names = append(c.names, name)
+	slices.Sort(c.names)
+}
+
+// AddTable puts a table into the catalog. A column is written "name type"; one that begins with _ or $ is hidden.
+func (c *Catalog) AddTable(name string, columns []string, batches ...vec.Batch) error {
+	out := make([]source.Column, len(columns))
+	for i, column := range columns {
+		columnName, text, _ := strings.Cut(column, " ")
+		t, err := sqltype.Parse(text)
+		if err != nil {
+			return err
+		}
+		out[i] = source.Column{Name: columnName, Type: t, Hidden: columnName[0] == '_' || columnName[0] == '$'}
+	}
+	c.add(name, source.Stored{Table: source.NewMemory(name, out, batches)})
+	return nil
+}
+
+// AddView puts a view into the catalog.
+func (c *Catalog) AddView(v *source.View) { c.add(v.Name, v) }
+
+// Snapshot returns c itself.
+func (c *Catalog) Snapshot(context.Context) (source.Snapshot, error) { return c, nil }
+
+// Version is always 1.
+func (c *Catalog) Version() int64 { return 1 }
+
+// Resolve finds a relation by its last name part; a schema before it must be "default".
+func (c *Catalog) Resolve(name []string) (source.Relation, bool) {
+	if n := len(name); n > 1 && !strings.EqualFold(name[n-2], "default") {
+		return nil, false
+	}
+	r, ok := c.relations[strings.ToLower(name[len(name)-1])]
+	return r, ok
+}
+
+// Names lists the relations.
+func (c *Catalog) Names() []string { return c.names }

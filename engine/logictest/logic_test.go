@@ -1,0 +1,287 @@
+package logictest_test
+
+import (
+	"bufio"
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/trailql/trailql/engine"
+	"github.com/trailql/trailql/engine/logictest"
+	"github.com/trailql/trailql/engine/optimize"
+	"github.com/trailql/trailql/engine/plan"
+	"github.com/trailql/trailql/engine/source"
+	"github.com/trailql/trailql/engine/sqltype"
+	"github.com/trailql/trailql/engine/vec"
+)
+
+var rewrite = flag.Bool("rewrite", false, "write the results that queries give now into the files")
+
+// TestLogic runs testdata/logic/*.test, a dialect of sqllogictest. Blank lines part the records of a file; # begins a comment line.
+//
+//	table NAME            the rows of the query below it become a table, in batches of three rows
+//	view NAME [HIDDEN…]   the query below it becomes a view, with these columns left out of *
+//	query TYPES [rowsort] the query, then ----, then its rows: a line each, cells parted by tabs. TYPES has a letter
+//	                      per column: I whole number, R other number, T anything else. NULL is NULL, no text (empty).
+//	                      rowsort: rows may come in any order
+//	statement ok          the query runs to its end
+//	statement error RE    it fails with an error that the regular expression matches
+//
+// Each record runs with one worker and with four, with batches of 1, 7 and the usual number of rows, and without each optimizer rule.
+func TestLogic(t *testing.T) {
+	files, err := filepath.Glob("testdata/logic/*.test")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no test files: %v", err)
+	}
+	for _, file := range files {
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".test"), func(t *testing.T) { runFile(t, file) })
+	}
+}
+
+// now is the clock of all cases.
+var now = time.Date(2024, 3, 10, 12, 30, 45, 0, time.UTC)
+
+// settings are the ways in which each record runs.
+func settings() []setting {
+	var out []setting
+	for _, workers := range []int{1, 4} {
+		for _, rows := range []int{0, 1, 7} {
+			name := fmt.Sprintf("%d workers, batches of %d rows", workers, rows)
+			out = append(out, setting{name, engine.Options{Workers: workers, BatchRows: rows, Now: now}})
+		}
+	}
+	for _, rule := range optimize.Rules() {
+		out = append(out, setting{"without " + rule, engine.Options{Workers: 2, BatchRows: 2, Now: now, WithoutRules: []string{rule}}})
+	}
+	return append(out, setting{"without any rule", engine.Options{Workers: 2, Now: now, WithoutRules: optimize.Rules()}})
+}
+
+type setting struct {
+	name string
+	opt  engine.Options
+}
+
+type record struct {
+	line      int
+	directive []string
+	head      []string // lines up to ----
+	text      string   // the SQL
+	want      []string
+	hasRows   bool
+}
+
+func runFile(t *testing.T, file string) {
+	records, err := readRecords(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cat := &logictest.Catalog{}
+	eng := engine.New(cat)
+	var out strings.Builder
+	for _, r := range records {
+		for _, line := range r.head {
+			out.WriteString(line + "\n")
+		}
+		if len(r.directive) == 0 {
+			out.WriteString("\n")
+			continue
+		}
+		where := fmt.Sprintf("%s:%d: %s", file, r.line, r.text)
+		switch r.directive[0] {
+		case "table":
+			if err := makeTable(cat, eng, r.directive[1], r.text); err != nil {
+				t.Fatalf("%s: %v", where, err)
+			}
+		case "view":
+			cat.AddView(&source.View{Name: r.directive[1], SQL: r.text, Hidden: r.directive[2:]})
+		case "statement", "query":
+			if *rewrite && r.directive[0] == "query" {
+				_, rows, err := run(eng, r.text, engine.Options{Workers: 1, Now: now})
+				if err != nil {
+					t.Errorf("%s: %v", where, err)
+				}
+				r.want = order(rows, r.sorted())
+			}
+			for _, s := range settings() {
+				columns, rows, err := run(eng, r.text, s.opt)
+				if complaint := r.judge(columns, rows, err); complaint != "" {
+					t.Errorf("%s\n  with %s: %s", where, s.name, complaint)
+					break // the other settings would say the same
+				}
+			}
+		default:
+			t.Fatalf("%s:%d: unknown directive %q", file, r.line, r.directive[0])
+		}
+		if r.directive[0] == "query" {
+			out.WriteString("----\n")
+			for _, row := range r.want {
+				out.WriteString(row + "\n")
+			}
+		}
+		out.WriteString("\n")
+	}
+	if *rewrite {
+		if err := os.WriteFile(file, []byte(strings.TrimRight(out.String(), "\n")+"\n"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func (r *record) sorted() bool { return len(r.directive) > 2 && r.directive[2] == "rowsort" }
+
+// judge says what is wrong with the outcome of a statement or query; "" if nothing is.
+func (r *record) judge(columns []plan.Column, rows []string, err error) string {
+	if r.directive[0] == "statement" && r.directive[1] == "error" {
+		pattern := strings.Join(r.directive[2:], " ")
+		if err == nil {
+			return "no error, want " + pattern
+		}
+		if !regexp.MustCompile(pattern).MatchString(err.Error()) {
+			return fmt.Sprintf("error %q, want %s", err, pattern)
+		}
+		return ""
+	}
+	if err != nil {
+		return err.Error()
+	}
+	if r.directive[0] == "statement" {
+		return ""
+	}
+	if got := letters(columns); got != r.directive[1] {
+		return fmt.Sprintf("columns are %s, want %s", got, r.directive[1])
+	}
+	if got := order(rows, r.sorted()); !slices.Equal(got, order(r.want, r.sorted())) {
+		return fmt.Sprintf("got\n%s\n  want\n%s", strings.Join(got, "\n"), strings.Join(r.want, "\n"))
+	}
+	return ""
+}
+
+// letters are the TYPES of a query record for columns.
+func letters(columns []plan.Column) string {
+	s := ""
+	for _, c := range columns {
+		switch c.Type.Kind {
+		case sqltype.TinyInt, sqltype.SmallInt, sqltype.Integer, sqltype.BigInt:
+			s += "I"
+		case sqltype.Real, sqltype.Double, sqltype.Decimal:
+			s += "R"
+		default:
+			s += "T"
+		}
+	}
+	return s
+}
+
+func order(rows []string, sorted bool) []string {
+	if sorted {
+		rows = slices.Clone(rows)
+		slices.Sort(rows)
+	}
+	return rows
+}
+
+// run returns the rows of a statement as lines of cells parted by tabs.
+func run(eng *engine.Engine, text string, opt engine.Options) ([]plan.Column, []string, error) {
+	batches, columns, err := collect(eng, text, opt)
+	var rows []string
+	for _, b := range batches {
+		for row := range b.Len {
+			cells := make([]string, len(columns))
+			for c, column := range columns {
+				switch {
+				case b.Cols[c].IsNull(row) || column.Type.Kind == sqltype.Unknown:
+					cells[c] = "NULL"
+				default:
+					cells[c] = string(sqltype.AppendText(nil, column.Type, b.Cols[c], row))
+				}
+				if cells[c] == "" {
+					cells[c] = "(empty)"
+				}
+				cells[c] = strings.ReplaceAll(cells[c], "\n", `\n`)
+			}
+			rows = append(rows, strings.Join(cells, "\t"))
+		}
+	}
+	return columns, rows, err
+}
+
+func collect(eng *engine.Engine, text string, opt engine.Options) ([]vec.Batch, []plan.Column, error) {
+	result, err := eng.Query(context.Background(), text, opt)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer result.Close()
+	var batches []vec.Batch
+	for {
+		b, err := result.Next()
+		if err == io.EOF {
+			return batches, result.Columns, nil
+		}
+		if err != nil {
+			return nil, nil, err
+		}
+		batches = append(batches, b)
+	}
+}
+
+func makeTable(cat *logictest.Catalog, eng *engine.Engine, name, text string) error {
+	batches, columns, err := collect(eng, text, engine.Options{Workers: 1, BatchRows: 3, Now: now})
+	if err != nil {
+		return err
+	}
+	var written []string
+	for _, c := range columns {
+		written = append(written, c.Name+" "+c.Type.String())
+	}
+	return cat.AddTable(name, written, batches...)
+}
+
+func readRecords(file string) ([]record, error) {
+	f, err := os.Open(file)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	var out []record
+	var r record
+	var sql []string
+	flush := func() {
+		if len(r.head) > 0 {
+			r.text = strings.Join(sql, "\n")
+			out = append(out, r)
+		}
+		r, sql = record{}, nil
+	}
+	lines := bufio.NewScanner(f)
+	lines.Buffer(nil, 1<<20)
+	for n := 1; lines.Scan(); n++ {
+		line := lines.Text()
+		switch {
+		case line == "":
+			flush()
+			continue
+		case r.hasRows:
+			r.want = append(r.want, line)
+			continue
+		case line == "----":
+			r.hasRows = true
+			continue
+		case strings.HasPrefix(line, "#"):
+		case len(r.directive) == 0:
+			r.line, r.directive = n, strings.Fields(line)
+		default:
+			sql = append(sql, line)
+		}
+		r.head = append(r.head, line)
+	}
+	flush()
+	return out, lines.Err()
+}
