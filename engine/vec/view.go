@@ -99,6 +99,10 @@ func newText(t arrow.DataType, offsets []int32, text []byte, valid bitmap) arrow
 // newList builds a List or Map array over its elements; valid nil means no NULL.
 func newList(t arrow.DataType, offsets []int32, elems arrow.Array, valid bitmap) arrow.Array {
 	n := len(offsets) - 1
+	if s, ok := elems.(*array.Struct); ok && t.ID() == arrow.MAP && s.Offset() > 0 {
+		// array.Map reads keys and values without the offset of the entries
+		elems = newStruct(s.DataType(), s.Len(), []arrow.Array{s.Field(0), s.Field(1)}, nil)
+	}
 	buffer, nulls := valid.validity(n)
 	return array.MakeFromData(array.NewData(t, n,
 		[]*memory.Buffer{buffer, fixedBuffer(offsets)}, []arrow.ArrayData{elems.Data()}, nulls, 0))
