@@ -302,7 +302,7 @@ func (p *parser) aliasAhead() bool {
 	after := p.peek(1)
 	switch p.oneOf(0, "LIMIT", "OFFSET", "FETCH", "TABLESAMPLE", "MATCH_RECOGNIZE") {
 	case "LIMIT", "OFFSET":
-		return after.reserved || after.Kind == endToken || p.oneOf(1, ",", ")", ";") != ""
+		return after.reserved || p.matches(after, ",")
 	case "FETCH":
 		return p.oneOf(1, "FIRST", "NEXT") == ""
 	case "TABLESAMPLE":

@@ -24,7 +24,7 @@ var constructs = []struct{ text, want string }{
 	{"SELECT \"a\"\"b\" FROM \"T\"", ""},
 	{"SELECT useridentity.sessioncontext.sessionissuer.username, \"a\".\"b\".c.d.e FROM t", ""},
 	{"SELECT 1 LIMIT 5", ""},
-	{"SELECT 1 limit", `SELECT 1 AS "limit"`},
+	{"SELECT 1 limit, 2 offset FROM t", `SELECT 1 AS "limit", 2 AS "offset" FROM t`},
 	{"SELECT 1 AS x WHERE TRUE", ""},
 	// Tables.
 	{"SELECT 1 FROM a.b.c, \"a\".b, default.t", ""},
@@ -277,6 +277,8 @@ func TestErrors(t *testing.T) {
 		{"SELECT CAST(a AS map(varchar))", "1:18", "map(varchar, varchar)"},
 		{"SELECT CAST(a AS row())", "1:22", "expected a type"},
 		{"SELECT CAST(a, b)", "1:14", "expected AS"},
+		{"SELECT a.b. FROM t", "1:13", "expected a field name, found FROM"},
+		{"SELECT a FROM t LIMIT", "1:22", "expected a whole number of rows, found the end"},
 		{"SELECT a FROM t LIMIT -1", "1:23", "expected a whole number of rows"},
 		{"SELECT a FROM t LIMIT 1.5", "1:23", "expected a whole number of rows"},
 		{"SELECT a FROM t LIMIT 1 LIMIT 2", "1:25", "expected the end of the statement"},
