@@ -210,7 +210,7 @@ func (f *formatter) selectBody(s *Select) {
 		case item.Star && item.Expr == nil:
 			f.write("*")
 		case item.Star:
-			f.expr(item.Expr, levelPrimary)
+			f.base(item.Expr)
 			f.write(".*")
 			if len(item.StarAliases) > 0 {
 				f.write(" AS ")
@@ -524,11 +524,17 @@ func (f *formatter) expr(e Expr, least int) {
 	}
 }
 
-// base writes what a dot or subscript follows; 1.x would be read as a number.
+// base writes what a dot or subscript follows; 1.x would be read as a number, array[x] as a constructor.
 func (f *formatter) base(e Expr) {
-	if _, number := e.(*Num); number {
-		f.write("(")
-		defer f.write(")")
+	switch e := e.(type) {
+	case *Num:
+		f.write("(", e.Text, ")")
+		return
+	case *Name:
+		if strings.EqualFold(e.Ident.Name, "array") {
+			f.write(quoteName(e.Ident.Name))
+			return
+		}
 	}
 	f.expr(e, levelPrimary)
 }

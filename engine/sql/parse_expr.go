@@ -295,6 +295,9 @@ func (p *parser) paren() Expr {
 
 // lambdaAhead reports whether ( names ) -> comes next.
 func (p *parser) lambdaAhead() bool {
+	if !p.ahead("(") {
+		return false
+	}
 	n := 1
 	for isName(p.peek(n)) {
 		n++

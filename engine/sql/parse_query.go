@@ -364,7 +364,7 @@ func (p *parser) groupItem() []GroupItem {
 
 // groupingSet reads an expression, or a list of them in parentheses, which may be empty.
 func (p *parser) groupingSet() []Expr {
-	if p.accept("(", ")") {
+	if !p.lambdaAhead() && p.accept("(", ")") {
 		return nil
 	}
 	start := p.here()
