@@ -15,6 +15,7 @@ import (
 	"github.com/apache/arrow-go/v18/parquet/metadata"
 
 	"github.com/trailql/trailql/engine/sqltype"
+	"github.com/trailql/trailql/engine/vec"
 )
 
 // A chunk is dictionary-coded if its values repeat at least twice on average and the dictionary stays within the limit at
@@ -199,7 +200,7 @@ var texts = physical[string]{
 	gather: func(dst []string, leaf arrow.Array, at []int32) []string {
 		switch a := leaf.(type) {
 		case *array.Dictionary:
-			entries, codes := a.Dictionary().(*array.String), a.Indices().(*array.Int32).Int32Values()
+			entries, codes := vec.Entries(a), vec.Codes(a)
 			for _, i := range at {
 				if i >= 0 {
 					dst = append(dst, entries.Value(int(codes[i])))
@@ -306,7 +307,7 @@ func intern[T cmp.Ordered](parts []shredded, p physical[T]) (d *dictionary[T], o
 
 // internCoded looks each entry of a's dictionary up once, however many rows have it.
 func internCoded(d *dictionary[string], a *array.Dictionary, at []int32) {
-	entries, codes := a.Dictionary().(*array.String), a.Indices().(*array.Int32).Int32Values()
+	entries, codes := vec.Entries(a), vec.Codes(a)
 	ids := make([]int32, entries.Len()) // plus one
 	for _, i := range at {
 		if i < 0 {

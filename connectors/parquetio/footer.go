@@ -256,7 +256,7 @@ func readSchemaElement(r *thriftReader) schemaElement {
 	})
 	if e.logical == logicalNone {
 		switch e.converted {
-		case -1, 1, 2, 3: // none, map, map_key_value, list
+		case -1, 1, 2, 3, 15, 16, 17, 18: // none, map, map_key_value, list, signed integers
 		case 0, 4, 19: // utf8, enum, json
 			e.logical = logicalText
 		case 6:
@@ -297,8 +297,13 @@ func readLogicalType(r *thriftReader) logicalType {
 				}
 				r.skip(kind)
 			})
-		case 10: // integer, whose width follows from the column's type
-			r.skip(kind)
+		case 10: // integer; its width follows from the column's type
+			r.fields(func(id int16, kind byte) {
+				if id == 2 && kind == thriftFalse { // unsigned
+					t = logicalOther
+				}
+				r.skip(kind)
+			})
 		default:
 			t = logicalOther
 			r.skip(kind)

@@ -272,3 +272,5 @@ func tableText(table arrow.Table, column int) (s []string) {
 }
 
 var _ = testing.Short
+
+func fieldOf(a arrow.Array, i int) arrow.Array { return a.(*array.Struct).Field(i) }

@@ -3,6 +3,8 @@ package parquetio
 import (
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
+
+	"github.com/trailql/trailql/engine/vec"
 )
 
 // shredded is a leaf of one array in the form of Melnik et al., "Dremel" (VLDB 2010): an entry per value and per NULL or
@@ -56,7 +58,7 @@ func shred(column arrow.Array, path []int) shredded {
 
 // dropNulls gives the entries whose value is not NULL the level, the others no value.
 func (s *shredded) dropNulls(level int16) {
-	nulls := s.leaf.NullN() > 0
+	nulls := vec.NullCount(s.leaf) > 0
 	for i, at := range s.at {
 		switch {
 		case at < 0:

@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 
 	"github.com/trailql/trailql/engine/expr"
+	"github.com/trailql/trailql/engine/fn"
 	"github.com/trailql/trailql/engine/sqltype"
 	"github.com/trailql/trailql/engine/vec"
 )
@@ -77,6 +78,7 @@ type Request struct {
 	Limit     int64       // no more than so many rows are wanted; negative: all. A hint
 	BatchRows int         // rows per batch, at most; 0: the source's own choice
 	Off       Switches
+	Session   *fn.Session // the query's, for evaluating the conjuncts; nil: UTC
 }
 
 // Switches turn steps off, so that tests can run the same SQL with and without each.

@@ -1,0 +1,436 @@
+package parquetio
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"sort"
+
+	"github.com/apache/arrow-go/v18/arrow/array"
+
+	"github.com/trailql/trailql/connectors/blob"
+)
+
+// columnReader reads one column chunk forward, page by page, and skips pages of which no row is wanted.
+type columnReader struct {
+	node  *node
+	chunk *chunk
+	rows  int64 // of the row group
+	in    chunkBytes
+	coded bool  // text is given out as codes; otherwise it is plain
+	slot  uint8 // an entry with at least this definition level has a place in the leaf's array
+
+	places  []pagePlace // nil until the first read
+	dict    *entryTable
+	entries *array.String // dict as an array, made once
+	current int           // page that is decoded, -1: none
+	page    page
+	scratch []byte
+	loaded  int // pages decoded so far
+
+	entryList []int32 // scratch
+	slots     []int32
+}
+
+// pagePlace is a data page in the file.
+type pagePlace struct {
+	span
+	first int64 // row
+}
+
+// chunkBytes reads the bytes of a chunk, ahead where it is read in order.
+type chunkBytes struct {
+	file   blob.Object
+	chunk  span
+	count  func(int)
+	window []byte
+	start  int64 // of the window, in the file
+	ahead  int64
+}
+
+const (
+	wholeChunk = 128 << 10 // smaller chunks are read at once
+	maxAhead   = 1 << 20
+)
+
+// get returns the bytes of s, which must lie in the chunk; valid until the next call.
+func (b *chunkBytes) get(s span) ([]byte, error) {
+	end := b.chunk.offset + b.chunk.length
+	if s.offset < b.chunk.offset || s.length < 0 || s.length > end-s.offset {
+		return nil, errors.New("a page lies outside of its column chunk")
+	}
+	windowEnd := b.start + int64(len(b.window))
+	if s.offset < b.start || s.offset+s.length > windowEnd {
+		from, to := s.offset, s.offset+s.length
+		switch {
+		case b.chunk.length <= wholeChunk:
+			from, to = b.chunk.offset, end
+		case s.offset >= b.start && s.offset <= windowEnd && len(b.window) > 0: // goes on where the last read ended
+			b.ahead = min(max(2*b.ahead, wholeChunk), maxAhead)
+			to = min(max(to, from+b.ahead), end)
+		default:
+			b.ahead = 0
+		}
+		window := slices.Grow(b.window[:0], int(to-from))[:to-from]
+		b.window = window[:0]
+		if err := readAt(b.file, window, from); err != nil {
+			return nil, err
+		}
+		b.count(len(window))
+		b.window, b.start = window, from
+	}
+	at := s.offset - b.start
+	return b.window[at : at+s.length], nil
+}
+
+// open finds the pages.
+func (c *columnReader) open() error {
+	if c.places != nil {
+		return nil
+	}
+	c.current = -1
+	if c.chunk.offsetIndex.length == 0 {
+		return c.walk()
+	}
+	if c.chunk.offsetIndex.length > maxPage {
+		return fmt.Errorf("a page index of %d bytes", c.chunk.offsetIndex.length)
+	}
+	data := make([]byte, c.chunk.offsetIndex.length)
+	if err := readAt(c.in.file, data, c.chunk.offsetIndex.offset); err != nil {
+		return err
+	}
+	c.in.count(len(data))
+	places, err := parseOffsetIndex(data)
+	if err != nil {
+		return err
+	}
+	last := pagePlace{first: -1}
+	for i, p := range places {
+		if p.first <= last.first || p.first >= c.rows || i == 0 && p.first != 0 || p.length <= 0 || p.offset < last.offset+last.length {
+			return errors.New("the page index is damaged")
+		}
+		last = p
+	}
+	if len(places) == 0 && c.rows > 0 {
+		return errors.New("the page index is empty")
+	}
+	c.places = places
+	return nil
+}
+
+func parseOffsetIndex(data []byte) (places []pagePlace, err error) {
+	r := &thriftReader{data: data}
+	r.fields(func(id int16, kind byte) {
+		if id != 1 || kind != thriftList {
+			r.skip(kind)
+			return
+		}
+		r.list(func(_ int, kind byte) {
+			var p pagePlace
+			r.fields(func(id int16, kind byte) {
+				switch {
+				case id == 1 && kind == thriftI64:
+					p.offset = r.int()
+				case id == 2 && kind == thriftI32:
+					p.length = r.int()
+				case id == 3 && kind == thriftI64:
+					p.first = r.int()
+				default:
+					r.skip(kind)
+				}
+			})
+			places = append(places, p)
+		})
+	})
+	return places, r.err
+}
+
+// walk finds the pages of a file without a page index from one header to the next. It works where rows are values.
+func (c *columnReader) walk() error {
+	if c.node.rep > 0 {
+		return errors.New("a nested column without a page index is not supported")
+	}
+	at, end, row := c.chunk.pages.offset, c.chunk.pages.offset+c.chunk.pages.length, int64(0)
+	for at < end && row < c.rows {
+		h, err := c.header(at, end-at)
+		if err != nil {
+			return err
+		}
+		length := int64(h.size) + h.compressed
+		switch h.kind {
+		case pageDictionary:
+			found := *c.chunk
+			found.hasDict, found.dictionary, found.data = true, at, at+length
+			c.chunk = &found
+		case pageData, pageDataV2:
+			if h.values > 0 {
+				c.places = append(c.places, pagePlace{span{at, length}, row})
+			}
+			row += h.values
+		}
+		at += length
+	}
+	if row != c.rows {
+		return fmt.Errorf("%d values in %d rows", row, c.rows)
+	}
+	return nil
+}
+
+// header reads the page header at offset.
+func (c *columnReader) header(offset, left int64) (pageHeader, error) {
+	var h pageHeader
+	var err error
+	for _, guess := range []int64{512, 64 << 10, maxPage} { // headers have no length; with statistics they may be long
+		var data []byte
+		if data, err = c.in.get(span{offset, min(guess, left)}); err != nil {
+			return h, err
+		}
+		if h, err = readPageHeader(data); err == nil || guess >= left {
+			break
+		}
+	}
+	return h, err
+}
+
+// dictionary loads the chunk's dictionary page, if there is one.
+func (c *columnReader) dictionary() error {
+	if c.dict != nil || !c.chunk.hasDict {
+		return nil
+	}
+	data, err := c.in.get(span{c.chunk.dictionary, c.chunk.data - c.chunk.dictionary})
+	if err != nil {
+		return err
+	}
+	h, err := readPageHeader(data)
+	if err != nil {
+		return err
+	}
+	if h.compressed > int64(len(data)-h.size) {
+		return errCutOff
+	}
+	c.dict, err = decodeDictionary(c.node, c.chunk.codec, h, data[h.size:int64(h.size)+h.compressed])
+	return err
+}
+
+// text returns the dictionary of a text column as an array; the same at each call.
+func (c *columnReader) text() (*array.String, error) {
+	if err := c.dictionary(); err != nil {
+		return nil, err
+	}
+	if c.entries == nil {
+		if c.dict == nil {
+			return nil, errors.New("a dictionary is announced and missing")
+		}
+		var out leafValues
+		for i := range c.dict.n {
+			out.appendText(c.dict.raw[c.dict.ends[i]+4 : c.dict.ends[i+1]])
+		}
+		out.rows = c.dict.n
+		c.entries = out.textArray()
+	}
+	return c.entries, nil
+}
+
+// load decodes page i.
+func (c *columnReader) load(i int) error {
+	if c.current == i {
+		return nil
+	}
+	if err := c.dictionary(); err != nil {
+		return err
+	}
+	data, err := c.in.get(c.places[i].span)
+	if err != nil {
+		return err
+	}
+	h, err := readPageHeader(data)
+	if err != nil {
+		return err
+	}
+	want := c.end(i) - c.places[i].first
+	switch {
+	case h.compressed > int64(len(data)-h.size):
+		return errCutOff
+	case h.values > c.chunk.values || h.values < want:
+		return fmt.Errorf("a page of %d values for %d rows", h.values, want)
+	}
+	c.current = -1
+	if err := c.page.decode(c.node, c.chunk.codec, h, data[h.size:int64(h.size)+h.compressed], c.dict, &c.scratch); err != nil {
+		return err
+	}
+	if int64(c.page.rowCount()) != want {
+		return fmt.Errorf("a page of %d rows, %d announced", c.page.rowCount(), want)
+	}
+	c.current = i
+	c.loaded++
+	return nil
+}
+
+// end is the row after the last one of page i.
+func (c *columnReader) end(i int) int64 {
+	if i+1 < len(c.places) {
+		return c.places[i+1].first
+	}
+	return c.rows
+}
+
+// read appends the rows [lo, hi) to out, or of them only those that sel lists, counted from lo.
+func (c *columnReader) read(out *leafValues, lo, hi int64, sel []int32, all bool) error {
+	if err := c.open(); err != nil {
+		return err
+	}
+	i := sort.Search(len(c.places), func(i int) bool { return c.end(i) > lo })
+	for ; i < len(c.places) && c.places[i].first < hi; i++ {
+		first, end := c.places[i].first, c.end(i)
+		from, to := max(lo, first)-first, min(hi, end)-first
+		var rows []int32
+		if !all {
+			n := sort.Search(len(sel), func(k int) bool { return lo+int64(sel[k]) >= end })
+			rows, sel = sel[:n], sel[n:]
+			if n == 0 {
+				continue
+			}
+		}
+		if err := c.load(i); err != nil {
+			return err
+		}
+		c.entryList = c.entryList[:0]
+		switch {
+		case all && c.page.starts == nil:
+			if err := c.appendRange(out, int32(from), int32(to)); err != nil {
+				return err
+			}
+			continue
+		case all:
+			stop := int32(c.page.entries)
+			if to < int64(len(c.page.starts)) {
+				stop = c.page.starts[to]
+			}
+			if err := c.appendRange(out, c.page.starts[from], stop); err != nil {
+				return err
+			}
+			continue
+		}
+		for _, r := range rows {
+			row := int32(lo - first + int64(r))
+			if c.page.starts == nil {
+				c.entryList = append(c.entryList, row)
+				continue
+			}
+			stop := int32(c.page.entries)
+			if int(row)+1 < len(c.page.starts) {
+				stop = c.page.starts[row+1]
+			}
+			for e := c.page.starts[row]; e < stop; e++ {
+				c.entryList = append(c.entryList, e)
+			}
+		}
+		if err := c.appendEntries(out, c.entryList); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// appendRange appends the entries [from, to) of the current page.
+func (c *columnReader) appendRange(out *leafValues, from, to int32) error {
+	p := &c.page
+	if p.at == nil { // entries are values
+		out.keepLevels(p, from, to)
+		out.appendValid(int(to - from))
+		switch {
+		case p.int32s != nil && is32(c.node.physical):
+			out.int32s = append(out.int32s, p.int32s[from:to]...)
+			return nil
+		case p.int64s != nil && is64(c.node.physical):
+			out.int64s = append(out.int64s, p.int64s[from:to]...)
+			return nil
+		case c.coded && len(p.codes) > 0:
+			out.codes = append(out.codes, p.codes[from:to]...)
+			return nil
+		}
+		c.slots = c.slots[:0]
+		for e := from; e < to; e++ {
+			c.slots = append(c.slots, e)
+		}
+		return c.appendSlots(out)
+	}
+	c.entryList = c.entryList[:0]
+	for e := from; e < to; e++ {
+		c.entryList = append(c.entryList, e)
+	}
+	return c.appendEntries(out, c.entryList)
+}
+
+func is32(physical int8) bool { return physical == physicalInt32 || physical == physicalFloat }
+func is64(physical int8) bool { return physical == physicalInt64 || physical == physicalDouble }
+
+// appendEntries appends the listed entries of the current page.
+func (c *columnReader) appendEntries(out *leafValues, entries []int32) error {
+	p := &c.page
+	c.slots = c.slots[:0]
+	for _, e := range entries {
+		if out.levels {
+			out.keepLevels(p, e, e+1)
+		}
+		if p.def != nil && p.def[e] < c.slot {
+			continue
+		}
+		v := e
+		if p.at != nil {
+			v = p.at[e]
+		}
+		c.slots = append(c.slots, v)
+		out.appendValidity(v >= 0)
+	}
+	return c.appendSlots(out)
+}
+
+// appendSlots appends the values numbered by c.slots, a zero for -1.
+func (c *columnReader) appendSlots(out *leafValues) error {
+	p := &c.page
+	switch {
+	case is32(c.node.physical):
+		out.int32s = appendValues(out.int32s, p.int32s, c.slots)
+	case is64(c.node.physical):
+		out.int64s = appendValues(out.int64s, p.int64s, c.slots)
+	case c.node.physical == physicalBoolean:
+		out.bools = appendValues(out.bools, p.bools, c.slots)
+	case c.coded:
+		if len(p.codes) != p.present {
+			return errors.New("a plain page in a chunk announced as dictionary-coded")
+		}
+		out.codes = appendValues(out.codes, p.codes, c.slots)
+	default:
+		raw, ends, codes := p.raw, p.ends, p.codes
+		if len(codes) > 0 {
+			raw, ends = c.dict.raw, c.dict.ends
+		}
+		for _, v := range c.slots {
+			switch {
+			case v < 0:
+				out.appendText(nil)
+			case len(codes) > 0:
+				out.appendText(raw[ends[codes[v]]+4 : ends[codes[v]+1]])
+			default:
+				out.appendText(raw[ends[v]+4 : ends[v+1]])
+			}
+		}
+		if len(out.text) > math.MaxInt32/2 {
+			return errors.New("more than 1 GiB of text in one batch")
+		}
+	}
+	return nil
+}
+
+func appendValues[T uint8 | int32 | int64](dst, values []T, slots []int32) []T {
+	for _, v := range slots {
+		if v < 0 {
+			dst = append(dst, 0)
+		} else {
+			dst = append(dst, values[v])
+		}
+	}
+	return dst
+}
