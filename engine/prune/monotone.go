@@ -1,0 +1,163 @@
+package prune
+
+import (
+	"slices"
+	"time"
+
+	"github.com/apache/arrow-go/v18/arrow"
+
+	"github.com/trailql/trailql/engine/expr"
+	"github.com/trailql/trailql/engine/sqltype"
+	"github.com/trailql/trailql/engine/vec"
+)
+
+// canonicalTime is the one text form in which the order of bytes is the order of time (see Stats.Canonical).
+const canonicalTime = "2006-01-02T15:04:05Z"
+
+// The patterns that read the canonical form. Others may fail on it, or read its parts in an order of their own.
+var (
+	canonicalDateParse     = []string{"%Y-%m-%dT%H:%i:%sZ", "%Y-%m-%dT%H:%i:%SZ", "%Y-%m-%dT%TZ"}
+	canonicalParseDatetime = []string{
+		"yyyy-MM-dd'T'HH:mm:ss'Z'", "yyyy-MM-dd'T'HH:mm:ssZ", "yyyy-MM-dd'T'HH:mm:ssZZ",
+		"YYYY-MM-dd'T'HH:mm:ss'Z'", "YYYY-MM-dd'T'HH:mm:ssZ", "YYYY-MM-dd'T'HH:mm:ssZZ",
+	}
+)
+
+// monotone reports whether e is a function of one column that never falls as the column's value rises, so that bounds of the column
+// give bounds of e. With canonical that holds only if the column's texts are canonical times; then values with a time zone on the way are in
+// UTC all. No step may depend on the session's zone.
+func monotone(e expr.Expr) (column *expr.Column, canonical, ok bool) {
+	switch e := e.(type) {
+	case *expr.Column:
+		return e, false, true
+	case *expr.Try:
+		return monotone(e.Arg)
+	case *expr.Cast:
+		column, canonical, ok = monotone(e.Arg)
+		return column, canonical, ok && castKeepsOrder(e.Arg.Type().Kind, e.T.Kind, canonical)
+	case *expr.Call:
+		return monotoneCall(e)
+	}
+	return nil, false, false
+}
+
+func castKeepsOrder(from, to sqltype.Kind, canonical bool) bool {
+	integer := func(k sqltype.Kind) bool {
+		return k == sqltype.TinyInt || k == sqltype.SmallInt || k == sqltype.Integer || k == sqltype.BigInt
+	}
+	switch {
+	case integer(from):
+		return integer(to) || to == sqltype.Double
+	case from == sqltype.Varchar: // shortened
+		return to == sqltype.Varchar
+	case from == sqltype.Date:
+		return to == sqltype.Date || to == sqltype.Timestamp
+	case from == sqltype.Timestamp:
+		return to == sqltype.Date || to == sqltype.Timestamp
+	case from == sqltype.TimestampTZ:
+		return to == sqltype.TimestampTZ || canonical && (to == sqltype.Date || to == sqltype.Timestamp)
+	}
+	return false
+}
+
+func monotoneCall(e *expr.Call) (column *expr.Column, canonical, ok bool) {
+	text := func(i int) string { // the value of a literal text, or ""
+		if i < len(e.Args) {
+			if literal, ok := e.Args[i].(*expr.Literal); ok && literal.T.Kind == sqltype.Varchar {
+				s, _ := vec.Value(literal.Value, 0).(string)
+				return s
+			}
+		}
+		return ""
+	}
+	number := func(i int) int64 { // the value of a literal number, or -1
+		if literal, ok := e.Args[i].(*expr.Literal); ok && simple(literal.T) {
+			if n, ok := vec.Value(literal.Value, 0).(int64); ok {
+				return n
+			}
+		}
+		return -1
+	}
+	reads := false // the canonical form
+	switch e.Fn.Name {
+	case "from_iso8601_timestamp":
+		reads = len(e.Args) == 1
+	case "date_parse":
+		reads = slices.Contains(canonicalDateParse, text(1))
+	case "parse_datetime":
+		reads = slices.Contains(canonicalParseDatetime, text(1))
+	}
+	if reads {
+		column, ok = e.Args[0].(*expr.Column)
+		return column, true, ok && column.T.Kind == sqltype.Varchar
+	}
+	arg := 0
+	switch {
+	case (e.Fn.Name == "substr" || e.Fn.Name == "substring") && e.Args[0].Type().Kind == sqltype.Varchar:
+		if number(1) != 1 || len(e.Args) == 3 && number(2) < 0 || len(e.Args) > 3 {
+			return nil, false, false
+		}
+	case (e.Fn.Name == "date" || e.Fn.Name == "year") && len(e.Args) == 1:
+	case e.Fn.Name == "date_trunc" && text(0) != "":
+		arg = 1
+	default:
+		return nil, false, false
+	}
+	column, canonical, ok = monotone(e.Args[arg])
+	switch e.Args[arg].Type().Kind {
+	case sqltype.Varchar:
+		ok = ok && arg == 0 && len(e.Args) > 1 // substr
+	case sqltype.Date, sqltype.Timestamp:
+	case sqltype.TimestampTZ:
+		ok = ok && canonical // else each value may have a zone of its own
+	default:
+		ok = false
+	}
+	return column, canonical, ok
+}
+
+// mayAddNulls reports whether e can be NULL where its column is not.
+func mayAddNulls(e expr.Expr) (adds bool) {
+	expr.Walk(e, func(e expr.Expr) bool {
+		switch e := e.(type) {
+		case *expr.Try:
+			adds = true
+		case *expr.Cast:
+			adds = adds || e.Try
+		}
+		return true
+	})
+	return adds
+}
+
+// image returns the value of e where its column c is bound; nil if there is none, or bound is nil.
+func image(e expr.Expr, c *expr.Column, bound any, canonical bool) any {
+	if bound == nil {
+		return nil
+	}
+	if canonical {
+		// A bound need not be a value of the column: one in another form could be read as another time.
+		if t, err := time.Parse(canonicalTime, bound.(string)); err != nil || t.Format(canonicalTime) != bound {
+			return nil
+		}
+	}
+	value := vec.FromValue(c.T, bound)
+	if vec.Value(value, 0) != bound { // beyond the type's range
+		return nil
+	}
+	e = expr.Rewrite(e, func(e expr.Expr) expr.Expr {
+		if e, ok := e.(*expr.Column); ok {
+			return &expr.Column{Index: 0, Name: e.Name, T: e.T}
+		}
+		return e
+	})
+	d, err := expr.Eval(e, vec.Batch{Len: 1, Cols: []arrow.Array{value}}, utc)
+	if err != nil || !simple(e.Type()) {
+		return nil
+	}
+	v := vec.Value(d.Arr, 0)
+	if !fits(v, e.Type()) {
+		return nil
+	}
+	return v
+}
