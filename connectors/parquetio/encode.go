@@ -370,7 +370,7 @@ func encodeChunk[T cmp.Ordered](fw *fileWriter, cw file.ColumnChunkWriter, l lea
 		}
 		fw.addStats(l.name, part, present > 0)
 	}
-	return c.writePages()
+	return c.writePages(fw.pageRows, fw.pageBytes)
 }
 
 type chunkEncoder[T cmp.Ordered] struct {
@@ -405,7 +405,7 @@ func (c *chunkEncoder[T]) sortDictionary(d *dictionary[T]) {
 }
 
 // writePages cuts the entries into pages, each of whole rows.
-func (c *chunkEncoder[T]) writePages() error {
+func (c *chunkEncoder[T]) writePages(pageRows, pageBytes int) error {
 	start, firstValue, value, rows, size := 0, 0, 0, 0, 0
 	for i := 0; i <= len(c.def); i++ {
 		rowStarts := i == len(c.def) || c.rep == nil || c.rep[i] == 0

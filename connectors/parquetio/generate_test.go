@@ -7,7 +7,6 @@ import (
 	"io"
 	"math"
 	"strings"
-	"testing"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
@@ -230,8 +229,20 @@ type failer interface {
 
 func write(t failer, opt WriteOptions, batches ...vec.Batch) ([]byte, Written) {
 	t.Helper()
+	return writePaged(t, pageRows, opt, batches...)
+}
+
+// writePaged writes with pages of so few rows that a small test has many.
+func writePaged(t failer, rows int, opt WriteOptions, batches ...vec.Batch) ([]byte, Written) {
+	t.Helper()
 	var buf bytes.Buffer
-	w, err := Write(&buf, opt, each(batches))
+	if opt.RowGroupRows == 0 {
+		opt.RowGroupRows = defaultGroupRows
+	}
+	opt.RowGroupBytes = defaultGroupBytes
+	fw := newFileWriter(&buf, opt)
+	fw.pageRows = rows
+	w, err := fw.write(each(batches))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -270,7 +281,5 @@ func tableText(table arrow.Table, column int) (s []string) {
 	}
 	return s
 }
-
-var _ = testing.Short
 
 func fieldOf(a arrow.Array, i int) arrow.Array { return a.(*array.Struct).Field(i) }

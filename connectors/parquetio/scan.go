@@ -334,6 +334,9 @@ func (r *reader) next() (b vec.Batch, err error) {
 				return vec.Batch{}, err
 			}
 			r.nextGroup++
+			if r.group != nil {
+				r.s.report.RowsRead.Add(r.group.group.rows)
+			}
 			continue
 		}
 		b, err := r.group.next()
@@ -406,6 +409,9 @@ func (r *reader) openGroup(i int) (*groupReader, error) {
 		return nil, err
 	}
 	g.step = batchRows
+	if len(g.columns) == 0 {
+		g.step = g.group.rows // rows are only counted
+	}
 	if s.req.BatchRows > 0 {
 		g.step = int64(s.req.BatchRows)
 	}
@@ -465,7 +471,6 @@ func (g *groupReader) next() (vec.Batch, error) {
 			g.live = g.live[1:]
 		}
 		w := window{g: g, lo: lo, hi: hi, all: true, cols: make([]arrow.Array, len(g.columns))}
-		s.report.RowsRead.Add(hi - lo)
 		if s.req.Off.Late {
 			for p := range g.columns {
 				if _, err := w.column(p); err != nil {

@@ -118,7 +118,7 @@ func TestWhatIsWrittenTheScanReads(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		columns, batches := randomTable(t)
 		opt := WriteOptions{Columns: columns, RowGroupRows: rapid.IntRange(1, 60).Draw(t, "group")}
-		data, w := write(t, opt, batches...)
+		data, w := writePaged(t, rapid.IntRange(1, 40).Draw(t, "page"), opt, batches...)
 		store, files := newMemoryStore(data)
 		files[0].Rows = w.Rows
 		got, _, err := scanAll(store, files, columns, source.Request{Paths: allPaths(columns), BatchRows: rapid.IntRange(1, 50).Draw(t, "batch")})
@@ -156,7 +156,8 @@ func leafPaths(t sqltype.Type, p source.Path) (paths []source.Path) {
 func TestPathsBelowRows(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		columns, batches := randomTable(t)
-		data, w := write(t, WriteOptions{Columns: columns, RowGroupRows: rapid.IntRange(1, 60).Draw(t, "group")}, batches...)
+		data, w := writePaged(t, rapid.IntRange(1, 40).Draw(t, "page"),
+			WriteOptions{Columns: columns, RowGroupRows: rapid.IntRange(1, 60).Draw(t, "group")}, batches...)
 		store, files := newMemoryStore(data)
 		files[0].Rows = w.Rows
 		var paths []source.Path

@@ -85,13 +85,21 @@ func Write(w io.Writer, opt WriteOptions, next func() (vec.Batch, error)) (out W
 	if opt.RowGroupBytes <= 0 {
 		opt.RowGroupBytes = defaultGroupBytes
 	}
-	fw := &fileWriter{opt: opt, sink: &hashingWriter{w: w, sum: sha256.New()}, stats: map[string]Stats{}, unbounded: map[string]bool{}}
+	return newFileWriter(w, opt).write(next)
+}
+
+func newFileWriter(w io.Writer, opt WriteOptions) *fileWriter {
+	return &fileWriter{opt: opt, sink: &hashingWriter{w: w, sum: sha256.New()}, pageRows: pageRows, pageBytes: pageBytes,
+		stats: map[string]Stats{}, unbounded: map[string]bool{}}
+}
+
+func (fw *fileWriter) write(next func() (vec.Batch, error)) (Written, error) {
 	if err := fw.run(next); err != nil {
 		return Written{}, fmt.Errorf("write parquet: %w", err)
 	}
 	tail := fw.sink.tail.Bytes()
 	length := int(binary.LittleEndian.Uint32(tail[len(tail)-8:])) + 8
-	out = Written{Rows: fw.rows, Bytes: fw.sink.n, Stats: fw.stats, FooterSHA256: sha256.Sum256(tail[len(tail)-length:])}
+	out := Written{Rows: fw.rows, Bytes: fw.sink.n, Stats: fw.stats, FooterSHA256: sha256.Sum256(tail[len(tail)-length:])}
 	fw.sink.sum.Sum(out.SHA256[:0])
 	return out, fw.check(tail[len(tail)-length:])
 }
@@ -116,8 +124,11 @@ func (h *hashingWriter) Write(p []byte) (int, error) {
 }
 
 type fileWriter struct {
-	opt    WriteOptions
-	sink   *hashingWriter
+	opt  WriteOptions
+	sink *hashingWriter
+
+	pageRows, pageBytes int
+
 	leaves []leafColumn
 	w      *file.Writer
 	rows   int64

@@ -13,7 +13,8 @@ func TestWhatIsWrittenTheReferenceReaderReads(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		columns, batches := randomTable(t)
 		opt := WriteOptions{Columns: columns, RowGroupRows: rapid.IntRange(1, 60).Draw(t, "group")}
-		data, w := write(t, opt, batches...)
+		pages := rapid.IntRange(1, 40).Draw(t, "page")
+		data, w := writePaged(t, pages, opt, batches...)
 		rows := 0
 		for _, b := range batches {
 			rows += b.Len
@@ -27,7 +28,7 @@ func TestWhatIsWrittenTheReferenceReaderReads(t *testing.T) {
 				t.Fatalf("column %d %s:\ngot  %v\nwant %v", i, columns[i].Type, got, want)
 			}
 		}
-		if again, _ := write(t, opt, batches...); !bytes.Equal(again, data) {
+		if again, _ := writePaged(t, pages, opt, batches...); !bytes.Equal(again, data) {
 			t.Fatal("the same input gave other bytes")
 		}
 	})
