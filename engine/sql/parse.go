@@ -3,6 +3,7 @@ package sql
 import (
 	"fmt"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/trailql/trailql/engine/sqlerr"
@@ -318,7 +319,11 @@ func (p *parser) show(start At) Statement {
 		if !p.accept("FROM") && !p.accept("IN") {
 			p.fail("FROM and a table name")
 		}
-		return &ShowColumns{At: start, Table: p.tableName()}
+		s := &ShowColumns{At: start, Table: p.tableName()}
+		if len(s.Table) == 1 && (p.accept("FROM") || p.accept("IN")) { // the schema apart, as in Hive
+			s.Table = []Ident{p.ident("a schema name"), s.Table[0]}
+		}
+		return s
 	case p.accept("FUNCTIONS"):
 		return &ShowFunctions{At: start, Like: p.showPattern()}
 	}
@@ -410,7 +415,7 @@ func (p *parser) failInvalid(t Token) {
 		p.failHint(t, "put strings in ' and names in \"", "a typographic quote is no quote here")
 	case first == '$' && len(s) > 1:
 		p.failHint(t, `write "`+s+`" for a column of that name`, "unexpected $ in %s", s)
-	case len(s) > 1 && utf8.RuneLen(first) > 1:
+	case unicode.IsLetter(first):
 		p.failHint(t, `a name with letters beyond a to z must be quoted: "`+s+`"`, "unexpected character %c", first)
 	case first == '&' && p.matchesText(t.Start, "&&"):
 		p.failHint(t, "write AND", "unexpected &&")

@@ -119,7 +119,7 @@ func (p *parser) predicateOn(arg Expr) (e Expr, found bool) {
 
 func (p *parser) in(start At, arg Expr, not bool) Expr {
 	p.opening("(")
-	if p.startsQuery(0) && !p.ahead("(") {
+	if p.queryAhead(0) {
 		in := &InQuery{At: start, Arg: arg, Not: not, Query: p.query()}
 		p.closing(")")
 		return in
@@ -143,7 +143,7 @@ func (p *parser) comparison(left Expr) Expr {
 		op = "<>"
 	}
 	p.next()
-	if word := p.oneOf(0, "ALL", "ANY", "SOME"); word != "" && p.matches(p.peek(1), "(") && p.startsQuery(1) {
+	if word := p.oneOf(0, "ALL", "ANY", "SOME"); word != "" && p.parenQueryAhead(1) {
 		p.next()
 		quantifier := "any"
 		if word == "ALL" {
@@ -277,7 +277,7 @@ func (p *parser) paren() Expr {
 		return p.lambda()
 	}
 	at := p.here()
-	if p.oneOf(1, "SELECT", "WITH", "VALUES", "TABLE") != "" {
+	if p.queryAhead(1) {
 		return &ScalarQuery{At: at, Query: p.parenQuery()}
 	}
 	p.opening("(")

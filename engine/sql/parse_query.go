@@ -1,11 +1,19 @@
 package sql
 
-// startsQuery reports whether token n ahead begins a query, parentheses before it aside.
-func (p *parser) startsQuery(n int) bool {
+// queryAhead reports whether token n ahead is a word that only a query begins with.
+func (p *parser) queryAhead(n int) bool {
+	return p.oneOf(n, "SELECT", "WITH", "VALUES", "TABLE") != ""
+}
+
+// parenQueryAhead reports whether a query in any number of parentheses begins with token n ahead.
+func (p *parser) parenQueryAhead(n int) bool {
+	if !p.matches(p.peek(n), "(") {
+		return false
+	}
 	for p.matches(p.peek(n), "(") {
 		n++
 	}
-	return p.oneOf(n, "SELECT", "WITH", "VALUES", "TABLE") != ""
+	return p.queryAhead(n)
 }
 
 // parenQuery reads ( query ).
@@ -347,11 +355,11 @@ func (p *parser) groupItem() []GroupItem {
 		if len(set) == 0 {
 			return []GroupItem{{At: item.At, Kind: GroupingSets, Sets: [][]Expr{nil}}}
 		}
-		var plain []GroupItem
+		var items []GroupItem
 		for _, e := range set {
-			plain = append(plain, GroupItem{At: At{e.Pos()}, Expr: e})
+			items = append(items, GroupItem{At: At{e.Pos()}, Expr: e})
 		}
-		return plain
+		return items
 	}
 	p.next()
 	p.opening("(")
@@ -496,7 +504,7 @@ func (p *parser) table() TableExpr {
 // parenTable reads ( query ) or ( relation ).
 func (p *parser) parenTable() TableExpr {
 	start := p.here()
-	if p.oneOf(1, "SELECT", "WITH", "VALUES") != "" || p.oneOf(1, "TABLE") != "" && !p.matches(p.peek(2), "(") {
+	if function := p.oneOf(1, "TABLE") != "" && p.matches(p.peek(2), "("); p.queryAhead(1) && !function {
 		return &SubqueryTable{At: start, Query: p.parenQuery()}
 	}
 	p.opening("(")
@@ -533,7 +541,8 @@ func (p *parser) window() *Window {
 func (p *parser) windowSpec() Window {
 	w := Window{At: p.here()}
 	p.opening("(")
-	frame := p.oneOf(0, "ROWS", "RANGE", "GROUPS") != "" && !p.matches(p.peek(1), ")") && p.oneOf(1, "PARTITION", "ORDER", "ROWS", "RANGE", "GROUPS") == ""
+	// A window may be named rows, too: then no bound of a frame follows.
+	frame := p.oneOf(0, "ROWS", "RANGE", "GROUPS") != "" && p.oneOf(1, ")", "PARTITION", "ORDER", "ROWS", "RANGE", "GROUPS") == ""
 	if isName(p.tok()) && !p.ahead("PARTITION", "BY") && !frame {
 		w.Name = p.ident("a window").Name
 	}
