@@ -6,7 +6,10 @@ import (
 	"fmt"
 )
 
-var errCutOff = errors.New("page is cut off")
+var (
+	errCutOff = errors.New("a page is cut off")
+	errMisfit = errors.New("a page holds more or fewer values than its header says")
+)
 
 // decodeHybrid decodes n numbers of the RLE and bit-packing hybrid, in which Parquet stores levels and dictionary codes
 // (https://parquet.apache.org/docs/file-format/data-pages/encodings/). dst's capacity is reused. A number over limit is an error.

@@ -319,8 +319,8 @@ func lookUp[T int32 | int64](dst []T, codes []int32, table []T) []T {
 func (p *page) decodePlain(physical int8, data []byte) (err error) {
 	switch physical {
 	case physicalBoolean:
-		if len(data) < (p.present+7)/8 {
-			return errCutOff
+		if len(data) != (p.present+7)/8 {
+			return errMisfit
 		}
 		p.bools = p.bools[:0]
 		for i := range p.present {
@@ -339,9 +339,12 @@ func (p *page) decodePlain(physical int8, data []byte) (err error) {
 	return err
 }
 
+// The PLAIN readers want exactly the bytes of n values: anything else is a sign of damage that no checksum covers, since the
+// count stands in the page's header.
+
 func plainInt32s(dst []int32, data []byte, n int) ([]int32, error) {
-	if len(data)/4 < n {
-		return nil, errCutOff
+	if len(data) != 4*n {
+		return nil, errMisfit
 	}
 	dst = dst[:0]
 	for i := range n {
@@ -351,8 +354,8 @@ func plainInt32s(dst []int32, data []byte, n int) ([]int32, error) {
 }
 
 func plainInt64s(dst []int64, data []byte, n int) ([]int64, error) {
-	if len(data)/8 < n {
-		return nil, errCutOff
+	if len(data) != 8*n {
+		return nil, errMisfit
 	}
 	dst = dst[:0]
 	for i := range n {
@@ -378,6 +381,9 @@ func plainEnds(dst []int32, data []byte, n int) ([]int32, error) {
 		}
 		at += 4 + int(length)
 		dst = append(dst, int32(at))
+	}
+	if at != len(data) {
+		return nil, errMisfit
 	}
 	return dst, nil
 }

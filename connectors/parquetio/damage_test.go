@@ -1,0 +1,301 @@
+package parquetio
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
+	"github.com/apache/arrow-go/v18/arrow/memory"
+
+	"github.com/trailql/trailql/connectors/blob"
+	"github.com/trailql/trailql/engine/expr"
+	"github.com/trailql/trailql/engine/source"
+	"github.com/trailql/trailql/engine/sqlerr"
+	"github.com/trailql/trailql/engine/sqltype"
+	"github.com/trailql/trailql/engine/vec"
+)
+
+// damageColumns cover each physical type, both encodings, and nesting.
+var damageColumns = []source.Column{
+	{Name: "t", Type: sqltype.TimestampType},
+	{Name: "name", Type: sqltype.VarcharType},
+	{Name: "id", Type: sqltype.VarcharType},
+	{Name: "flag", Type: sqltype.BooleanType},
+	{Name: "score", Type: sqltype.DoubleType},
+	{Name: "small", Type: sqltype.SmallIntType},
+	{Name: "who", Type: sqltype.RowOf(sqltype.Field{Name: "a", Type: sqltype.VarcharType}, sqltype.Field{Name: "b", Type: sqltype.ArrayOf(sqltype.IntegerType)})},
+	{Name: "tags", Type: sqltype.MapOf(sqltype.VarcharType, sqltype.VarcharType)},
+}
+
+func damageBatch(n int) vec.Batch {
+	b := vec.Batch{Len: n}
+	for i, c := range damageColumns {
+		bl := array.NewBuilder(memory.DefaultAllocator, c.Type.Arrow())
+		for row := range n {
+			if i > 0 && row%7 == 3 {
+				bl.AppendNull()
+				continue
+			}
+			switch bl := bl.(type) {
+			case *array.TimestampBuilder:
+				bl.Append(arrow.Timestamp(row) * 60e6)
+			case *array.StringBuilder:
+				if i == 1 {
+					bl.Append(words[row%4])
+				} else {
+					bl.Append(strings.Repeat("id", row%5) + string(rune('A'+row%26)) + string(rune('a'+row/26%26)))
+				}
+			case *array.BooleanBuilder:
+				bl.Append(row%3 == 0)
+			case *array.Float64Builder:
+				bl.Append(float64(row) / 3)
+			case *array.Int16Builder:
+				bl.Append(int16(row % 50))
+			case *array.StructBuilder:
+				bl.Append(true)
+				bl.FieldBuilder(0).(*array.StringBuilder).Append(words[row%3])
+				l := bl.FieldBuilder(1).(*array.ListBuilder)
+				l.Append(true)
+				for k := range row % 4 {
+					l.ValueBuilder().(*array.Int32Builder).Append(int32(k * row))
+				}
+			case *array.MapBuilder:
+				bl.Append(true)
+				for k := range row % 3 {
+					bl.KeyBuilder().(*array.StringBuilder).Append(words[k+1])
+					bl.ItemBuilder().(*array.StringBuilder).Append(words[row%4])
+				}
+			}
+		}
+		b.Cols = append(b.Cols, bl.NewArray())
+	}
+	return b
+}
+
+// mustBeDataError fails unless err blames the file in plain words.
+func mustBeDataError(t *testing.T, err error) {
+	t.Helper()
+	if sqlerr.KindOf(err) != sqlerr.Data || !strings.Contains(err.Error(), ".parquet") {
+		t.Fatalf("not an error of kind data that names the file: %v", err)
+	}
+}
+
+func TestDamagedFilesGiveErrorsNotOtherRows(t *testing.T) {
+	data, w := writePaged(t, 16, WriteOptions{Columns: damageColumns, RowGroupRows: 100, Bloom: []string{"id"}}, damageBatch(250))
+	footerStart := len(data) - 8 - int(binary.LittleEndian.Uint32(data[len(data)-8:]))
+	req := source.Request{Paths: allPaths(damageColumns), Conjuncts: []expr.Expr{
+		&expr.Compare{Op: expr.Ne, Left: &expr.Column{Index: 1, Name: "name", T: sqltype.VarcharType}, Right: expr.NewLiteral(sqltype.VarcharType, "b")},
+	}}
+	rows := func(data []byte, off source.Switches) ([]string, error) {
+		req.Off = off
+		store, files := newMemoryStore(data)
+		files[0].Rows = w.Rows
+		batches, _, err := scanAll(store, files, damageColumns, req)
+		var all []string
+		for _, b := range batches {
+			all = append(all, rowsText(b)...)
+		}
+		return all, err
+	}
+	want, err := rows(data, source.Switches{})
+	if err != nil || len(want) == 0 {
+		t.Fatal(len(want), err)
+	}
+
+	rng := rand.New(rand.NewPCG(1, 2))
+	rounds := 3000
+	if testing.Short() {
+		rounds = 300
+	}
+	harmless, inFooter := 0, 0
+	for range rounds {
+		bad := bytes.Clone(data)
+		at := 0
+		for range 1 + rng.IntN(3) {
+			if at = rng.IntN(len(bad)); rng.IntN(2) == 0 {
+				at = footerStart + rng.IntN(len(bad)-footerStart)
+			}
+			bad[at] = byte(rng.Uint32())
+		}
+		if rng.IntN(10) == 0 {
+			bad = bad[:rng.IntN(len(bad))]
+		}
+		// Neither page statistics nor filters nor the footer have a checksum of their own; the file's hash covers them, and the index
+		// keeps the footer's. So they are left out, or only may not panic.
+		_, err := rows(bad, source.Switches{})
+		if err != nil {
+			mustBeDataError(t, err)
+		}
+		got, err := rows(bad, source.Switches{Page: true, Bloom: true})
+		switch {
+		case err != nil:
+			mustBeDataError(t, err)
+		case slices.Equal(got, want):
+			harmless++
+		case bytes.Equal(bad[footerStart:], data[footerStart:]):
+			t.Fatalf("other rows without an error: %d, not %d, after a change at byte %d of %d", len(got), len(want), at, footerStart)
+		default:
+			// Nothing guards the footer here: the index keeps its hash. But it must not change how many rows there are.
+			inFooter++
+		}
+	}
+	t.Logf("%d of %d changes went unnoticed and did no harm; %d in the footer gave other values", harmless, rounds, inFooter)
+}
+
+func TestHostileSizes(t *testing.T) {
+	data, w := write(t, WriteOptions{Columns: damageColumns}, damageBatch(10))
+	scanOf := func(data []byte, size, rows int64) error {
+		store, files := newMemoryStore(data)
+		files[0].Size, files[0].Rows = size, rows
+		_, _, err := scanAll(store, files, damageColumns, source.Request{Paths: allPaths(damageColumns)})
+		return err
+	}
+	huge := bytes.Clone(data)
+	binary.LittleEndian.PutUint32(huge[len(huge)-8:], math.MaxUint32)
+	for what, err := range map[string]error{
+		"another size than the log says": scanOf(data, w.Bytes+1, w.Rows),
+		"other rows than the log says":   scanOf(data, w.Bytes, w.Rows+1),
+		"a footer of 4 GiB":              scanOf(huge, w.Bytes, w.Rows),
+		"an empty file":                  scanOf(nil, 0, 1),
+		"four bytes":                     scanOf([]byte("PAR1"), 4, 1),
+		"cut off":                        scanOf(data[:len(data)-10], w.Bytes-10, w.Rows),
+	} {
+		if err == nil {
+			t.Errorf("%s: no error", what)
+			continue
+		}
+		mustBeDataError(t, err)
+	}
+}
+
+// failingStore fails each read after the first ones.
+type failingStore struct {
+	blob.Store
+	left int
+}
+
+type failingObject struct {
+	blob.Object
+	s *failingStore
+}
+
+var errBroken = errors.New("cable pulled")
+
+func (s *failingStore) Open(ctx context.Context, name string) (blob.Object, error) {
+	o, err := s.Store.Open(ctx, name)
+	return failingObject{o, s}, err
+}
+
+func (o failingObject) ReadAt(p []byte, off int64) (int, error) {
+	if o.s.left == 0 {
+		return 0, errBroken
+	}
+	o.s.left--
+	return o.Object.ReadAt(p, off)
+}
+
+func TestFailingReadsEndTheScan(t *testing.T) {
+	data, w := writePaged(t, 16, WriteOptions{Columns: damageColumns}, damageBatch(100))
+	for left := 0; ; left++ {
+		store, files := newMemoryStore(data)
+		files[0].Rows = w.Rows
+		batches, _, err := scanAll(&failingStore{store, left}, files, damageColumns, source.Request{Paths: allPaths(damageColumns)})
+		if err == nil {
+			if countRows(batches) != w.Rows {
+				t.Fatalf("%d rows without an error", countRows(batches))
+			}
+			if left < 5 {
+				t.Fatalf("the whole file took only %d reads", left)
+			}
+			return
+		}
+		if !errors.Is(err, errBroken) {
+			t.Fatalf("after %d reads: %v", left, err)
+		}
+		mustBeDataError(t, err)
+	}
+}
+
+func FuzzPageHeader(f *testing.F) {
+	f.Add([]byte{0x15, 0x00, 0x15, 0x10, 0x15, 0x10, 0x2c, 0x15, 0x04, 0x15, 0x00, 0x15, 0x06, 0x15, 0x06, 0x00, 0x00})
+	f.Fuzz(func(t *testing.T, data []byte) {
+		h, err := readPageHeader(data)
+		if err != nil {
+			return
+		}
+		if h.size > len(data) || h.compressed < 0 || h.compressed > maxPage || h.uncompressed > maxPage || h.values > maxEntries {
+			t.Fatalf("%+v of %d bytes", h, len(data))
+		}
+	})
+}
+
+func FuzzPage(f *testing.F) {
+	f.Add([]byte{2, 0, 0, 0, 6, 1, 1, 0, 0, 0, 'x'}, uint8(physicalByteArray), uint8(encodingPlain), uint16(3), uint8(1), uint8(0))
+	f.Add([]byte{2, 0, 0, 0, 6, 1, 1, 3, 2}, uint8(physicalInt64), uint8(encodingRLEDictionary), uint16(3), uint8(1), uint8(1))
+	f.Fuzz(func(t *testing.T, body []byte, physical, encoding uint8, values uint16, def, rep uint8) {
+		n := &node{physical: int8(physical % 8), def: int(def % 5), rep: int(rep % 3)}
+		dict := &entryTable{n: 2, int32s: []int32{1, 2}, int64s: []int64{1, 2}, raw: []byte{0, 0, 0, 0, 0, 0, 0, 0}, ends: []int32{0, 4, 8}}
+		h := pageHeader{kind: pageData, uncompressed: int64(len(body)), compressed: int64(len(body)), values: int64(values), encoding: int64(encoding)}
+		var p page
+		var scratch []byte
+		if p.decode(n, codecNone, h, body, dict, &scratch) != nil {
+			return
+		}
+		// Whatever passed must be safe to gather from.
+		c := columnReader{node: n, chunk: &chunk{}, page: p, dict: dict}
+		var out leafValues
+		if err := c.appendRange(&out, 0, int32(p.entries)); err != nil {
+			t.Fatal(err)
+		}
+		if out.rows != p.entries || p.rowCount() > p.entries {
+			t.Fatalf("%d slots, %d rows of %d entries", out.rows, p.rowCount(), p.entries)
+		}
+	})
+}
+
+func FuzzHybrid(f *testing.F) {
+	f.Add([]byte{6, 1}, uint8(1), uint16(3))
+	f.Add([]byte{3, 0x88, 0xc6, 0xfa}, uint8(3), uint16(8))
+	f.Fuzz(func(t *testing.T, data []byte, width uint8, n uint16) {
+		limit := int32(1)<<(width%31) - 1
+		out, err := decodeHybrid[int32](nil, data, int(width%32), int(n), limit)
+		if err != nil {
+			return
+		}
+		if len(out) != int(n) {
+			t.Fatalf("%d numbers, %d wanted", len(out), n)
+		}
+		for _, v := range out {
+			if v < 0 || v > limit {
+				t.Fatalf("%d, the limit is %d", v, limit)
+			}
+		}
+	})
+}
+
+func FuzzFooter(f *testing.F) {
+	data, _ := write(f, WriteOptions{Columns: damageColumns, RowGroupRows: 7}, damageBatch(20))
+	length := int(binary.LittleEndian.Uint32(data[len(data)-8:]))
+	f.Add(data[len(data)-8-length : len(data)-8])
+	f.Fuzz(func(t *testing.T, footer []byte) {
+		g, err := parseFooter(footer, int64(len(data)))
+		if err != nil {
+			return
+		}
+		for _, rg := range g.groups {
+			for _, c := range rg.chunks {
+				if c.pages.offset < 0 || c.pages.length < 0 || c.pages.offset+c.pages.length > int64(len(data)) {
+					t.Fatalf("a chunk at %+v in a file of %d bytes", c.pages, len(data))
+				}
+			}
+		}
+	})
+}
