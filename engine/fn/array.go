@@ -505,13 +505,16 @@ func newElementSet(elements arrow.Array) *elementSet {
 	return s
 }
 
-func (s *elementSet) has(i int32) bool {
+func (s *elementSet) has(i int32) bool { return s.first(i) >= 0 }
+
+// first is the member that equals element i, -1 if there is none.
+func (s *elementSet) first(i int32) int32 {
 	for _, j := range s.members[s.hashes[i]] {
 		if i == j || vec.EqualRows(s.elements, int(i), s.elements, int(j)) {
-			return true
+			return j
 		}
 	}
-	return false
+	return -1
 }
 
 // add puts element i in and reports whether an equal one was not there yet.
