@@ -153,22 +153,23 @@ func (ev evaluator) call(e *Call) (vec.Datum, error) {
 	args := make([]vec.Datum, len(e.Args))
 	constant := !e.Fn.Volatile
 	var lifted *array.Dictionary // the one column, if it is dictionary-coded
-	liftedAt, columns := -1, 0
+	liftedAt, columns, null := -1, 0, false
 	for i, a := range e.Args {
 		var err error
 		if args[i], err = ev.eval(a); err != nil {
 			return vec.Datum{}, err
 		}
 		if args[i].Const {
-			if !e.Fn.NullCall && !vec.IsValid(args[i].Arr, 0) {
-				return vec.Datum{Arr: vec.Nulls(e.T, 1), Const: true}, nil
-			}
+			null = null || !vec.IsValid(args[i].Arr, 0)
 			continue
 		}
 		constant = false
 		columns++
 		lifted, _ = args[i].Arr.(*array.Dictionary)
 		liftedAt = i
+	}
+	if null && !e.Fn.NullCall {
+		return vec.Datum{Arr: vec.Nulls(e.T, 1), Const: true}, nil
 	}
 	if columns == 1 && lifted != nil && !e.Fn.Volatile && lifted.Data().Dictionary().Len() <= ev.Len {
 		out, err := ev.lift(e, args, liftedAt, lifted)

@@ -45,6 +45,13 @@ func foldOne(e Expr, s *fn.Session) Expr {
 		}
 	case *Case:
 		return foldCase(e, s)
+	case *Try:
+		if !CanFail(e.Arg) {
+			return e.Arg
+		}
+		if len(Columns(e)) == 0 && !Volatile(e) {
+			return evaluate(e, s)
+		}
 	}
 	return evaluateConstant(e, s)
 }
@@ -63,6 +70,11 @@ func evaluateConstant(e Expr, s *fn.Session) Expr {
 	if Volatile(e) {
 		return e
 	}
+	return evaluate(e, s)
+}
+
+// evaluate turns e, which uses no column, into a literal unless it fails.
+func evaluate(e Expr, s *fn.Session) Expr {
 	d, err := Eval(e, vec.Batch{Len: 1}, s)
 	if err != nil {
 		return e
