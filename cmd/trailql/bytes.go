@@ -1,0 +1,83 @@
+package main
+
+import (
+	"fmt"
+	"math"
+	"runtime/debug"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+// byteSize is a flag value: 1GiB, 512MiB, 2000000.
+type byteSize int64
+
+var byteUnits = []struct {
+	suffix string
+	size   int64
+}{{"GiB", 1 << 30}, {"MiB", 1 << 20}, {"KiB", 1 << 10}, {"GB", 1e9}, {"MB", 1e6}, {"KB", 1e3}, {"G", 1 << 30}, {"M", 1 << 20}, {"K", 1 << 10}, {"B", 1}}
+
+func (b *byteSize) Set(text string) error {
+	number, unit := strings.TrimSpace(text), int64(1)
+	for _, u := range byteUnits {
+		if len(number) > len(u.suffix) && strings.EqualFold(number[len(number)-len(u.suffix):], u.suffix) {
+			number, unit = strings.TrimSpace(number[:len(number)-len(u.suffix)]), u.size
+			break
+		}
+	}
+	n, err := strconv.ParseFloat(number, 64)
+	if err != nil || math.IsNaN(n) || n <= 0 || n*float64(unit) > math.MaxInt64/2 {
+		return fmt.Errorf("%q is no size; write it like 512MiB or 2GiB", text)
+	}
+	*b = byteSize(n * float64(unit))
+	return nil
+}
+
+func (b *byteSize) String() string { return formatBytes(int64(*b)) }
+
+func (*byteSize) Type() string { return "size" }
+
+// formatBytes shows a size to a person: 1.5 GiB.
+func formatBytes(n int64) string {
+	for _, u := range byteUnits[:3] {
+		if n >= u.size {
+			return strings.TrimSuffix(strconv.FormatFloat(float64(n)/float64(u.size), 'f', 1, 64), ".0") + " " + u.suffix
+		}
+	}
+	return strconv.FormatInt(n, 10) + " B"
+}
+
+// formatCount shows a count to a person: 1,234,567.
+func formatCount(n int64) string {
+	s := strconv.FormatInt(n, 10)
+	start := 0
+	if n < 0 {
+		start = 1
+	}
+	for i := len(s) - 3; i > start; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}
+
+// minMemory is the least that the fixed parts of the process need.
+const minMemory = 64 << 20
+
+// memoryFlag adds --memory, which bounds the process.
+func memoryFlag(c *cobra.Command, size byteSize) *byteSize {
+	c.Flags().Var(&size, "memory", "memory the process may use, at least 64MiB")
+	return &size
+}
+
+// bound tells the collector of the limit: 90 % of it, the rest is for what the collector does not see.
+func (b *byteSize) bound() error {
+	if *b < minMemory {
+		return usage("--memory %s is too little; give at least 64MiB", b)
+	}
+	debug.SetMemoryLimit(int64(*b) / 10 * 9)
+	return nil
+}
+
+// queries is the share that the operators of queries may account, 60 %.
+func (b *byteSize) queries() int64 { return int64(*b) / 10 * 6 }

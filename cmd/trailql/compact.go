@@ -1,0 +1,185 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/vbauerster/mpb/v8"
+	"github.com/vbauerster/mpb/v8/decor"
+	"golang.org/x/term"
+
+	"github.com/trailql/trailql/catalog"
+	"github.com/trailql/trailql/catalog/compact"
+	"github.com/trailql/trailql/connectors/blob"
+)
+
+func compactCommand() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "compact SOURCE…",
+		Short: "turn trail objects into the lake; again: only what is new",
+		Long: `Finds CloudTrail objects (.json.gz, .json) in the folders named, at any depth, and adds their records to the lake.
+Objects that the lake has are skipped, so run it as often as you like; it may be killed at any moment.
+
+  trailql compact ./AWSLogs
+  trailql compact /mnt/org-trail /mnt/old-trail --lake /data/lake --memory 4GiB
+
+Objects that cannot be read (damaged, altered since) are set aside in trail_quarantine, the rest goes on, and
+the exit code is 3.`,
+	}
+	c.Args = func(_ *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return usage("compact what? name at least one folder with trail objects")
+		}
+		return nil
+	}
+	lake := lakeFlag(c)
+	memory := memoryFlag(c, 1<<30)
+	workers := c.Flags().Int("workers", 0, "objects decoded at the same time; 0: one per core")
+	c.RunE = func(c *cobra.Command, args []string) error {
+		if err := memory.bound(); err != nil {
+			return err
+		}
+		summary, err := compactFolders(c.Context(), args, *lake, compact.Options{Memory: int64(*memory), Workers: *workers}, c.ErrOrStderr())
+		if err != nil {
+			return err
+		}
+		if !summary.Clean() {
+			return &exit{code: exitQuarantine}
+		}
+		return nil
+	}
+	return c
+}
+
+// compactFolders brings the lake, made if missing, up to date with the folders, showing progress and the closing summary on errs.
+func compactFolders(ctx context.Context, folders []string, lakeFolder string, opt compact.Options, errs io.Writer) (summary compact.Summary, err error) {
+	var sources []blob.Store
+	for _, folder := range folders {
+		info, err := os.Stat(folder)
+		if err != nil {
+			return summary, usage("there is no source at %s: %w", folder, err)
+		}
+		if !info.IsDir() {
+			return summary, usage("%s is a file; name the folder that holds the trail", folder)
+		}
+		source, err := blob.OpenFolder(folder)
+		if err != nil {
+			return summary, fmt.Errorf("opening the source: %w", err)
+		}
+		sources = append(sources, source)
+	}
+	store, err := blob.OpenFolder(lakeFolder)
+	if err != nil {
+		return summary, fmt.Errorf("opening the lake: %w", err)
+	}
+	lake, err := catalog.Open(ctx, store, catalog.Options{})
+	if err != nil {
+		return summary, err
+	}
+	defer func() { err = cmp.Or(err, lake.Close()) }()
+
+	begun := time.Now()
+	var progress compact.Progress
+	done := show(&progress, errs)
+	summary, err = compact.Run(ctx, lake, sources, opt, &progress)
+	done()
+	report(errs, &summary, time.Since(begun))
+	if err != nil {
+		return summary, fmt.Errorf("compacting stopped: %w; what was committed stays, run it again to go on", err)
+	}
+	return summary, nil
+}
+
+// show keeps the progress in view until the returned function is called: a bar on a terminal, a line every ten seconds elsewhere.
+func show(p *compact.Progress, errs io.Writer) (done func()) {
+	begun := time.Now()
+	rates := func() string {
+		s := max(time.Since(begun).Seconds(), 0.001)
+		return fmt.Sprintf("%s events/s, %.1f MB/s", formatCount(int64(float64(p.Records.Load())/s)), float64(p.BytesDone.Load())/1e6/s)
+	}
+	var stopped sync.WaitGroup
+	stop := make(chan struct{})
+	each := func(period time.Duration, tick func()) {
+		stopped.Go(func() {
+			ticker := time.NewTicker(period)
+			defer ticker.Stop()
+			for {
+				select {
+				case <-stop:
+					return
+				case <-ticker.C:
+					tick()
+				}
+			}
+		})
+	}
+	end := func() { close(stop); stopped.Wait() }
+
+	f, isFile := errs.(*os.File)
+	if !isFile || !term.IsTerminal(int(f.Fd())) {
+		each(10*time.Second, func() {
+			left := "unknown"
+			if b := p.BytesDone.Load(); b > 0 {
+				left = (time.Duration(float64(time.Since(begun)) * float64(p.Bytes.Load()-b) / float64(b))).Round(time.Second).String()
+			}
+			fmt.Fprintf(errs, "%s of %s objects, %s events, %s, %s left\n", formatCount(p.Done.Load()), formatCount(p.Objects.Load()), formatCount(p.Records.Load()), rates(), left)
+		})
+		return end
+	}
+	// The bar counts bytes: objects differ too much in size for an estimate.
+	screen := mpb.New(mpb.WithOutput(errs), mpb.WithWidth(40))
+	bar := screen.AddBar(0, mpb.BarRemoveOnComplete(),
+		mpb.PrependDecorators(decor.Any(func(decor.Statistics) string {
+			return formatCount(p.Done.Load()) + " of " + formatCount(p.Objects.Load()) + " objects "
+		})),
+		mpb.AppendDecorators(decor.Percentage(), decor.Any(func(s decor.Statistics) string {
+			left := ""
+			if s.Current > 0 {
+				left = ", " + (time.Duration(float64(time.Since(begun)) * float64(s.Total-s.Current) / float64(s.Current))).Round(time.Second).String() + " left"
+			}
+			return "  " + formatCount(p.Records.Load()) + " events, " + rates() + left
+		})))
+	each(100*time.Millisecond, func() {
+		bar.SetTotal(p.Bytes.Load(), false)
+		bar.SetCurrent(p.BytesDone.Load())
+	})
+	return func() {
+		end()
+		bar.Abort(true)
+		screen.Wait()
+	}
+}
+
+// report says what the run did so that every object and every record is accounted for.
+func report(errs io.Writer, s *compact.Summary, took time.Duration) {
+	list := func(what string, n int64, names []string) {
+		if n == 0 {
+			return
+		}
+		fmt.Fprintf(errs, "%s %s %s:\n", formatCount(n), plural(n, "object"), what)
+		for _, name := range names {
+			fmt.Fprintf(errs, "  %s\n", name)
+		}
+		if more := n - int64(len(names)); more > 0 {
+			fmt.Fprintf(errs, "  … and %s more\n", formatCount(more))
+		}
+	}
+	list("set aside in trail_quarantine", s.SetAside, s.SetAsideNames)
+	list("could not be read; the next run tries again", s.Unreadable, s.UnreadableNames)
+	list("hold nothing that CloudTrail writes; left alone", s.Unknown, s.UnknownNames)
+	fmt.Fprintf(errs, "objects: %s found = %s known + %s new + %s unknown + %s unreadable; of the new, %s digests, %s set aside (%s altered)\n",
+		formatCount(s.Listed), formatCount(s.Earlier), formatCount(s.New), formatCount(s.Unknown), formatCount(s.Unreadable),
+		formatCount(s.Digests), formatCount(s.SetAside), formatCount(s.Altered))
+	fmt.Fprintf(errs, "records: %s read = %s rows + %s duplicates + %s quarantined\n",
+		formatCount(s.Records), formatCount(s.Rows), formatCount(s.Duplicates), formatCount(s.Quarantined))
+	seconds := max(took.Seconds(), 0.001)
+	fmt.Fprintf(errs, "%s in %s (%s events/s, %.1f MB/s); %s files written, %s merged; the lake is at version %d\n",
+		formatBytes(s.Bytes), took.Round(10*time.Millisecond), formatCount(int64(float64(s.Records)/seconds)), float64(s.Bytes)/1e6/seconds,
+		formatCount(s.FilesAdded), formatCount(s.Merged), s.Version)
+}

@@ -1,0 +1,115 @@
+// Command trailql turns archived AWS CloudTrail logs into a lake of Parquet and
+// answers Athena SQL over it. This room holds flags and wiring only.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"syscall"
+
+	"github.com/spf13/cobra"
+)
+
+// Exit codes: 0 done, 1 it failed, 2 wrong use, 3 done but some objects are in quarantine.
+const (
+	exitFailed     = 1
+	exitUsage      = 2
+	exitQuarantine = 3
+)
+
+// exit ends a command with a code; Err, if any, is shown.
+type exit struct {
+	code int
+	err  error
+}
+
+func (e *exit) Error() string {
+	if e.err == nil {
+		return fmt.Sprintf("exit code %d", e.code)
+	}
+	return e.err.Error()
+}
+
+func (e *exit) Unwrap() error { return e.err }
+
+func usage(format string, args ...any) error { return &exit{exitUsage, fmt.Errorf(format, args...)} }
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the process at once
+	os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+}
+
+// run executes one command line and returns its exit code.
+func run(ctx context.Context, args []string, in io.Reader, out, errs io.Writer) int {
+	root := &cobra.Command{
+		Use:   "trailql",
+		Short: "SQL over archived AWS CloudTrail logs",
+		Long: `trailql turns archived AWS CloudTrail logs (JSON.gz in a folder) into Parquet
+partitioned by account, region and date, and answers Athena SQL over it.
+
+  trailql demo                                     a lake from a generated trail, and first answers
+  trailql compact ./AWSLogs --lake ./lake          make the lake; again: only what is new
+  trailql query "SELECT eventname, count(*) FROM cloudtrail_logs GROUP BY 1 ORDER BY 2 DESC LIMIT 10"
+
+Results go to stdout, everything else to stderr.
+Exit codes: 0 done, 1 failed, 2 wrong use, 3 done but some objects are in quarantine.`,
+		Version:       version(),
+		SilenceUsage:  true,
+		SilenceErrors: true,
+	}
+	root.SetArgs(args)
+	root.SetIn(in)
+	root.SetOut(out)
+	root.SetErr(errs)
+	root.CompletionOptions.HiddenDefaultCmd = true
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &exit{exitUsage, err} })
+	root.AddCommand(compactCommand(), queryCommand(), demoCommand())
+
+	// Cobra reports an unknown command as a plain error before any command runs; ours come as *exit or from running.
+	ran := false
+	for _, c := range root.Commands() {
+		c.PreRun = func(*cobra.Command, []string) { ran = true }
+	}
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		return 0
+	}
+	var e *exit
+	switch {
+	case errors.As(err, &e):
+	case !ran:
+		e = &exit{exitUsage, err}
+	default:
+		e = &exit{exitFailed, err}
+	}
+	if e.err != nil {
+		fmt.Fprintln(errs, "trailql: "+e.err.Error())
+		if e.code == exitUsage {
+			fmt.Fprintln(errs, "try: trailql --help")
+		}
+	}
+	return e.code
+}
+
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok || info.Main.Version == "" {
+		return "(development)"
+	}
+	return info.Main.Version
+}
+
+// lakeFlag adds --lake, which falls back to TRAILQL_LAKE, then ./lake.
+func lakeFlag(c *cobra.Command) *string {
+	lake := os.Getenv("TRAILQL_LAKE")
+	if lake == "" {
+		lake = "lake"
+	}
+	return c.Flags().String("lake", lake, "folder of the lake (or TRAILQL_LAKE)")
+}
