@@ -243,8 +243,8 @@ func (p *percentiles[T]) Result(count int) (arrow.Array, error) {
 			if !nulls[g] {
 				x = d.quantile(s)
 			}
-			if whole {
-				x = math.Round(x)
+			if whole { // the largest double below 2^63, which a rounded bigint may reach
+				x = min(math.Round(x), math.MaxInt64-1023)
 			}
 			values = append(values, T(x))
 		}

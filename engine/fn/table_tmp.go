@@ -1,4 +1,0 @@
-package fn
-
-var comparisonFunctions, mathFunctions, bitwiseFunctions, binaryFunctions, urlFunctions, networkFunctions []*Function
-var format body
