@@ -24,7 +24,7 @@ func (r *run) each(w *worker, f flow, body func(slot, task int, op operator) err
 		defer op.close()
 		return body(slot, task, op)
 	}
-	if r.workers == 1 || f.tasks == 1 {
+	if r.workers == 1 || f.tasks <= 1 {
 		for task := range f.tasks {
 			if err := do(w, 0, task); err != nil {
 				return err
@@ -100,7 +100,7 @@ func (e *panicError) Error() string {
 
 // rows returns the rows of f in order, as one stream.
 func (r *run) rows(w *worker, m *meter, f flow) operator {
-	if r.workers == 1 || f.tasks == 1 {
+	if r.workers == 1 || f.tasks <= 1 {
 		return &sequence{worker: w, flow: f}
 	}
 	ctx, cancel := context.WithCancel(w.ctx)

@@ -84,7 +84,7 @@ func listedColumns(rows []listed, firstID int) []arrow.Array {
 		element := pairs.ValueBuilder().(*array.StructBuilder)
 		for _, p := range l.pairs {
 			// A NULL row has values below it, which must not show.
-			element.Append(p != nil)
+			element.AppendValues([]bool{p != nil}) // unlike Append, it leaves the fields alone
 			if p == nil {
 				p = &pair{"hidden", -1}
 			}
