@@ -15,7 +15,7 @@ type column struct {
 	plain bool
 
 	// Plain form.
-	data  []byte
+	data  pile
 	ends  []int32 // by row
 	valid bitmap
 
@@ -32,9 +32,9 @@ type column struct {
 // set gives a row its text; rows are set in ascending order.
 func (c *column) set(row int, text []byte) {
 	if c.plain {
-		c.ends = padded(c.ends, row, int32(len(c.data)))
-		c.data = append(c.data, text...)
-		c.ends = append(c.ends, int32(len(c.data)))
+		c.ends = padded(c.ends, row, int32(c.data.n))
+		c.data.add(text)
+		c.ends = append(c.ends, int32(c.data.n))
 		c.valid.set(row)
 		return
 	}
@@ -64,7 +64,7 @@ func (c *column) code(text []byte) int32 {
 const entryCost = 72
 
 func (c *column) size() int64 {
-	return int64(cap(c.data)) + 4*int64(cap(c.ends)+cap(c.codes)) + int64(cap(c.valid)) + c.bytes + entryCost*int64(len(c.entries))
+	return c.data.size() + 4*int64(cap(c.ends)+cap(c.codes)) + int64(cap(c.valid)) + c.bytes + entryCost*int64(len(c.entries))
 }
 
 func (c *column) save() { c.saved = len(c.entries) }
@@ -72,7 +72,7 @@ func (c *column) save() { c.saved = len(c.entries) }
 // restore goes back to the first rows rows and the entries that were there when marked.
 func (c *column) restore(rows int) {
 	c.ends = cut(c.ends, rows)
-	c.data = c.data[:last(c.ends)]
+	c.data.cut(int(last(c.ends)))
 	c.valid.cut(rows)
 	c.codes = cut(c.codes, rows)
 	for _, e := range c.entries[c.saved:] {
@@ -88,18 +88,16 @@ func (c *column) array(n int) arrow.Array {
 	if c.plain {
 		valid, nulls := c.valid.buffer(n)
 		return array.MakeFromData(array.NewData(arrow.BinaryTypes.String, n,
-			[]*memory.Buffer{valid, offsets(c.ends, n), memory.NewBufferBytes(c.data)}, nil, nulls, 0))
+			[]*memory.Buffer{valid, offsets(c.ends, n), memory.NewBufferBytes(c.data.bytes())}, nil, nulls, 0))
 	}
-	var entries column
-	entries.plain = true
-	entries.data = make([]byte, 0, c.bytes)
-	entries.ends = make([]int32, 0, len(c.entries))
+	data := make([]byte, 0, c.bytes)
+	ends := make([]int32, 0, len(c.entries))
 	for _, e := range c.entries {
-		entries.data = append(entries.data, e...)
-		entries.ends = append(entries.ends, int32(len(entries.data)))
+		data = append(data, e...)
+		ends = append(ends, int32(len(data)))
 	}
 	dictionary := array.NewData(arrow.BinaryTypes.String, len(c.entries),
-		[]*memory.Buffer{nil, offsets(entries.ends, len(c.entries)), memory.NewBufferBytes(entries.data)}, nil, 0, 0)
+		[]*memory.Buffer{nil, offsets(ends, len(ends)), memory.NewBufferBytes(data)}, nil, 0, 0)
 
 	codes := padded(c.codes, n, -1)
 	var valid bitmap
@@ -113,6 +111,58 @@ func (c *column) array(n int) arrow.Array {
 	buffer, nulls := valid.buffer(n)
 	return array.MakeFromData(array.NewDataWithDictionary(sqltype.DictionaryString, n,
 		[]*memory.Buffer{buffer, memory.NewBufferBytes(arrow.Int32Traits.CastToBytes(codes))}, nulls, 0, dictionary))
+}
+
+// pile gathers bytes in pieces, so that growing copies nothing.
+type pile struct {
+	pieces [][]byte
+	n      int
+}
+
+const largestPiece = 1 << 20
+
+func (p *pile) add(b []byte) {
+	k := len(p.pieces) - 1
+	if k < 0 || cap(p.pieces[k])-len(p.pieces[k]) < len(b) {
+		k++
+		p.pieces = append(p.pieces, make([]byte, 0, max(len(b), min(p.n, largestPiece), 64)))
+	}
+	p.pieces[k] = append(p.pieces[k], b...)
+	p.n += len(b)
+}
+
+func (p *pile) size() int64 {
+	n := 24 * cap(p.pieces)
+	for _, piece := range p.pieces {
+		n += cap(piece)
+	}
+	return int64(n)
+}
+
+// cut drops what is after the first n bytes.
+func (p *pile) cut(n int) {
+	for p.n > n {
+		k := len(p.pieces) - 1
+		piece := p.pieces[k]
+		if over := p.n - n; over < len(piece) {
+			p.pieces[k] = piece[:len(piece)-over]
+			p.n = n
+			return
+		}
+		p.pieces, p.n = p.pieces[:k], p.n-len(piece)
+	}
+}
+
+// bytes returns everything in one piece.
+func (p *pile) bytes() []byte {
+	if len(p.pieces) == 1 {
+		return p.pieces[0]
+	}
+	out := make([]byte, 0, p.n)
+	for _, piece := range p.pieces {
+		out = append(out, piece...)
+	}
+	return out
 }
 
 // bitmap is a bitmap in Arrow's order; bits beyond its end are 0.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 )
 
 // Limits bound what one object may cost; zero fields take defaults.
@@ -96,7 +97,7 @@ func Decode(ctx context.Context, open func() (io.ReadCloser, error), name, path 
 	d.limits = limits.withDefaults()
 	d.reader.depth = d.limits.Depth
 	defer d.win.shrink()
-	check := walk{decoder: d, path: []byte(path), byName: ParseName(name).Kind}
+	check := walk{decoder: d, path: []byte(strings.ToValidUTF8(path, "\uFFFD")), byName: ParseName(name).Kind}
 
 	body, err := open()
 	if err != nil {

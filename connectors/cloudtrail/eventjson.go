@@ -57,7 +57,7 @@ func EventJSON(table string, cols []int, b vec.Batch) (arrow.Array, error) {
 		if back.out, ok = back.append(back.out[:0], &rec); !ok {
 			return nil, fmt.Errorf("eventjson: row %d does not fit its shape %q: the file is damaged, or columns are missing", i, rec.shape)
 		}
-		if len(out.data)+len(back.out) > maxText {
+		if out.data.n+len(back.out) > maxText {
 			return nil, fmt.Errorf("eventjson: the records of one batch exceed %d MiB", maxText>>20)
 		}
 		out.set(i, back.out)

@@ -16,22 +16,27 @@ type window struct {
 	src  io.Reader
 	eof  bool  // nothing comes after end
 	err  error // of src
+	step int   // bytes to read at a time, at least
 }
 
 func (w *window) reset(src io.Reader) {
+	if w.step == 0 {
+		w.step = 64 << 10
+	}
 	w.pos, w.end, w.base, w.src, w.eof, w.err = 0, 0, 0, src, false, nil
 }
 
-// fill reads until it holds more than most bytes, and reports whether that is the whole content.
+// fill reads until it holds more than most bytes, from the start of the content, and reports whether that is all of it.
 func (w *window) fill(most int64) bool {
-	for int64(w.end) <= most && w.more() {
+	for int64(w.end) <= most && !w.eof {
+		w.read(int(min(int64(max(w.step, w.end)), most+1-int64(w.end))))
 	}
-	return w.eof && w.base == 0
+	return w.eof
 }
 
 // shrink lets go of a buffer that only a large object needed.
 func (w *window) shrink() {
-	if len(w.buf) > 4<<20 {
+	if len(w.buf) > 16<<20 {
 		w.buf = nil
 	}
 }
@@ -44,7 +49,8 @@ func (w *window) bytes() []byte { return w.buf[:w.end+pad] }
 
 func (w *window) offset() int64 { return w.base + int64(w.pos) }
 
-// more reads more content and reports whether any came. What is before pos may go.
+// more reads more content and reports whether any came: at least as much as there is after pos, so that scanning something
+// long again and again takes linear time. What is before pos may go.
 func (w *window) more() bool {
 	if w.eof {
 		return false
@@ -55,13 +61,20 @@ func (w *window) more() bool {
 		w.end -= w.pos
 		w.pos = 0
 	}
-	if w.end+pad >= len(w.buf) {
-		next := make([]byte, max(64<<10, 2*len(w.buf)))
+	from := w.end
+	w.read(max(w.step, w.end-w.pos))
+	return w.end > from
+}
+
+// read reads at least so many bytes, unless the content ends.
+func (w *window) read(least int) {
+	if w.end+least+pad > len(w.buf) {
+		next := make([]byte, w.end+least+pad)
 		copy(next, w.buf[:w.end])
 		w.buf = next
 	}
 	from := w.end
-	for w.end == from && !w.eof {
+	for w.end-from < least && !w.eof {
 		n, err := w.src.Read(w.buf[w.end : len(w.buf)-pad])
 		w.end += n
 		if err != nil {
@@ -72,7 +85,6 @@ func (w *window) more() bool {
 		}
 	}
 	clear(w.buf[w.end : w.end+pad])
-	return w.end > from
 }
 
 // peek skips white space and returns the byte at pos; ok is false at the end of the content.
@@ -153,6 +165,7 @@ func (w *walk) run() error {
 	case w.digest, w.byName == KindDigest:
 		w.kind = KindDigest
 	case w.byName.records():
+		w.salvaged = nil
 		return &ObjectError{Reason: "no Records array"}
 	}
 	return nil

@@ -50,68 +50,68 @@ type content struct {
 const ratioFrom = 64 << 20
 
 // reset starts to read r. The error is one of reading.
-func (s *content) reset(ctx context.Context, r io.Reader, ratio int64) error {
-	s.stored = stored{ctx: ctx, r: r, hash: sha256.New()}
-	if s.raw == nil {
-		s.raw = bufio.NewReaderSize(&s.stored, 64<<10)
+func (c *content) reset(ctx context.Context, r io.Reader, ratio int64) error {
+	c.stored = stored{ctx: ctx, r: r, hash: sha256.New()}
+	if c.raw == nil {
+		c.raw = bufio.NewReaderSize(&c.stored, 64<<10)
 	} else {
-		s.raw.Reset(&s.stored)
+		c.raw.Reset(&c.stored)
 	}
-	s.size, s.ratio, s.fault, s.packed = 0, ratio, nil, false
-	magic, _ := s.raw.Peek(2)
-	if s.stored.err != nil {
-		return s.stored.err
+	c.size, c.ratio, c.fault, c.packed = 0, ratio, nil, false
+	magic, _ := c.raw.Peek(2)
+	if c.stored.err != nil {
+		return c.stored.err
 	}
 	if !isGzip(magic) {
 		return nil
 	}
-	s.packed = true
+	c.packed = true
 	var err error
-	if s.gzip == nil {
-		s.gzip, err = gzip.NewReader(s.raw)
+	if c.gzip == nil {
+		c.gzip, err = gzip.NewReader(c.raw)
 	} else {
-		err = s.gzip.Reset(s.raw)
+		err = c.gzip.Reset(c.raw)
 	}
 	if err != nil {
-		s.broken(err)
-		return s.stored.err
+		c.broken(err)
+		return c.stored.err
 	}
-	s.gzip.Multistream(false) // what follows the first member is a fault, not more content
+	c.gzip.Multistream(false) // what follows the first member is a fault, not more content
 	return nil
 }
 
 func isGzip(magic []byte) bool { return len(magic) >= 2 && magic[0] == 0x1F && magic[1] == 0x8B }
 
 // Read returns content; io.EOF also after a fault.
-func (s *content) Read(p []byte) (n int, err error) {
-	if s.fault != nil {
+func (c *content) Read(p []byte) (n int, err error) {
+	if c.fault != nil {
 		return 0, io.EOF
 	}
-	if !s.packed {
-		n, err = s.raw.Read(p)
-		s.size += int64(n)
+	if !c.packed {
+		n, err = c.raw.Read(p)
+		c.size += int64(n)
 		return n, err
 	}
-	n, err = s.gzip.Read(p)
-	s.size += int64(n)
-	if s.size > ratioFrom && s.size/s.ratio > s.stored.size {
-		s.set(fmt.Sprintf("expansion over %d", s.ratio), nil)
+	n, err = c.gzip.Read(p)
+	c.size += int64(n)
+	if c.size > ratioFrom && c.size/c.ratio > c.stored.size {
+		c.set(fmt.Sprintf("expansion over %d", c.ratio), nil)
 		return 0, io.EOF
 	}
 	switch {
 	case err == io.EOF:
-		if magic, _ := s.raw.Peek(2); isGzip(magic) {
-			s.set("second gzip member", nil)
+		if magic, _ := c.raw.Peek(2); isGzip(magic) {
+			c.set("second gzip member", nil)
 		} else if len(magic) > 0 {
-			s.set("bytes after the end", errors.New("the gzip member is followed by other bytes"))
+			c.set("bytes after the end", errors.New("the gzip member is followed by other bytes"))
 		}
-		if s.stored.err != nil {
-			return n, s.stored.err
+		if c.stored.err != nil {
+			return n, c.stored.err
 		}
 	case err != nil:
-		s.broken(err)
-		if s.stored.err != nil {
-			return n, s.stored.err
+		c.broken(err)
+		if c.stored.err != nil {
+			return n, c.stored.err
 		}
 		err = io.EOF
 	}
@@ -119,22 +119,23 @@ func (s *content) Read(p []byte) (n int, err error) {
 }
 
 // broken notes an error of gunzip.
-func (s *content) broken(err error) {
+func (c *content) broken(err error) {
 	reason := "corrupt gzip"
 	if errors.Is(err, io.ErrUnexpectedEOF) || err == io.EOF {
 		reason = "truncated gzip"
 	}
-	s.set(reason, err)
+	c.set(reason, err)
 }
 
-func (s *content) set(reason string, err error) {
-	s.fault = &ObjectError{Reason: reason, Offset: s.stored.size - int64(s.raw.Buffered()), Err: err}
+func (c *content) set(reason string, err error) {
+	c.fault = &ObjectError{Reason: reason, Offset: c.stored.size - int64(c.raw.Buffered()), Err: err}
 }
 
-// drain reads what is left of the stored bytes, so that size and hash are those of the whole object.
-func (s *content) drain() error {
-	if s.stored.err == nil {
-		io.Copy(io.Discard, s.raw)
+// drain reads what is left, so that sizes and hash are those of the whole object and no fault of the packing is missed.
+func (c *content) drain() error {
+	if c.stored.err == nil {
+		io.Copy(io.Discard, struct{ io.Reader }{c})
+		io.Copy(io.Discard, c.raw)
 	}
-	return s.stored.err
+	return c.stored.err
 }

@@ -3,6 +3,7 @@ package cloudtrail
 import (
 	"bytes"
 	"encoding/base64"
+	"math/bits"
 	"unicode/utf8"
 )
 
@@ -282,14 +283,12 @@ func (r *reader) elements(f *field, start, i, depth int) int {
 				same = len(r.shape)
 			case !mixed && bytes.Equal(r.shape[first:same], r.shape[from:]):
 				r.shape = r.shape[:from]
-			case len(r.shape) > mostShape:
-				return give()
 			default:
 				// From here on each element needs its own shape: spell out those that were shared.
 				own := bytes.Clone(r.shape[from:])
 				r.shape = r.shape[:from]
 				if !mixed {
-					for k := 1; k < n && len(r.shape) <= mostShape; k++ {
+					for range n - 1 {
 						r.shape = append(r.shape, ';')
 						r.shape = append(r.shape, r.shape[first:same]...)
 					}
@@ -379,7 +378,6 @@ func (r *reader) read(b []byte, i int) int {
 	}
 	raw := b[i:end]
 	r.text = raw
-	b = b[:end+pad]
 	valid := !r.high || utf8.Valid(raw)
 	if r.loose || !valid {
 		r.canon = appendCanonical(r.canon[:0], raw)
@@ -393,7 +391,7 @@ func (r *reader) read(b []byte, i int) int {
 		r.scan(t, b, i)
 		r.top = top
 	}
-	r.accountKey = r.has("recipientAccountId")
+	r.accountKey = r.top&hasAccount != 0
 	r.finish()
 	switch {
 	case !valid:
@@ -424,36 +422,40 @@ func (r *reader) rebuilds() bool {
 	return ok && bytes.Equal(r.out, r.text)
 }
 
-// has reports whether the record has the top-level key, whatever its value.
-func (r *reader) has(key string) bool {
-	return r.top>>logs.top.index([]byte(key))&1 == 1
-}
+// The bits that top-level keys have in reader.top.
+var (
+	hasVersion        = topBit("eventVersion")
+	hasTime           = topBit("eventTime")
+	hasName           = topBit("eventName")
+	hasID             = topBit("eventID")
+	hasSource         = topBit("eventSource")
+	hasAccount        = topBit("recipientAccountId")
+	hasInsightDetails = topBit(keyInsightDetails)
+	hasOtherID        = topBit(keyOtherID)
+	hasTimeWindow     = topBit(keyTimeWindow)
+	hasDigestStart    = topBit(keyDigestStart)
+	hasDigestObject   = topBit(keyDigestObject)
+)
+
+func topBit(key string) uint64 { return 1 << logs.top.index([]byte(key)) }
 
 // belongs returns the table that the record belongs to, once it was scanned as one of logs.
 func (r *reader) belongs() *table {
-	category := string(r.texts[logs.category])
-	switch {
-	case category == "Insight" || r.has(keyInsightDetails):
+	switch category := r.texts[logs.category]; {
+	case string(category) == "Insight" || r.top&hasInsightDetails != 0:
 		return insights
-	case category == "Aggregated" || !r.has("eventID") && r.has(keyOtherID) && r.has(keyTimeWindow):
+	case string(category) == "Aggregated" || r.top&(hasID|hasOtherID|hasTimeWindow) == hasOtherID|hasTimeWindow:
 		return aggregated
 	}
 	return logs
 }
 
-// event reports whether the record looks like an event of CloudTrail.
+// event reports whether the record looks like an event of CloudTrail: it has a version, or two of the other keys that all have.
 func (r *reader) event() bool {
-	if r.has("eventVersion") {
-		return true
-	}
-	n := 0
-	for _, key := range [...]string{"eventTime", "eventName", "eventID", "eventSource"} {
-		if r.has(key) {
-			n++
-		}
-	}
-	return n >= 2
+	return r.top&hasVersion != 0 || bits.OnesCount64(r.top&(hasTime|hasName|hasID|hasSource)) >= 2
 }
 
 // digest reports whether the record is a log file validation digest.
-func (r *reader) digest() bool { return r.has(keyDigestStart) && r.has(keyDigestObject) }
+func (r *reader) digest() bool {
+	return r.top&hasDigestStart != 0 && r.top&hasDigestObject != 0
+}

@@ -260,7 +260,7 @@ func (t *tableRows) array(f *field) arrow.Array {
 		for i, sub := range f.sub.fields {
 			children[i] = t.array(sub)
 		}
-		return structure(f.sub, children, t.n, t.present[f.slot])
+		return structure(f.sub, children, t.n, &t.present[f.slot])
 	case list:
 		n := t.listed()
 		children := make([]arrow.Array, len(t.items))
@@ -284,7 +284,7 @@ func (t *tableRows) array(f *field) arrow.Array {
 }
 
 // structure makes an array of rows; valid nil: none is NULL.
-func structure(o *object, children []arrow.Array, n int, valid bitmap) arrow.Array {
+func structure(o *object, children []arrow.Array, n int, valid *bitmap) arrow.Array {
 	fields := make([]arrow.Field, len(children))
 	data := make([]arrow.ArrayData, len(children))
 	for i, c := range children {

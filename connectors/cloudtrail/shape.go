@@ -1,5 +1,7 @@
 package cloudtrail
 
+import "encoding/base64"
+
 // A shape is the text that tells how a record is put together from its columns and its rest; docs/format.md has the grammar.
 const (
 	shapeNull    = '0' // after a key: null
@@ -10,6 +12,9 @@ const (
 	shapeWhole = "="  // the rest is the record itself
 	shapeBytes = "=b" // the rest is a JSON string: the base64 form of the record's bytes, which are not all UTF-8
 )
+
+// anyDepth is deeper than any record may be, whatever the limits when it was decoded.
+const anyDepth = 1 << 30
 
 // rebuilder puts records together again. Shapes and rests may be damaged: it then says so.
 type rebuilder struct {
@@ -24,16 +29,35 @@ type rebuilder struct {
 // append appends the record's canonical text to dst. It reports false if the columns do not fit together.
 func (b *rebuilder) append(dst []byte, r *record) ([]byte, bool) {
 	b.r, b.shape, b.i, b.at, b.out = r, r.shape, 0, -1, dst
-	if string(r.shape) == shapeWhole && len(r.rest) > 0 {
-		return append(dst, r.rest...), true
+	switch string(r.shape) {
+	case shapeWhole:
+		return append(dst, r.rest...), len(r.rest) > 0
+	case shapeBytes:
+		return b.appendBytes(dst, r.rest)
 	}
 	if len(r.rest) > 0 {
 		b.rest.b = append(append(b.rest.b[:0], r.rest...), make([]byte, pad)...)
-		b.rest.depth = 1 << 20
+		b.rest.depth = anyDepth
 		b.at = 1
 	}
 	ok := b.object(r.table.top, r.texts) && b.i == len(b.shape)
 	return b.out, ok
+}
+
+// appendBytes appends the record whose bytes the rest has in base64.
+func (b *rebuilder) appendBytes(dst, rest []byte) ([]byte, bool) {
+	if len(rest) < 2 {
+		return dst, false
+	}
+	raw, err := base64.StdEncoding.DecodeString(string(rest[1 : len(rest)-1]))
+	if err != nil {
+		return dst, false
+	}
+	s := scanner{b: append(raw, make([]byte, pad)...), depth: anyDepth}
+	if end := s.value(s.space(0), 0); end < 0 || s.space(end) != len(raw) {
+		return dst, false
+	}
+	return appendCanonical(dst, raw), true
 }
 
 // next returns the byte of the shape at the cursor, 0 at the end.
