@@ -154,25 +154,25 @@ func CanCast(from, to Type) bool {
 	case TimestampTZ:
 		return from.Kind == Varchar || from.Kind == Date || from.Kind == Timestamp
 	case JSON:
-		return ToJSON(from)
+		return toJSON(from)
 	case Array, Map, Row:
-		return from.Kind == JSON && FromJSON(to)
+		return from.Kind == JSON && fromJSON(to)
 	}
 	return false
 }
 
-// ToJSON reports whether t casts to json.
-func ToJSON(t Type) bool {
+// toJSON reports whether t casts to json.
+func toJSON(t Type) bool {
 	switch t.Kind {
 	case Unknown, Boolean, Varchar, Date, Timestamp, JSON:
 		return true
 	case Array:
-		return ToJSON(*t.Elem)
+		return toJSON(*t.Elem)
 	case Map:
-		return jsonKey(*t.Key) && ToJSON(*t.Elem)
+		return jsonKey(*t.Key) && toJSON(*t.Elem)
 	case Row:
 		for _, f := range t.Fields {
-			if !ToJSON(f.Type) {
+			if !toJSON(f.Type) {
 				return false
 			}
 		}
@@ -181,18 +181,18 @@ func ToJSON(t Type) bool {
 	return t.IsNumeric()
 }
 
-// FromJSON reports whether json casts to t.
-func FromJSON(t Type) bool {
+// fromJSON reports whether json casts to t.
+func fromJSON(t Type) bool {
 	switch t.Kind {
 	case Boolean, Varchar, JSON:
 		return true
 	case Array:
-		return FromJSON(*t.Elem)
+		return fromJSON(*t.Elem)
 	case Map:
-		return jsonKey(*t.Key) && FromJSON(*t.Elem)
+		return jsonKey(*t.Key) && fromJSON(*t.Elem)
 	case Row:
 		for _, f := range t.Fields {
-			if !FromJSON(f.Type) {
+			if !fromJSON(f.Type) {
 				return false
 			}
 		}

@@ -11,6 +11,12 @@ import (
 // Pow10 returns 10^n for n from 0 to 38.
 func Pow10(n int) decimal128.Num { return decimal128.GetScaleMultiplier(n) }
 
+// Int64 returns the unscaled value if it fits 64 bits.
+func Int64(v decimal128.Num) (n int64, ok bool) {
+	n = int64(v.LowBits())
+	return n, v.HighBits() == n>>63
+}
+
 // ParseDecimal reads "-12.345" or "1.2e3" as decimal(precision, scale), rounding half up (away from zero);
 // ok is false if it is no number or does not fit.
 func ParseDecimal(s string, precision, scale int) (v decimal128.Num, ok bool) {
@@ -98,6 +104,10 @@ func divideHalfUp(n, by *big.Int) *big.Int {
 func Rescale(v decimal128.Num, from, precision, scale int) (out decimal128.Num, ok bool) {
 	if from == scale {
 		return v, v.FitsInPrecision(int32(precision))
+	}
+	if n, ok := Int64(v); ok && scale > from && scale-from <= 18 {
+		out = decimal128.FromI64(n).Mul(Pow10(scale - from)) // 64 bits by 60 bits
+		return out, out.FitsInPrecision(int32(precision))
 	}
 	return scaleBig(v.BigInt(), from, precision, scale)
 }

@@ -186,8 +186,8 @@ func withPoint(dst []byte, start int) []byte {
 func AppendDecimal(dst []byte, v decimal128.Num, scale int) []byte {
 	var buffer [48]byte
 	text := buffer[:0]
-	if high := v.HighBits(); high == int64(v.LowBits())>>63 { // it fits 64 bits
-		text = strconv.AppendInt(text, int64(v.LowBits()), 10)
+	if n, ok := Int64(v); ok {
+		text = strconv.AppendInt(text, n, 10)
 	} else {
 		text = v.BigInt().Append(text, 10)
 	}

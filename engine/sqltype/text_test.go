@@ -15,8 +15,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// fromJSON builds a column of t from JSON, as arrow reads it.
-func fromJSON(t *testing.T, typ Type, text string) arrow.Array {
+// columnOf builds a column of t from JSON, as arrow reads it.
+func columnOf(t *testing.T, typ Type, text string) arrow.Array {
 	t.Helper()
 	a, _, err := array.FromJSON(memory.DefaultAllocator, typ.Arrow(), strings.NewReader(text))
 	if err != nil {
@@ -55,7 +55,7 @@ func TestAppendTextAndJSON(t *testing.T) {
 	} {
 		typ := parse(t, test.typ)
 		// a slice, so that offsets count
-		a := array.NewSlice(fromJSON(t, typ, "[null,"+test.in+"]"), 1, 2)
+		a := array.NewSlice(columnOf(t, typ, "[null,"+test.in+"]"), 1, 2)
 		if got := string(AppendText([]byte("<"), typ, a, 0)); got != "<"+test.text {
 			t.Errorf("%s %s is %q, want %q", typ, test.in, got, test.text)
 		}
@@ -135,6 +135,20 @@ func TestDecimals(t *testing.T) {
 		got, ok := new(big.Rat).SetString(text)
 		if !ok || got.Cmp(want) != 0 {
 			rt.Fatalf("%v with scale %d prints as %s", v.BigInt(), scale, text)
+		}
+	})
+}
+
+// TestRescale compares the 64-bit way with the one over text.
+func TestRescale(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		v := decimal128.FromI64(rapid.Int64().Draw(rt, "v"))
+		from, scale := rapid.IntRange(0, 20).Draw(rt, "from"), rapid.IntRange(0, 38).Draw(rt, "scale")
+		precision := rapid.IntRange(max(1, scale), 38).Draw(rt, "precision")
+		got, ok := Rescale(v, from, precision, scale)
+		want, wantOK := ParseDecimal(string(AppendDecimal(nil, v, from)), precision, scale)
+		if ok != wantOK || ok && got != want {
+			rt.Fatalf("%v from scale %d to decimal(%d,%d) is %v %t, want %v %t", v.BigInt(), from, precision, scale, got.BigInt(), ok, want.BigInt(), wantOK)
 		}
 	})
 }

@@ -329,14 +329,13 @@ func (c caster) fromDecimals(values []decimal128.Num, r results) (arrow.Array, e
 	}
 	out := make([]int64, len(values))
 	for i, v := range values {
-		whole, ok := sqltype.Rescale(v, r.from.Scale, 38, 0)
-		if !ok || whole.HighBits() != int64(whole.LowBits())>>63 {
+		whole, _ := sqltype.Rescale(v, r.from.Scale, 38, 0) // dropping digits cannot overflow
+		var ok bool
+		if out[i], ok = sqltype.Int64(whole); !ok {
 			if err := r.bad(i); err != nil {
 				return nil, err
 			}
-			continue
 		}
-		out[i] = int64(whole.LowBits())
 	}
 	return c.fromInts(out, r)
 }

@@ -38,27 +38,23 @@ func (c caster) fromJSON(a arrow.Array, to sqltype.Type) (arrow.Array, error) {
 	r := c.results(a, sqltype.JSONType, to)
 	b := array.NewBuilder(memory.DefaultAllocator, to.Arrow())
 	texts := textsOf(a)
-	reader := jsonReader{}
 	for i := range a.Len() {
 		if r.skip(i) {
 			b.AppendNull()
 			continue
 		}
 		raw := bytes.TrimSpace(texts.at(i))
-		if !json.Valid(raw) || !reader.check(raw, to) {
+		if !json.Valid(raw) || !fitsJSON(raw, to) {
 			if err := r.bad(i); err != nil {
 				return nil, err
 			}
 			b.AppendNull()
 			continue
 		}
-		reader.append(b, raw, to)
+		appendJSON(b, raw, to)
 	}
 	return b.NewArray(), nil
 }
-
-// jsonReader casts one JSON value after the other: check says whether append may be called.
-type jsonReader struct{}
 
 // member is one key of an object with its value.
 type member struct {
@@ -66,9 +62,10 @@ type member struct {
 	value []byte
 }
 
+// members returns the members of a valid object in their order.
 func members(raw []byte) (out []member) {
 	d := json.NewDecoder(bytes.NewReader(raw))
-	d.Token() // {
+	_, _ = d.Token() // {
 	for d.More() {
 		key, err := d.Token()
 		if err != nil {
@@ -83,6 +80,7 @@ func members(raw []byte) (out []member) {
 	return out
 }
 
+// elements returns the elements of a valid array.
 func elements(raw []byte) (out []json.RawMessage) {
 	if json.Unmarshal(raw, &out) != nil {
 		return nil
@@ -90,7 +88,7 @@ func elements(raw []byte) (out []json.RawMessage) {
 	return out
 }
 
-// parts returns the JSON values of the fields of a row, nil for those that are absent.
+// fieldParts returns the JSON values of the fields of a row, nil for those that are absent.
 func fieldParts(raw []byte, t sqltype.Type) (parts [][]byte, ok bool) {
 	parts = make([][]byte, len(t.Fields))
 	if raw[0] == '[' {
@@ -118,7 +116,8 @@ func fieldParts(raw []byte, t sqltype.Type) (parts [][]byte, ok bool) {
 
 func isJSONNull(raw []byte) bool { return raw[0] == 'n' }
 
-func (r jsonReader) check(raw []byte, t sqltype.Type) bool {
+// fitsJSON reports whether a JSON value can be cast to t, so that appendJSON may be called.
+func fitsJSON(raw []byte, t sqltype.Type) bool {
 	if isJSONNull(raw) {
 		return true
 	}
@@ -130,7 +129,7 @@ func (r jsonReader) check(raw []byte, t sqltype.Type) bool {
 			return false
 		}
 		for _, e := range elements(raw) {
-			if !r.check(e, *t.Elem) {
+			if !fitsJSON(e, *t.Elem) {
 				return false
 			}
 		}
@@ -141,8 +140,8 @@ func (r jsonReader) check(raw []byte, t sqltype.Type) bool {
 		}
 		seen := map[any]bool{}
 		for _, m := range members(raw) {
-			key, ok := jsonScalar(sqltypeText(m.key), *t.Key)
-			if !ok || seen[key] || !r.check(m.value, *t.Elem) {
+			key, ok := jsonScalar(quotedScalar(m.key), *t.Key)
+			if !ok || seen[key] || !fitsJSON(m.value, *t.Elem) {
 				return false
 			}
 			seen[key] = true
@@ -154,7 +153,7 @@ func (r jsonReader) check(raw []byte, t sqltype.Type) bool {
 		}
 		parts, ok := fieldParts(raw, t)
 		for i := 0; ok && i < len(parts); i++ {
-			ok = parts[i] == nil || r.check(parts[i], t.Fields[i].Type)
+			ok = parts[i] == nil || fitsJSON(parts[i], t.Fields[i].Type)
 		}
 		return ok
 	}
@@ -162,7 +161,7 @@ func (r jsonReader) check(raw []byte, t sqltype.Type) bool {
 	return ok
 }
 
-func (r jsonReader) append(b array.Builder, raw []byte, t sqltype.Type) {
+func appendJSON(b array.Builder, raw []byte, t sqltype.Type) {
 	if isJSONNull(raw) && t.Kind != sqltype.JSON {
 		b.AppendNull()
 		return
@@ -174,15 +173,15 @@ func (r jsonReader) append(b array.Builder, raw []byte, t sqltype.Type) {
 		l := b.(*array.ListBuilder)
 		l.Append(true)
 		for _, e := range elements(raw) {
-			r.append(l.ValueBuilder(), e, *t.Elem)
+			appendJSON(l.ValueBuilder(), e, *t.Elem)
 		}
 	case sqltype.Map:
 		m := b.(*array.MapBuilder)
 		m.Append(true)
 		for _, e := range members(raw) {
-			key, _ := jsonScalar(sqltypeText(e.key), *t.Key)
+			key, _ := jsonScalar(quotedScalar(e.key), *t.Key)
 			appendScalar(m.KeyBuilder(), key)
-			r.append(m.ItemBuilder(), e.value, *t.Elem)
+			appendJSON(m.ItemBuilder(), e.value, *t.Elem)
 		}
 	case sqltype.Row:
 		s := b.(*array.StructBuilder)
@@ -192,7 +191,7 @@ func (r jsonReader) append(b array.Builder, raw []byte, t sqltype.Type) {
 			if p == nil {
 				s.FieldBuilder(i).AppendNull()
 			} else {
-				r.append(s.FieldBuilder(i), p, t.Fields[i].Type)
+				appendJSON(s.FieldBuilder(i), p, t.Fields[i].Type)
 			}
 		}
 	default:
@@ -207,7 +206,7 @@ type scalar struct {
 	text string // of strings the content, of numbers as written
 }
 
-func sqltypeText(s string) scalar { return scalar{'"', s} }
+func quotedScalar(s string) scalar { return scalar{'"', s} }
 
 func scalarOf(raw []byte) scalar {
 	switch raw[0] {

@@ -3,6 +3,7 @@ package vec
 import (
 	"bytes"
 	"cmp"
+	"encoding/binary"
 	"fmt"
 	"math"
 	"slices"
@@ -21,30 +22,47 @@ type SortKey struct {
 
 // Sort returns the rows 0 … n-1 in the order of the keys; rows that are equal keep their order.
 //
-// Each key is turned into numbers that sort alike (rankKey), so that most comparisons touch two machine words.
+// Each key is turned into numbers that sort alike (rankKey). Where those tell all there is, the rows are sorted by radix, one
+// key after the other from the last to the first; else most comparisons touch two machine words.
 func Sort(keys []SortKey, n int) []int32 {
-	rows := make([]int32, n)
-	for i := range rows {
-		rows[i] = int32(i)
-	}
-	if len(keys) == 0 || n < 2 {
-		return rows
-	}
-	type item struct {
-		rank uint64
-		row  int32
-		null int8
-	}
 	ranked := make([]rankedKey, len(keys))
+	exact := true
 	for i, k := range keys {
 		ranked[i] = rankKey(k)
+		exact = exact && ranked[i].exact
 	}
-	first := ranked[0]
-	items := make([]item, n)
+	items := make([]ranking, n)
 	for i := range items {
-		items[i] = item{first.ranks[i], int32(i), first.null(i)}
+		items[i].row = int32(i)
 	}
-	slices.SortFunc(items, func(a, b item) int {
+	const fewRows = 128 // then comparing is faster than counting
+	switch {
+	case len(keys) == 0:
+	case exact && n > fewRows:
+		items = sortByRadix(ranked, items)
+	default:
+		sortByComparison(ranked, items)
+	}
+	rows := make([]int32, n)
+	for i, it := range items {
+		rows[i] = it.row
+	}
+	return rows
+}
+
+// ranking is a row with its rank by one key.
+type ranking struct {
+	rank uint64
+	row  int32
+	null int8
+}
+
+func sortByComparison(keys []rankedKey, items []ranking) {
+	first, others := &keys[0], keys[1:]
+	for i := range items {
+		items[i].rank, items[i].null = first.ranks[i], first.null(i)
+	}
+	slices.SortFunc(items, func(a, b ranking) int {
 		switch {
 		case a.null != b.null:
 			return int(a.null) - int(b.null)
@@ -58,17 +76,64 @@ func Sort(keys []SortKey, n int) []int32 {
 				return c
 			}
 		}
-		for i := 1; i < len(ranked); i++ {
-			if c := ranked[i].compare(int(a.row), int(b.row)); c != 0 {
+		for i := range others {
+			if c := others[i].compare(int(a.row), int(b.row)); c != 0 {
 				return c
 			}
 		}
 		return int(a.row) - int(b.row)
 	})
-	for i, it := range items {
-		rows[i] = it.row
+}
+
+// sortByRadix sorts by each key, the last first; every pass keeps the order of what is equal. Bytes that are the same in
+// all ranks need no pass. The result is in either of the two slices.
+func sortByRadix(keys []rankedKey, items []ranking) []ranking {
+	other := make([]ranking, len(items))
+	for k := len(keys) - 1; k >= 0; k-- {
+		key := &keys[k]
+		varying, nulls := uint64(0), false
+		for i := range items {
+			it := &items[i]
+			it.rank, it.null = key.ranks[it.row], key.null(int(it.row))
+			if it.null != 0 {
+				it.rank, nulls = 0, true
+			}
+			varying |= it.rank ^ items[0].rank
+		}
+		for shift := 0; shift < 64; shift += 8 {
+			if varying>>shift&0xff == 0 {
+				continue
+			}
+			var starts [256]int
+			for i := range items {
+				starts[items[i].rank>>shift&0xff]++
+			}
+			sum := 0
+			for d, count := range starts {
+				starts[d] = sum
+				sum += count
+			}
+			for _, it := range items {
+				d := it.rank >> shift & 0xff
+				other[starts[d]] = it
+				starts[d]++
+			}
+			items, other = other, items
+		}
+		if nulls {
+			at := 0
+			for place := int8(-1); place <= 1; place++ {
+				for _, it := range items {
+					if it.null == place {
+						other[at] = it
+						at++
+					}
+				}
+			}
+			items, other = other, items
+		}
 	}
-	return rows
+	return items
 }
 
 // rankedKey is a sort key as numbers: a lower rank sorts earlier. Unless exact, rows of equal rank must be compared
@@ -184,17 +249,34 @@ func rankFloat(v float64) uint64 {
 	return b | 1<<63
 }
 
-// rankTexts ranks text by its first eight bytes.
+// rankTexts ranks text by the eight bytes behind what all rows start with: times and ids of one day share much.
 func rankTexts(a arrow.Array, k *rankedKey) {
 	t := textsOf(a)
 	k.text, k.exact = &t, false
+	var common []byte
+	first := true
 	for i := range k.ranks {
-		if k.valid == nil || k.valid.has(i) {
-			for _, c := range t.at(i)[:min(8, len(t.at(i)))] {
-				k.ranks[i] = k.ranks[i]<<8 | uint64(c)
-			}
-			k.ranks[i] <<= 8 * (8 - min(8, len(t.at(i))))
+		if k.valid != nil && !k.valid.has(i) {
+			continue
 		}
+		s := t.at(i)
+		if first {
+			common, first = s, false
+			continue
+		}
+		n := 0
+		for n < len(common) && n < len(s) && common[n] == s[n] {
+			n++
+		}
+		common = common[:n]
+	}
+	for i := range k.ranks {
+		if k.valid != nil && !k.valid.has(i) {
+			continue
+		}
+		var eight [8]byte
+		copy(eight[:], t.at(i)[len(common):])
+		k.ranks[i] = binary.BigEndian.Uint64(eight[:])
 	}
 }
 
