@@ -38,10 +38,11 @@ func (r *run) each(w *worker, f flow, body func(slot, task int, op operator) err
 	failed := make(chan error, n)
 	var group sync.WaitGroup
 	var claimed atomic.Int64
+	outer := w.charge(nil) // which only waits
 	for slot := range n {
 		group.Go(func() {
 			own := &worker{ctx: ctx}
-			own.charge(w.on)
+			own.charge(outer)
 			err := guard(func() error {
 				for {
 					task := int(claimed.Add(1)) - 1
@@ -60,7 +61,6 @@ func (r *run) each(w *worker, f flow, body func(slot, task int, op operator) err
 			}
 		})
 	}
-	outer := w.charge(nil)
 	group.Wait()
 	w.charge(outer)
 	select {
