@@ -334,7 +334,7 @@ func contains(c *Call) (arrow.Array, error) {
 		hit, unknown := false, false
 		for e := from; e < to; e++ {
 			hit = hit || found[k]
-			unknown = unknown || elements.IsNull(int(e))
+			unknown = unknown || !vec.IsValid(elements, int(e))
 			k++
 		}
 		if !hit && unknown {
@@ -443,7 +443,7 @@ func arrayJoin(c *Call) (arrow.Array, error) {
 		from, to := l.at(row)
 		first := true
 		for e := from; e < to; e++ {
-			isNull := elements.IsNull(int(e))
+			isNull := !vec.IsValid(elements, int(e))
 			if isNull && instead.values == nil {
 				continue
 			}
@@ -472,7 +472,7 @@ func concatElementsWS(c *Call) (arrow.Array, error) {
 			from, to := l.at(row)
 			first := true
 			for e := from; e < to; e++ {
-				if elements.IsNull(int(e)) {
+				if !vec.IsValid(elements, int(e)) {
 					continue
 				}
 				if !first {
@@ -582,7 +582,7 @@ func arraysOverlap(c *Call) (arrow.Array, error) {
 		unknown := false
 		from, to := a.at(row)
 		for e := from; e < to; e++ {
-			if all.IsNull(int(e)) {
+			if !vec.IsValid(all, int(e)) {
 				unknown = true
 			} else {
 				set.add(e)
@@ -590,7 +590,7 @@ func arraysOverlap(c *Call) (arrow.Array, error) {
 		}
 		from, to = b.at(row)
 		for e := base[1] + from; e < base[1]+to; e++ {
-			if all.IsNull(int(e)) {
+			if !vec.IsValid(all, int(e)) {
 				unknown = true
 			} else if set.has(e) {
 				return true, nil
@@ -641,7 +641,7 @@ func arrayExtreme(greatest bool) body {
 			from, to := l.at(row)
 			best := int32(-1)
 			for e := from; e < to; e++ {
-				if elements.IsNull(int(e)) {
+				if !vec.IsValid(elements, int(e)) {
 					return -1, nil
 				}
 				if best < 0 || vec.CompareRows(elements, int(e), elements, int(best), greatest, false) < 0 {
@@ -689,7 +689,7 @@ func flatten(c *Call) (arrow.Array, error) {
 		if nulls == nil || !nulls[row] {
 			from, to := l.at(row)
 			for e := from; e < to; e++ {
-				if inner.Arr.IsNull(int(e)) {
+				if !vec.IsValid(inner.Arr, int(e)) {
 					continue
 				}
 				f, t := il.at(int(e))

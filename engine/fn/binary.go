@@ -27,7 +27,7 @@ var binaryFunctions = []*Function{
 	{
 		Name: "hmac_sha256", Category: binaries,
 		Doc:     "The HMAC of the bytes with a key, by SHA-256.",
-		Example: "substr(to_hex(hmac_sha256(to_utf8('a'), to_utf8('k'))), 1, 8) → 'D0D0FD8D'",
+		Example: "substr(to_hex(hmac_sha256(to_utf8('a'), to_utf8('k'))), 1, 8) → '78DA9151'",
 		Overloads: []Overload{{Sig: "(varbinary, varbinary) -> varbinary", Eval: pure2(func(data, key []byte) []byte {
 			h := hmac.New(sha256.New, key)
 			h.Write(data)

@@ -155,7 +155,7 @@ func collectedMap(c *collected, columns []arrow.Array, count int) (arrow.Array, 
 	b := newMapBuilder(columns[0], count)
 	for g := range count {
 		for _, row := range rows[offsets[g]:offsets[g+1]] {
-			if columns[0].IsValid(int(row)) && b.set.add(row) {
+			if vec.IsValid(columns[0], int(row)) && b.set.add(row) {
 				b.entries = append(b.entries, row)
 			}
 		}
@@ -175,7 +175,7 @@ func collectedMultimap(c *collected, columns []arrow.Array, count int) (arrow.Ar
 		set.clear()
 		entries := map[int32]uint32{} // first row of a key → entry
 		for _, row := range rows[offsets[g]:offsets[g+1]] {
-			if columns[0].IsNull(int(row)) {
+			if !vec.IsValid(columns[0], int(row)) {
 				continue
 			}
 			if set.add(row) {

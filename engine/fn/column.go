@@ -135,7 +135,7 @@ func nullRows(args []vec.Datum, n int) []bool {
 			if d.Const {
 				row = 0
 			}
-			if d.Arr.IsNull(row) {
+			if !vec.IsValid(d.Arr, row) {
 				nulls[i] = true
 			}
 		}

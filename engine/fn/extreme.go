@@ -261,7 +261,7 @@ func validRows(d vec.Datum, groups []uint32) (rows []int32, of []uint32) {
 		if d.Const {
 			row = 0
 		}
-		if d.Arr.IsValid(row) {
+		if vec.IsValid(d.Arr, row) {
 			rows, of = append(rows, int32(i)), append(of, g)
 		}
 	}

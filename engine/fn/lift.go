@@ -144,7 +144,7 @@ func compiled[P any](c *Call, i int, compile func(string) (P, error)) func(row i
 		err  error
 	}
 	col := arg[string](c, i)
-	if c.Args[i].Const && c.Memo != nil && c.Args[i].Arr.IsValid(0) {
+	if c.Args[i].Const && c.Memo != nil && vec.IsValid(c.Args[i].Arr, 0) {
 		text := col.at(0)
 		kept, _ := c.Memo.Get(func() (any, error) {
 			made, err := compile(text)

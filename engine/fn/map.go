@@ -150,7 +150,7 @@ func newMapBuilder(keys arrow.Array, n int) *mapBuilder {
 
 // add adds entry e to the row at hand.
 func (b *mapBuilder) add(e int32, keyType sqltype.Type) error {
-	if b.keys.IsNull(int(e)) {
+	if !vec.IsValid(b.keys, int(e)) {
 		return valueError("the key of a map must not be NULL")
 	}
 	if !b.set.add(e) {
@@ -203,7 +203,7 @@ func mapFromEntries(c *Call) (arrow.Array, error) {
 		if nulls == nil || !nulls[row] {
 			from, to := l.at(row)
 			for e := from; e < to; e++ {
-				if rows.IsNull(int(e)) {
+				if !vec.IsValid(rows, int(e)) {
 					return nil, valueError("an entry of a map must not be NULL")
 				}
 				if err := b.add(e, *c.Result.Key); err != nil {

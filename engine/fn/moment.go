@@ -16,67 +16,67 @@ var momentAggregates = []*Aggregate{
 	{
 		Name:      "stddev_pop",
 		Doc:       "The standard deviation of all values.",
-		Example:   "stddev_pop(x) over (values 1, 3) → 1",
+		Example:   "stddev_pop(x) over (values 1, 3) → 1.0",
 		Overloads: overDouble(newFold[float64, float64, stddevAll]),
 	},
 	{
 		Name: "var_samp", Aliases: []string{"variance"},
 		Doc:       "The variance of a sample; NULL for fewer than two values.",
-		Example:   "variance(x) over (values 1, 3) → 2",
+		Example:   "variance(x) over (values 1, 3) → 2.0",
 		Overloads: overDouble(newFold[float64, float64, varianceSample]),
 	},
 	{
 		Name:      "var_pop",
 		Doc:       "The variance of all values.",
-		Example:   "var_pop(x) over (values 1, 3) → 1",
+		Example:   "var_pop(x) over (values 1, 3) → 1.0",
 		Overloads: overDouble(newFold[float64, float64, varianceAll]),
 	},
 	{
 		Name:      "skewness",
 		Doc:       "The skewness; NULL for fewer than three values.",
-		Example:   "skewness(x) over (values 1, 2, 3) → 0",
+		Example:   "skewness(x) over (values 1, 2, 3) → 0.0",
 		Overloads: overDouble(newFold[float64, float64, skewness]),
 	},
 	{
 		Name:      "kurtosis",
 		Doc:       "The excess kurtosis of a sample; NULL for fewer than four values.",
-		Example:   "kurtosis(x) over (values 1, 2, 3, 4) → -1.2",
+		Example:   "round(kurtosis(x), 3) over (values 1, 2, 3, 4) → -1.2",
 		Overloads: overDouble(newFold[float64, float64, kurtosis]),
 	},
 	{
 		Name:      "geometric_mean",
 		Doc:       "The geometric mean.",
-		Example:   "geometric_mean(x) over (values 2, 8) → 4",
+		Example:   "geometric_mean(x) over (values 2, 8) → 4.0",
 		Overloads: overDouble(newFold[float64, float64, geometricMean]),
 	},
 	{
 		Name:      "corr",
 		Doc:       "The correlation of two numbers.",
-		Example:   "corr(y, x) over (values (1, 1), (2, 2)) → 1",
+		Example:   "corr(y, x) over (values (1, 1), (2, 2)) → 1.0",
 		Overloads: overDoubles(newFoldPairs[float64, float64, float64, correlation]),
 	},
 	{
 		Name:      "covar_pop",
 		Doc:       "The covariance of all pairs.",
-		Example:   "covar_pop(y, x) over (values (1, 1), (3, 3)) → 1",
+		Example:   "covar_pop(y, x) over (values (1, 1), (3, 3)) → 1.0",
 		Overloads: overDoubles(newFoldPairs[float64, float64, float64, covarianceAll]),
 	},
 	{
 		Name:      "covar_samp",
 		Doc:       "The covariance of a sample of pairs; NULL for fewer than two.",
-		Example:   "covar_samp(y, x) over (values (1, 1), (3, 3)) → 2",
+		Example:   "covar_samp(y, x) over (values (1, 1), (3, 3)) → 2.0",
 		Overloads: overDoubles(newFoldPairs[float64, float64, float64, covarianceSample]),
 	},
 	{
 		Name:      "regr_slope",
 		Doc:       "The slope of the line that fits the pairs (y, x) best.",
-		Example:   "regr_slope(y, x) over (values (1, 1), (3, 2)) → 2",
+		Example:   "regr_slope(y, x) over (values (1, 1), (3, 2)) → 2.0",
 		Overloads: overDoubles(newFoldPairs[float64, float64, float64, slope]),
 	},
 	{
 		Name:      "regr_intercept",
 		Doc:       "Where the line that fits the pairs (y, x) best meets x = 0.",
-		Example:   "regr_intercept(y, x) over (values (1, 1), (3, 2)) → -1",
+		Example:   "regr_intercept(y, x) over (values (1, 1), (3, 2)) → -1.0",
 		Overloads: overDoubles(newFoldPairs[float64, float64, float64, intercept]),
 	},
 }
@@ -204,7 +204,7 @@ func (s correlation) merge(o correlation) correlation {
 	return correlation(comoments(s).plus(comoments(o)))
 }
 func (s correlation) result() (float64, bool) {
-	return s.xy / (math.Sqrt(s.xx) * math.Sqrt(s.yy)), s.n > 1
+	return s.xy / math.Sqrt(s.xx*s.yy), s.n > 1
 }
 
 type covarianceAll comoments

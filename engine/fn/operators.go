@@ -116,7 +116,7 @@ var operatorFunctions = []*Function{
 	{
 		Name: "like", Category: operators, CanFail: true,
 		Doc:     "Whether the text matches the pattern, in which % stands for any characters and _ for one.",
-		Example: "like('trail', 'tr%') → true",
+		Example: "'trail' like 'tr%' → true",
 		Overloads: []Overload{
 			{Sig: "(varchar, varchar) -> boolean", Eval: like},
 			{Sig: "(varchar, varchar, varchar) -> boolean", Eval: like},

@@ -35,7 +35,7 @@ var percentileAggregates = []*Aggregate{
 	{
 		Name:    "numeric_histogram",
 		Doc:     "About how the values are distributed: a map of at most so many bucket centers to their weights.",
-		Example: "numeric_histogram(2, x) over (values 1, 1, 9) → map(array[1, 9], array[2, 1])",
+		Example: "numeric_histogram(2, x) over (values 1, 1, 9) → map(array[1e0, 9e0], array[2e0, 1e0])",
 		Overloads: []AggregateOverload{
 			{Sig: "(bigint, double) -> map(double, double)", New: newNumericHistograms},
 			{Sig: "(bigint, double, double) -> map(double, double)", New: newNumericHistograms},

@@ -1,7 +1,9 @@
 package fn
 
 import (
+	"fmt"
 	"math"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"unicode"
@@ -230,6 +232,14 @@ var stringFunctions = []*Function{
 		Overloads: []Overload{{Sig: "(varchar, any...) -> varchar", Eval: format}},
 	},
 	{
+		Name: "uuid", Category: text, Volatile: true,
+		Doc:     "A random UUID, as text.",
+		Example: "length(uuid()) → 36",
+		Overloads: []Overload{{Sig: "() -> varchar", Eval: func(c *Call) (arrow.Array, error) {
+			return eachRow(c, func(int) (string, error) { return randomUUID(), nil })
+		}}},
+	},
+	{
 		Name: "soundex", Category: text, CanFail: true,
 		Doc:       "The Soundex code of an English word.",
 		Example:   "soundex('Robert') → 'R163'",
@@ -335,7 +345,7 @@ func (c *Call) isNull(i, row int) bool {
 	if c.Args[i].Const {
 		row = 0
 	}
-	return c.Args[i].Arr.IsNull(row)
+	return !vec.IsValid(c.Args[i].Arr, row)
 }
 
 func concatWS(c *Call) (arrow.Array, error) {
@@ -664,4 +674,11 @@ func luhn(s string) (bool, error) {
 		sum += digit
 	}
 	return sum%10 == 0, nil
+}
+
+// randomUUID is a UUID of version 4 (RFC 9562).
+func randomUUID() string {
+	high := rand.Uint64()&^0xf000 | 0x4000
+	low := rand.Uint64()&^(3<<62) | 2<<62
+	return fmt.Sprintf("%08x-%04x-%04x-%04x-%012x", high>>32, high>>16&0xffff, high&0xffff, low>>48, low&(1<<48-1))
 }

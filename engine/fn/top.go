@@ -33,10 +33,10 @@ func newTops(greatest, by bool) func([]sqltype.Type, sqltype.Type) Accumulator {
 			for n := int64(0); i < len(order) && groups[order[i]] == g; i++ {
 				row := order[i]
 				limit := most[row]
-				if limits.IsNull(int(row)) || limit < 1 || limit > maxTop {
+				if !vec.IsValid(limits, int(row)) || limit < 1 || limit > maxTop {
 					return nil, valueError("the number of values to keep must be between 1 and %d", maxTop)
 				}
-				if n < limit && key.IsValid(int(row)) {
+				if n < limit && vec.IsValid(key, int(row)) {
 					p.rows = append(p.rows, row)
 					n++
 				}
