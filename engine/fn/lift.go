@@ -4,6 +4,8 @@ import (
 	"errors"
 
 	"github.com/apache/arrow-go/v18/arrow"
+
+	"github.com/trailql/trailql/engine/vec"
 )
 
 // The lifts below make a body over columns from a Go function of one row's values. They serve the functions whose

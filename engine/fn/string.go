@@ -12,6 +12,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow"
 
 	"github.com/trailql/trailql/engine/sqltype"
+	"github.com/trailql/trailql/engine/vec"
 )
 
 // Positions and lengths count characters (code points), as SQL does, not bytes.
