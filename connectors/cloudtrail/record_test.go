@@ -86,6 +86,8 @@ func TestRecords(t *testing.T) {
 			want: columns{"eventname": "a", "useridentity.type": "x", "_rest": `{"eventName":"b","userIdentity":{"type":"y"},"userIdentity":{"type":"z"}}`}},
 		{why: "null is not absent", record: `{"errorCode":null,"requestParameters":null,"userIdentity":null,"resources":null}`,
 			want: columns{"errorcode": "NULL", "requestparameters": "NULL", "useridentity": "NULL", "resources": "NULL", "_rest": "NULL"}},
+		{why: "the marks of a shape", record: `{"eventVersion":"1.08","userIdentity":{"type":"Root","x":1},"resources":[{"ARN":"a"},{"type":"t","y":2}],"readOnly":true,"requestParameters":null,"responseElements":"s","tlsDetails":7,"apiVersion":null}`,
+			want: columns{"_shape": "AB(Ax)P[A;Cx]S#K0L$xR0"}},
 		{why: "flags as booleans", record: `{"readOnly":true,"managementEvent":false,"sessionCredentialFromConsole":true}`,
 			want: columns{"readonly": "true", "managementevent": "false", "sessioncredentialfromconsole": "true", "_rest": "NULL"}},
 		{why: "flags as text", record: `{"readOnly":"true","managementEvent":"false","sessionCredentialFromConsole":"true"}`,
