@@ -60,7 +60,11 @@ func (ev evaluator) eval(e Expr) (vec.Datum, error) {
 	case *In:
 		return ev.in(e)
 	case *Case:
-		return ev.cases(e)
+		d, err := ev.cases(e)
+		if err == nil && d.Arr.DataType().ID() == arrow.NULL { // branches may be untyped NULLs
+			d.Arr = vec.Nulls(e.T, d.Arr.Len())
+		}
+		return d, err
 	case *Cast:
 		d, err := ev.eval(e.Arg)
 		if err != nil {
@@ -301,9 +305,6 @@ func (ev evaluator) cases(e *Case) (vec.Datum, error) {
 	all, err := vec.Concat(parts)
 	if err != nil {
 		return vec.Datum{}, err
-	}
-	if all.DataType().ID() == arrow.NULL {
-		return vec.Datum{Arr: vec.Nulls(e.T, ev.Len)}, nil
 	}
 	return vec.Datum{Arr: vec.Take(all, source)}, nil
 }

@@ -511,3 +511,30 @@ func TestField(t *testing.T) {
 		t.Errorf("field a is %v, %v", d.Arr, err)
 	}
 }
+
+// TestShared: batches and expressions are shared by goroutines (make race shows a write).
+func TestShared(t *testing.T) {
+	d := vec.EncodeDictionary(build(sqltype.VarcharType, []any{"x", "y"}).(*array.String), []int32{0, 1, -1, 0})
+	b := vec.Batch{Len: 4, Cols: []arrow.Array{d, build(sqltype.BigIntType, []any{int64(1), nil, int64(3), int64(4)})}}.Slice(1, 4)
+	c, n := &Column{Index: 0, T: sqltype.VarcharType}, &Column{Index: 1, T: sqltype.BigIntType}
+	e := &Or{[]Expr{
+		&In{Arg: function("no_b", c), List: []Expr{NewLiteral(sqltype.VarcharType, "y!"), NullLiteral(sqltype.VarcharType)}, Memo: new(fn.Memo)},
+		&Compare{Eq, function("/", n, NewLiteral(sqltype.BigIntType, 2)), NewLiteral(sqltype.BigIntType, 2)},
+	}}
+	results := make(chan string)
+	for range 4 {
+		go func() {
+			d, err := Eval(e, b, session)
+			text := fmt.Sprint(err)
+			for i := range b.Len {
+				text += fmt.Sprint(" ", vec.Value(d.Arr, i), string(sqltype.AppendText(nil, sqltype.VarcharType, b.Cols[0], i)))
+			}
+			results <- text
+		}()
+	}
+	for range 4 {
+		if got, want := <-results, "<nil> truey <nil> truex"; got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}

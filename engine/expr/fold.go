@@ -6,8 +6,8 @@ import (
 	"github.com/trailql/trailql/engine/vec"
 )
 
-// Fold computes constant parts once, simplifies what three-valued logic allows, and moves NOT down to comparisons, so that
-// pruning sees positive forms. A constant part that fails stays, and fails at run time if a row needs it.
+// Fold computes constant parts once, simplifies what three-valued logic allows, moves NOT down to comparisons and constants to
+// their right side, so that pruning sees few forms. A constant part that fails stays, and fails at run time if a row needs it.
 func Fold(e Expr, s *fn.Session) Expr {
 	return Rewrite(e, func(e Expr) Expr { return foldOne(e, s) })
 }
@@ -24,6 +24,11 @@ func foldOne(e Expr, s *fn.Session) Expr {
 	case *Compare:
 		if e.Op != Distinct && e.Op != NotDistinct && (isNullLiteral(e.Left) || isNullLiteral(e.Right)) {
 			return NullLiteral(sqltype.BooleanType)
+		}
+		if _, ok := e.Left.(*Literal); ok {
+			if _, ok := e.Right.(*Literal); !ok {
+				return &Compare{Op: mirror[e.Op], Left: e.Right, Right: e.Left}
+			}
 		}
 	case *In:
 		if isNullLiteral(e.Arg) {
@@ -152,6 +157,9 @@ func negate(e Expr, s *fn.Session) Expr {
 	}
 	return evaluateConstant(&Not{e}, s)
 }
+
+// mirror gives the comparison for operands that change places.
+var mirror = [...]CompareOp{Eq: Eq, Ne: Ne, Lt: Gt, Le: Ge, Gt: Lt, Ge: Le, Distinct: Distinct, NotDistinct: NotDistinct}
 
 func negateAll(args []Expr, s *fn.Session) []Expr {
 	out := make([]Expr, len(args))

@@ -63,6 +63,7 @@ func TestFold(t *testing.T) {
 		{&Not{or(a, &Not{b})}, `(("c" <> 'x') AND ("n" < 3))`},
 		{&Not{less(double(0), double(1))}, `(NOT ("d" < "d"))`}, // NaN
 		{&Not{equal(double(0), double(1))}, `("d" <> "d")`},
+		{&Compare{Le, integer(3), number(0)}, `("n" >= 3)`},
 		{&Not{null}, `NULL`},
 		{equal(text(0), NullLiteral(sqltype.VarcharType)), `NULL`},
 		{&Compare{Distinct, text(0), NullLiteral(sqltype.VarcharType)}, `("c" IS DISTINCT FROM NULL)`},

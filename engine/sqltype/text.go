@@ -104,7 +104,7 @@ func appendScalar(dst []byte, t Type, a arrow.Array, row int) []byte {
 	case *array.String:
 		return append(dst, a.Value(row)...)
 	case *array.Dictionary:
-		return append(dst, a.Dictionary().(*array.String).Value(a.GetValueIndex(row))...)
+		return append(dst, dictionaryText(a, row)...)
 	case *array.Binary:
 		return appendHex(dst, a.Value(row))
 	case *array.Date32:
@@ -118,6 +118,18 @@ func appendScalar(dst []byte, t Type, a arrow.Array, row int) []byte {
 		return AppendTimestampTZ(dst, int64(instant), a.Field(1).(*array.Int16).Value(row), t.Precision)
 	}
 	panic(fmt.Sprintf("sqltype: an array of %s holds no %s", a.DataType(), t))
+}
+
+// dictionaryText returns the text of a row that is not NULL. It reads the buffers, because a.Dictionary writes to the array, which
+// other goroutines may read.
+func dictionaryText(a *array.Dictionary, row int) []byte {
+	entries := a.Data().Dictionary()
+	offsets := arrow.GetOffsets[int32](entries, 1)
+	code := a.GetValueIndex(row)
+	if offsets[code] == offsets[code+1] {
+		return nil
+	}
+	return entries.Buffers()[2].Bytes()[offsets[code]:offsets[code+1]]
 }
 
 func appendHex(dst, value []byte) []byte {

@@ -14,11 +14,14 @@ import (
 )
 
 // Cast converts n rows between two types for which sqltype.CanCast holds, as Trino's CAST does. A value that cannot be
-// converted is an error of kind Value; with try it gives NULL. zone is the session's: times without a zone are in it when they
-// get one. A constant stays one, dictionary-coded text is converted once per entry.
+// converted is an error of kind Value; with try it gives NULL. zone is the session's, nil for UTC: times without a zone
+// are in it when they get one. A constant stays one, dictionary-coded text is converted once per entry.
 func Cast(d Datum, from, to sqltype.Type, try bool, zone *time.Location, n int) (Datum, error) {
 	if asIs(from, to) {
 		return d, nil
+	}
+	if zone == nil {
+		zone = time.UTC
 	}
 	c := caster{try: try, zone: zone}
 	if dict, ok := d.Arr.(*array.Dictionary); ok {

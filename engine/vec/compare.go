@@ -132,8 +132,13 @@ func TakeEntries(perEntry arrow.Array, d *array.Dictionary, nullLast bool) arrow
 		}
 		values := newBitmap(n)
 		if len(table) > 0 { // otherwise all rows are NULL
-			for i, c := range Codes(d) {
-				values[i>>3] |= table[c] << (i & 7)
+			codes := Codes(d)
+			for i := range values {
+				var w byte
+				for j, c := range codes[i*8 : min(i*8+8, n)] {
+					w |= table[c] << j
+				}
+				values[i] = w
 			}
 		}
 		return newBoolean(values, n, valid)

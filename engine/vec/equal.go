@@ -3,6 +3,7 @@ package vec
 import (
 	"bytes"
 	"fmt"
+	"unsafe"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
@@ -71,15 +72,21 @@ func EqualRows(a arrow.Array, i int, b arrow.Array, j int) bool {
 	panic(fmt.Sprintf("vec: no equality of %s", a.DataType()))
 }
 
-// textAt returns the bytes of one valid row of text.
+// textAt returns the bytes of one valid row of text, not to be written to.
 func textAt(a arrow.Array, row int) []byte {
 	switch a := a.(type) {
 	case *array.Binary:
 		return a.Value(row)
 	case *array.Dictionary:
-		return []byte(Entries(a).Value(a.GetValueIndex(row)))
+		entries, code := a.Data().Dictionary(), a.GetValueIndex(row)
+		offsets := arrow.GetOffsets[int32](entries, 1)
+		if offsets[code] == offsets[code+1] {
+			return nil
+		}
+		return entries.Buffers()[2].Bytes()[offsets[code]:offsets[code+1]]
 	}
-	return []byte(a.(*array.String).Value(row))
+	s := a.(*array.String).Value(row)
+	return unsafe.Slice(unsafe.StringData(s), len(s))
 }
 
 // equalMaps compares maps without regard to order; their keys are distinct.

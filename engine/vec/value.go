@@ -85,7 +85,7 @@ func Value(a arrow.Array, row int) any {
 	case *array.String:
 		return a.Value(row)
 	case *array.Dictionary:
-		return Entries(a).Value(a.GetValueIndex(row))
+		return string(textAt(a, row))
 	case *array.Binary:
 		return a.Value(row)
 	case *array.Date32:
