@@ -85,6 +85,9 @@ func (b *binder) compare(op expr.CompareOp, l, r operand, at sqlerr.Pos) expr.Ex
 	if !ok {
 		refuseComparison(compareSigns[op], l, r, at)
 	}
+	if t.Kind == sqltype.Unknown {
+		t = sqltype.BooleanType // NULL = NULL: any type will do
+	}
 	if !orderable(t) && op >= expr.Lt && op <= expr.Ge {
 		fail(sqlerr.Type, at, "values of type %s have no order", t)
 	}
@@ -120,10 +123,8 @@ func (x *exprs) inList(e *sql.InList) expr.Expr {
 	all := []expr.Expr{arg.Expr}
 	for _, item := range e.List {
 		o := x.readText(x.operand(item), arg.Type())
-		if t, ok := sqltype.Common(arg.Type(), o.Type()); !ok {
+		if _, ok := sqltype.Common(arg.Type(), o.Type()); !ok {
 			refuseComparison("IN", arg, o, item.Pos())
-		} else if t.Kind == sqltype.Unknown {
-			o.Expr = coerce(o.Expr, sqltype.BooleanType)
 		}
 		all = append(all, o.Expr)
 	}
@@ -133,6 +134,9 @@ func (x *exprs) inList(e *sql.InList) expr.Expr {
 		}
 		return e.List[i-1].Pos()
 	}, "IN")
+	if t.Kind == sqltype.Unknown {
+		t = sqltype.BooleanType
+	}
 	for i := range all {
 		all[i] = coerce(all[i], t)
 	}

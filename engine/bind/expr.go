@@ -196,22 +196,23 @@ func (x *exprs) path(e sql.Expr) expr.Expr {
 	for i, id := range ids {
 		parts[i] = lower(id)
 	}
-	bound, used := x.output(ids[0])
-	if used == 0 {
-		at, n, ambiguous := x.in.find(parts)
-		if ambiguous {
-			failHint(sqlerr.Name, ids[0].Pos(), "write it with its table's name, as in "+x.qualifiedExample(parts[n-1]),
-				"column %q is ambiguous", dotted(ids[:n]))
-		}
-		if n == 0 {
-			x.unknownColumn(ids, parts)
-		}
+	at, used, ambiguous := x.in.find(parts)
+	bound, isOutput := x.output(ids[0])
+	switch {
+	case isOutput && used < 2: // a column with its table's name before it is no output column
+		used = 1
+	case ambiguous:
+		failHint(sqlerr.Name, ids[0].Pos(), "write it with its table's name, as in "+x.qualifiedExample(parts[used-1]),
+			"column %q is ambiguous", dotted(ids[:used]))
+	case used == 0:
+		x.unknownColumn(ids, parts)
+	default:
 		column := x.in.node.Schema()[at]
 		c := &expr.Column{Index: at, Name: column.Name, T: column.Type}
 		if x.agg != nil {
 			x.agg.places[c] = ids[0].Pos()
 		}
-		bound, used = c, n
+		bound = c
 	}
 	for _, id := range ids[used:] {
 		bound = x.member(bound, id)
@@ -231,8 +232,8 @@ func (x *exprs) parts(e sql.Expr) (ids []sql.Ident, base sql.Expr) {
 	return nil, e
 }
 
-// output finds an alias of the select list; used is 1 if there is one in sight.
-func (x *exprs) output(id sql.Ident) (e expr.Expr, used int) {
+// output finds an alias of the select list that is in sight.
+func (x *exprs) output(id sql.Ident) (e expr.Expr, ok bool) {
 	for _, a := range x.outputs {
 		if a.name != lower(id) {
 			continue
@@ -240,9 +241,9 @@ func (x *exprs) output(id sql.Ident) (e expr.Expr, used int) {
 		if e != nil && !expr.Equal(e, a.e) {
 			fail(sqlerr.Name, id.Pos(), "column %q is ambiguous: the select list has it twice", id.Name)
 		}
-		e, used = a.e, 1
+		e, ok = a.e, true
 	}
-	return e, used
+	return e, ok
 }
 
 func (x *exprs) qualifiedExample(name string) string {
