@@ -41,10 +41,12 @@ func OpenFolder(root string) (Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open folder: %w", err)
 	}
-	url := filepath.ToSlash(root)
-	if url != "/" {
-		url = strings.TrimRight(url, "/")
+	// Absolute, so that an object has one URL wherever the program is called from.
+	url, err := filepath.Abs(root)
+	if err != nil {
+		return nil, fmt.Errorf("open folder: %w", err)
 	}
+	url = filepath.ToSlash(url)
 	return &folder{url: url, root: r, link: r.Link}, nil
 }
 
