@@ -1,6 +1,8 @@
 package exec
 
 import (
+	"math/bits"
+
 	"github.com/apache/arrow-go/v18/arrow"
 
 	"github.com/trailql/trailql/engine/sqlerr"
@@ -45,10 +47,12 @@ func (g *grouper) intern(keys []arrow.Array, groups []uint32) {
 		return
 	}
 	g.columns[0].intern(keys[0], groups)
+	lefts := g.columns[0].count
 	for i, key := range keys[1:] {
 		g.codes = grown(g.codes, len(groups))
 		g.columns[i+1].intern(key, g.codes)
-		g.pairs[i].intern(groups, g.codes)
+		g.pairs[i].intern(groups, g.codes, lefts, g.columns[i+1].count)
+		lefts = len(g.pairs[i].words)
 	}
 }
 
@@ -114,26 +118,55 @@ func (g *grouper) bytes() (n int64) {
 		n += c.bytes()
 	}
 	for i := range g.pairs {
-		n += g.pairs[i].bytes()
+		n += g.pairs[i].bytes() + 4*int64(len(g.pairs[i].direct))
 	}
 	return n + 4*int64(cap(g.codes))
 }
 
 // pairTable numbers pairs of numbers.
-type pairTable struct{ wordTable }
+type pairTable struct {
+	wordTable
+	// direct has the number + 1 of the pair l, r at l<<shift + r, 0 for pairs not yet looked up. It stands before the word table while
+	// there are few pairs that could be: then a look-up is one read from the cache.
+	direct []uint32
+	shift  int
+}
 
-func newPairTable() pairTable { return pairTable{newWordTable()} }
+// directPairs is the most entries of a direct table: 256 KiB, about a core's second cache.
+const directPairs = 1 << 16
 
-// intern replaces left[i] by the number of the pair left[i], right[i].
-func (t *pairTable) intern(left, right []uint32) {
-	for i, l := range left {
-		w := uint64(l)<<32 | uint64(right[i])
-		n := t.wordTable.find(w)
-		if n == none {
-			n = t.insert(w)
+func newPairTable() pairTable { return pairTable{wordTable: newWordTable()} }
+
+// intern replaces left[i] by the number of the pair left[i], right[i]; numbers are below lefts and rights.
+func (t *pairTable) intern(left, right []uint32, lefts, rights int) {
+	shift := bits.Len(uint(max(rights, 1) - 1))
+	size := max(lefts, 1) << shift
+	if size > directPairs {
+		t.direct = nil
+		for i, l := range left {
+			left[i] = t.number(l, right[i])
 		}
-		left[i] = n
+		return
 	}
+	if shift != t.shift || size > len(t.direct) {
+		t.direct, t.shift = make([]uint32, min(2*size, directPairs)), shift
+	}
+	for i, l := range left {
+		at := &t.direct[int(l)<<shift+int(right[i])]
+		if *at == 0 {
+			*at = t.number(l, right[i]) + 1
+		}
+		left[i] = *at - 1
+	}
+}
+
+func (t *pairTable) number(l, r uint32) uint32 {
+	w := uint64(l)<<32 | uint64(r)
+	n := t.wordTable.find(w)
+	if n == none {
+		n = t.insert(w)
+	}
+	return n
 }
 
 // find replaces left[i] by the number of the pair, none if there is none.

@@ -1,9 +1,6 @@
 package exec
 
-import (
-	"hash/maphash"
-	"math/bits"
-)
+import "hash/maphash"
 
 // none is the number of a value that a table does not hold.
 const none = ^uint32(0)
@@ -25,8 +22,10 @@ func (t *wordTable) skip() {
 
 // slot is where the search for w starts.
 func (t *wordTable) slot(w uint64) int {
-	hi, lo := bits.Mul64(w^t.seed, 0x9E3779B97F4A7C15)
-	return int((hi ^ lo) & uint64(len(t.slots)-1))
+	w ^= t.seed
+	w = (w ^ w>>32) * 0xD6E8FEB86659FD93 // odd constants; the shifts bring high bits, where pairs differ, down
+	w = (w ^ w>>32) * 0xD6E8FEB86659FD93
+	return int((w ^ w>>32) & uint64(len(t.slots)-1))
 }
 
 // find returns the number of w, or none.

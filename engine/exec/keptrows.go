@@ -111,9 +111,7 @@ func (k *distinctRows) add(args []vec.Datum, keys []arrow.Array, groups []uint32
 // keep adds the pairs of groups[i] and scratch[i].
 func (k *distinctRows) keep(groups []uint32) {
 	for i, group := range groups {
-		if w := uint64(group)<<32 | uint64(k.scratch[i]); k.pairs.wordTable.find(w) == none {
-			k.pairs.insert(w)
-		}
+		k.pairs.number(group, k.scratch[i])
 	}
 }
 
