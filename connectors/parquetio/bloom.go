@@ -17,15 +17,15 @@ var bloomSalts = [8]uint32{0x47b6137b, 0x44974d91, 0x8824ad5b, 0xa2b7289d, 0x705
 // xxhash64 is arrow-go's XXH64, which it only gives away with a filter.
 var xxhash64 = metadata.NewBloomFilter(32, 32, memory.DefaultAllocator).Hasher()
 
-const maxBloom = 32 << 20
+const (
+	bloomHead  = 64 // more than a header has
+	bloomBlock = 32
+)
 
 // bloomExcludes reports that f demands values that the row group's bloom filter does not have.
 func (g *groupReader) bloomExcludes(f *filter) (bool, error) {
 	l := g.single(f)
 	if f.equals == nil || l == nil || l.chunk.bloom.offset <= 0 || l.chunk.bloom.length == 0 {
-		return false, nil
-	}
-	if l.chunk.bloom.length > maxBloom {
 		return false, nil
 	}
 	var hashes []uint64
@@ -36,17 +36,26 @@ func (g *groupReader) bloomExcludes(f *filter) (bool, error) {
 		}
 		hashes = append(hashes, xxhash64.Sum64(key))
 	}
-	data := make([]byte, l.chunk.bloom.length)
-	if err := readAt(g.r.object, data, l.chunk.bloom.offset); err != nil {
+	at := l.chunk.bloom
+	head := make([]byte, min(at.length, bloomHead))
+	if err := readAt(g.r.object, head, at.offset); err != nil {
 		return false, err
 	}
-	g.r.count(len(data))
-	bits, err := parseBloom(data)
+	g.r.count(len(head))
+	start, size, err := parseBloomHeader(head)
+	if err == nil && start+size > at.length {
+		err = errors.New("a bloom filter is damaged")
+	}
 	if err != nil {
 		return false, fmt.Errorf("column %q: %w", l.node.name, err)
 	}
+	var block [bloomBlock]byte // a filter may have 256 KiB, of which one block says it all
 	for _, h := range hashes {
-		if bloomHas(bits, h) {
+		if err := readAt(g.r.object, block[:], at.offset+start+int64(h>>32*uint64(size/bloomBlock)>>32)*bloomBlock); err != nil {
+			return false, err
+		}
+		g.r.count(len(block))
+		if bloomHas(block, h) {
 			return false, nil
 		}
 	}
@@ -69,10 +78,10 @@ func bloomKey(v any, t sqltype.Type) ([]byte, bool) {
 	return nil, false
 }
 
-// parseBloom returns the blocks of a split-block filter that is not compressed and uses XXH64, as all do.
-func parseBloom(data []byte) ([]byte, error) {
+// parseBloomHeader returns where the blocks of a split-block filter start and how many bytes they have. It must be of the one kind
+// that there is: not compressed, with XXH64.
+func parseBloomHeader(data []byte) (start, size int64, err error) {
 	r := &thriftReader{data: data}
-	size := int64(-1)
 	known := 0
 	r.fields(func(id int16, kind byte) {
 		switch {
@@ -91,17 +100,17 @@ func parseBloom(data []byte) ([]byte, error) {
 	})
 	switch {
 	case r.err != nil:
-		return nil, r.err
+		return 0, 0, r.err
 	case known != 3:
-		return nil, errors.New("a bloom filter of an unknown kind")
-	case size < 32 || size%32 != 0 || size > int64(len(data)-r.at):
-		return nil, errors.New("a bloom filter is damaged")
+		return 0, 0, errors.New("a bloom filter of an unknown kind")
+	case size < bloomBlock || size%bloomBlock != 0:
+		return 0, 0, errors.New("a bloom filter is damaged")
 	}
-	return data[r.at : r.at+int(size)], nil
+	return int64(r.at), size, nil
 }
 
-func bloomHas(bits []byte, hash uint64) bool {
-	block := bits[(hash>>32)*uint64(len(bits)/32)>>32*32:]
+// bloomHas reports whether the block of a hash has all its bits.
+func bloomHas(block [bloomBlock]byte, hash uint64) bool {
 	for i, salt := range bloomSalts {
 		word := binary.LittleEndian.Uint32(block[4*i:])
 		if word&(1<<(uint32(hash)*salt>>27)) == 0 {

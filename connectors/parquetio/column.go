@@ -280,6 +280,11 @@ func (c *columnReader) read(out *leafValues, lo, hi int64, sel []int32, all bool
 	if err := c.open(); err != nil {
 		return err
 	}
+	wanted := int(hi - lo)
+	if !all {
+		wanted = len(sel)
+	}
+	c.reserve(out, wanted)
 	i := sort.Search(len(c.places), func(i int) bool { return c.end(i) > lo })
 	for ; i < len(c.places) && c.places[i].first < hi; i++ {
 		first, end := c.places[i].first, c.end(i)
@@ -331,6 +336,24 @@ func (c *columnReader) read(out *leafValues, lo, hi int64, sel []int32, all bool
 		}
 	}
 	return nil
+}
+
+// reserve makes room for the values of so many rows, as far as the footer can be believed about their size.
+func (c *columnReader) reserve(out *leafValues, rows int) {
+	out.valid = slices.Grow(out.valid, rows/8+1)
+	switch {
+	case is32(c.node.physical):
+		out.int32s = slices.Grow(out.int32s, rows)
+	case is64(c.node.physical):
+		out.int64s = slices.Grow(out.int64s, rows)
+	case c.node.physical == physicalBoolean:
+		out.bools = slices.Grow(out.bools, rows)
+	case c.coded:
+		out.codes = slices.Grow(out.codes, rows)
+	default:
+		out.ends = slices.Grow(out.ends, rows)
+		out.text = slices.Grow(out.text, int(min(batchBytes, c.chunk.uncompressed/max(1, c.rows)*int64(rows))))
+	}
 }
 
 // appendRange appends the entries [from, to) of the current page.

@@ -2,6 +2,7 @@ package parquetio
 
 import (
 	"container/list"
+	"crypto/sha256"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -97,13 +98,14 @@ type rawStats struct {
 
 const (
 	footerTail = 64 << 10 // read at once: most footers fit
-	maxFooter  = 64 << 20
+	maxFooter  = 16 << 20
+	maxNodes   = 1 << 16 // of a schema
 )
 
 var magic = []byte("PAR1")
 
-// readFooter reads the footer of a file. read counts what was read.
-func readFooter(o blob.Object, read func(int)) (*footer, error) {
+// readFooter reads the footer of a file and checks its hash, unless that is zero. read counts what was read.
+func readFooter(o blob.Object, sum [32]byte, read func(int)) (*footer, error) {
 	size := o.Size()
 	if size < 12 {
 		return nil, errors.New("too short for a Parquet file")
@@ -127,7 +129,11 @@ func readFooter(o blob.Object, read func(int)) (*footer, error) {
 		}
 		read(len(tail))
 	}
-	return parseFooter(tail[int64(len(tail))-8-length:len(tail)-8], size)
+	tail = tail[int64(len(tail))-8-length:]
+	if sum != [32]byte{} && sha256.Sum256(tail) != sum {
+		return nil, errors.New("the footer is not the one that was written: its hash differs")
+	}
+	return parseFooter(tail[:length], size)
 }
 
 // readAt fills p; an end before that is an error.
@@ -147,18 +153,29 @@ func parseFooter(data []byte, size int64) (*footer, error) {
 	f := &footer{size: int64(len(data))}
 	r := &thriftReader{data: data}
 	var elements []schemaElement
+	leaves := 0
 	rows := int64(-1)
 	r.fields(func(id int16, kind byte) {
 		switch {
 		case id == 2 && kind == thriftList:
 			r.list(func(_ int, kind byte) {
-				elements = append(elements, readSchemaElement(r))
+				e := readSchemaElement(r)
+				if elements = append(elements, e); len(elements) > maxNodes {
+					r.fail("a schema of more than %d nodes", maxNodes)
+				}
+				if e.children == 0 {
+					leaves++
+				}
 			})
 		case id == 3 && kind == thriftI64:
 			rows = r.int()
 		case id == 4 && kind == thriftList:
 			r.list(func(_ int, kind byte) {
-				f.groups = append(f.groups, readGroup(r))
+				// Checked at once, so that a few bytes per row group cannot fill the memory.
+				g := readGroup(r, leaves)
+				if f.groups = append(f.groups, g); len(g.chunks) != leaves {
+					r.fail("a row group with %d column chunks for %d columns", len(g.chunks), leaves)
+				}
 			})
 		default:
 			r.skip(kind)
@@ -352,13 +369,16 @@ func (f *footer) addNode(n *node, rest *[]schemaElement, depth int) error {
 	return nil
 }
 
-func readGroup(r *thriftReader) group {
-	var g group
+func readGroup(r *thriftReader, leaves int) group {
+	g := group{chunks: make([]chunk, 0, leaves)}
 	r.fields(func(id int16, kind byte) {
 		switch {
 		case id == 1 && kind == thriftList:
 			r.list(func(_ int, kind byte) {
-				g.chunks = append(g.chunks, readChunk(r))
+				c := readChunk(r)
+				if g.chunks = append(g.chunks, c); c.data <= 0 {
+					r.fail("a column chunk without pages")
+				}
 			})
 		case id == 3 && kind == thriftI64:
 			g.rows = r.int()

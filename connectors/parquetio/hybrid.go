@@ -74,23 +74,17 @@ func decodeHybrid[T uint8 | int32](dst []T, src []byte, width, n int, limit T) (
 
 // unpack reads len(dst) numbers of width bits, the lowest bits first; src has enough bytes.
 func unpack[T uint8 | int32](dst []T, src []byte, width int, mask uint64) {
-	var bits uint64
-	have, at := 0, 0
-	for i := range dst {
-		for have < width {
-			if have <= 32 && at+4 <= len(src) {
-				bits |= uint64(binary.LittleEndian.Uint32(src[at:])) << have
-				at += 4
-				have += 32
-			} else {
-				bits |= uint64(src[at]) << have
-				at++
-				have += 8
-			}
-		}
-		dst[i] = T(bits & mask)
-		bits >>= width
-		have -= width
+	bit, i := 0, 0
+	for ; i < len(dst) && bit>>3+8 <= len(src); i++ { // a number lies within the 8 bytes from where it starts
+		dst[i] = T(binary.LittleEndian.Uint64(src[bit>>3:]) >> (bit & 7) & mask)
+		bit += width
+	}
+	var last [8]byte
+	for ; i < len(dst); i++ {
+		clear(last[:])
+		copy(last[:], src[min(bit>>3, len(src)):])
+		dst[i] = T(binary.LittleEndian.Uint64(last[:]) >> (bit & 7) & mask)
+		bit += width
 	}
 }
 

@@ -31,6 +31,8 @@ type File struct {
 	Constants map[string]any // values (as in Stats; nil: NULL) of columns that are not in the file: partition columns, defaults
 	Stats     map[string]Stats
 	Canonical bool // each eventtime is NULL or 20 characters long, ends in Z and equals _time
+	// FooterSHA256 is checked when the footer is read, unless it is zero. Pages have checksums of their own.
+	FooterSHA256 [32]byte
 }
 
 // batchRows is the scan's own choice: a batch takes a page of each narrow column. A dictionary is shared by all batches of a
@@ -273,7 +275,7 @@ func (r *reader) start(m morsel) error {
 	}
 	if r.footer = footers.get(s.key(m.file)); r.footer == nil {
 		var err error
-		if r.footer, err = readFooter(r.object, r.count); err != nil {
+		if r.footer, err = readFooter(r.object, f.FooterSHA256, r.count); err != nil {
 			return err
 		}
 		rows := int64(0)
