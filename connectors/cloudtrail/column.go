@@ -83,12 +83,12 @@ func (c *column) restore(rows int) {
 	c.entries = c.entries[:c.saved]
 }
 
-// array returns the first n rows, dictionary-coded unless the column is plain.
+// array returns the first n rows, dictionary-coded unless the column is plain. The column is of no more use.
 func (c *column) array(n int) arrow.Array {
 	if c.plain {
 		valid, nulls := c.valid.buffer(n)
 		return array.MakeFromData(array.NewData(arrow.BinaryTypes.String, n,
-			[]*memory.Buffer{valid, offsets(c.ends, n), memory.NewBufferBytes(c.data.bytes())}, nil, nulls, 0))
+			[]*memory.Buffer{valid, offsets(c.ends, n), memory.NewBufferBytes(c.data.take())}, nil, nulls, 0))
 	}
 	data := make([]byte, 0, c.bytes)
 	ends := make([]int32, 0, len(c.entries))
@@ -96,7 +96,8 @@ func (c *column) array(n int) arrow.Array {
 		data = append(data, e...)
 		ends = append(ends, int32(len(data)))
 	}
-	dictionary := array.NewData(arrow.BinaryTypes.String, len(c.entries),
+	c.entries, c.index = nil, nil
+	dictionary := array.NewData(arrow.BinaryTypes.String, len(ends),
 		[]*memory.Buffer{nil, offsets(ends, len(ends)), memory.NewBufferBytes(data)}, nil, 0, 0)
 
 	codes := padded(c.codes, n, -1)
@@ -153,15 +154,18 @@ func (p *pile) cut(n int) {
 	}
 }
 
-// bytes returns everything in one piece.
-func (p *pile) bytes() []byte {
+// take returns everything in one piece, and empties p.
+func (p *pile) take() []byte {
+	var out []byte
 	if len(p.pieces) == 1 {
-		return p.pieces[0]
+		out = p.pieces[0]
+	} else {
+		out = make([]byte, 0, p.n)
+		for _, piece := range p.pieces {
+			out = append(out, piece...)
+		}
 	}
-	out := make([]byte, 0, p.n)
-	for _, piece := range p.pieces {
-		out = append(out, piece...)
-	}
+	*p = pile{}
 	return out
 }
 

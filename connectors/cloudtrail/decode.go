@@ -96,7 +96,7 @@ func Decode(ctx context.Context, open func() (io.ReadCloser, error), name, path 
 	d := rows.decoder
 	d.limits = limits.withDefaults()
 	d.reader.depth = d.limits.Depth
-	defer d.win.shrink()
+	defer d.shrink()
 	check := walk{decoder: d, path: []byte(strings.ToValidUTF8(path, "\uFFFD")), byName: ParseName(name).Kind}
 
 	body, err := open()
@@ -113,7 +113,7 @@ func Decode(ctx context.Context, open func() (io.ReadCloser, error), name, path 
 		w.rows, w.full = rows, full
 		rows.save()
 		err := w.run()
-		if err == nil && !w.kind.records() || err != nil {
+		if err != nil || !w.kind.records() {
 			rows.restore()
 		}
 		if err == nil {
@@ -187,6 +187,13 @@ func (d *decoder) start(ctx context.Context, body io.Reader) error {
 	}
 	d.win.reset(&d.source)
 	return nil
+}
+
+// shrink lets go of the object, and of memory that only a large one needs.
+func (d *decoder) shrink() {
+	d.win.shrink()
+	d.reader.shrink()
+	d.source.stored.r = nil
 }
 
 // finish reads the stored bytes to their end and describes the object as w found it. The error is one of reading.

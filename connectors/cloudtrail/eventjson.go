@@ -28,7 +28,7 @@ func EventJSON(table string, cols []int, b vec.Batch) (arrow.Array, error) {
 		given[schema[c].Name] = b.Cols[i]
 	}
 	for _, f := range t.top.fields {
-		if f.form == elsewhere {
+		if f.form == noColumn {
 			continue
 		}
 		if err := v.open(f, given[f.name()]); err != nil {
@@ -84,11 +84,11 @@ func (v *view) open(f *field, a arrow.Array) error {
 		return fmt.Errorf("eventjson: column %s is missing", f.name())
 	}
 	bad := func() error { return fmt.Errorf("eventjson: column %s has the Arrow type %s", f.name(), a.DataType()) }
-	if f.form != text && f.form != jsonText {
+	if f.form != asText && f.form != asJSON {
 		v.valid[f.slot] = validityOf(a)
 	}
 	switch f.form {
-	case row:
+	case asRow:
 		s, ok := a.(*array.Struct)
 		if !ok || s.NumField() != len(f.sub.fields) {
 			return bad()
@@ -98,7 +98,7 @@ func (v *view) open(f *field, a arrow.Array) error {
 				return err
 			}
 		}
-	case list:
+	case asList:
 		l, ok := a.(*array.List)
 		if !ok {
 			return bad()
@@ -113,7 +113,7 @@ func (v *view) open(f *field, a arrow.Array) error {
 				return err
 			}
 		}
-	case mapping:
+	case asMap:
 		m, ok := a.(*array.Map)
 		if !ok {
 			return bad()

@@ -18,7 +18,7 @@ func TestManualListsIDs(t *testing.T) {
 		walk = func(path string, o *object) {
 			var ids []string
 			for _, f := range o.fields {
-				if f.form != elsewhere {
+				if f.form != noColumn {
 					ids = append(ids, fmt.Sprintf("%c %s", f.id, f.key))
 				}
 				if f.sub != nil {

@@ -36,6 +36,7 @@ func (w *window) fill(most int64) bool {
 
 // shrink lets go of a buffer that only a large object needed.
 func (w *window) shrink() {
+	w.src = nil
 	if len(w.buf) > 16<<20 {
 		w.buf = nil
 	}
@@ -154,7 +155,6 @@ func (w *walk) run() error {
 	trail := w.container || w.event
 	if isObjectError(err) && !trail && !w.byName.records() {
 		err = nil // whatever it is, CloudTrail did not write it
-		w.array = false
 	}
 	objects := w.records > int64(len(w.bad))
 	switch {
@@ -257,66 +257,61 @@ func (w *walk) again(at int) (bool, error) {
 }
 
 func (w *walk) tooLong() *ObjectError {
-	return w.fault(w.win.pos, fmt.Sprintf("record over %d MiB", w.limits.Record>>20), nil)
+	limit := fmt.Sprintf("%d bytes", w.limits.Record)
+	if w.limits.Record >= 1<<20 {
+		limit = fmt.Sprintf("%d MiB", w.limits.Record>>20)
+	}
+	return w.fault(w.win.pos, "record over "+limit, nil)
 }
 
 // wrapper reads an object at the top of the content as far as needed to find arrays of records in it, and reads those.
 // Without one it leaves the position at the object and reports false: the object, or what follows it, may be records itself.
 func (w *walk) wrapper() (found bool, err error) {
 	s := &w.reader.scanner
-	hold := true // the object is kept in the window from its start
-	at := 1      // of the next member, from the window's position
+	at := 1 // of the next member, from the window's position: the object's start, until an array of records is found
 	for first := true; ; first = false {
-		if !hold || int64(at) > w.limits.Record {
-			hold = false
-			w.win.pos += at
-			at = 0
-		}
-		// One member, up to the comma or bracket after it.
-		var j int
+		var end int
 		var shut, array bool
-		for {
+		for again := true; again; {
 			s.b = w.win.bytes()
-			j, shut, array = w.wrapped(w.win.pos+at, first)
-			at2 := j
-			if j < 0 {
-				at2 = s.fault.at
+			end, shut, array = w.wrapped(w.win.pos+at, first)
+			reached := end
+			if end < 0 {
+				reached = s.fault.at
 			}
-			if again, err := w.again(at2); err != nil {
+			if again, err = w.again(reached); err != nil {
 				return found, err
-			} else if !again {
-				break
 			}
 		}
 		switch {
-		case j < 0 && (found || !hold):
-			return found, w.scanFault("broken JSON around the records")
-		case j < 0:
+		case end < 0 && found:
+			return true, w.scanFault("broken JSON around the records")
+		case end < 0:
 			return false, nil
 		case array:
-			found, hold, w.container = true, false, true
-			w.win.pos = j
+			found, w.container = true, true
+			w.win.pos = end
 			if err := w.elements(); err != nil {
-				return found, err
+				return true, err
 			}
 			c, ok := w.win.peek()
 			if !ok || c != ',' && c != '}' {
-				return found, w.fault(w.win.pos, "broken JSON around the records", nil)
+				return true, w.fault(w.win.pos, "broken JSON around the records", nil)
 			}
 			w.win.pos++
 			if c == '}' {
-				return found, nil
+				return true, nil
 			}
 			at = 0
-		case shut && found:
-			w.win.pos = j
-			return found, nil
-		case shut && !hold:
-			return false, w.fault(w.win.pos, "no Records array", nil)
+		case found:
+			w.win.pos, at = end, 0
+			if shut {
+				return true, nil
+			}
 		case shut:
 			return false, nil
 		default:
-			at = j - w.win.pos
+			at = end - w.win.pos
 		}
 	}
 }

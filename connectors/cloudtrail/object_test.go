@@ -310,8 +310,8 @@ func TestLimits(t *testing.T) {
 		limits Limits
 		fault  string
 	}{
-		{Limits{Record: 4096}, "record over 0 MiB"},
-		{Limits{Record: 4096, Memory: 100}, "record over 0 MiB"},
+		{Limits{Record: 4096}, "record over 4096 bytes"},
+		{Limits{Record: 4096, Memory: 100}, "record over 4096 bytes"},
 		{Limits{Depth: 1}, ""},
 		{Limits{Memory: 100}, ""},
 	} {

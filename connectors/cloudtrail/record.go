@@ -50,6 +50,9 @@ func (r *record) account() []byte {
 // mostShape bounds a shape; a record with a longer one is kept whole in _rest.
 const mostShape = 1 << 10
 
+// mostElements bounds the list column: far more than any event has, and little memory even if each is {}.
+const mostElements = 4096
+
 // mostMapping bounds the entries of a map column, whose keys must be compared with each other.
 const mostMapping = 64
 
@@ -63,6 +66,19 @@ type reader struct {
 	out   []byte // the record rebuilt
 	back  rebuilder
 	text  []byte // of the record, canonical
+}
+
+// shrink lets go of buffers that only a large record needed.
+func (r *reader) shrink() {
+	for _, b := range []*[]byte{&r.canon, &r.arena, &r.out, &r.rest, &r.back.rest.b} {
+		if cap(*b) > 1<<20 {
+			*b = nil
+		}
+	}
+	r.b, r.text = nil, nil
+	clear(r.texts)
+	clear(r.list[:cap(r.list)])
+	clear(r.mapping[:cap(r.mapping)])
 }
 
 // scan reads the record that starts at i, a '{', by the keys of table t.
@@ -127,7 +143,7 @@ func (r *reader) object(o *object, i, depth int, texts [][]byte) int {
 
 // member reads the value at i of the member that starts at start. Field f is nil if the key is unknown or came before.
 func (r *reader) member(f *field, start, i, depth int, texts [][]byte) int {
-	if f == nil || f.form == elsewhere {
+	if f == nil || f.form == noColumn {
 		return r.unknown(start, i, depth)
 	}
 	c := r.b[i]
@@ -136,10 +152,10 @@ func (r *reader) member(f *field, start, i, depth int, texts [][]byte) int {
 		return r.literal(i, "null")
 	}
 	switch f.form {
-	case text, jsonText:
+	case asText, asJSON:
 		r.shape = append(r.shape, f.id)
 		if c != '"' {
-			if f.form == text {
+			if f.form == asText {
 				r.shape = append(r.shape, shapeToken)
 			}
 			end := r.value(i, depth)
@@ -148,7 +164,7 @@ func (r *reader) member(f *field, start, i, depth int, texts [][]byte) int {
 			}
 			return end
 		}
-		if f.form == jsonText {
+		if f.form == asJSON {
 			r.shape = append(r.shape, shapeString)
 		}
 		end := r.str(i)
@@ -156,7 +172,7 @@ func (r *reader) member(f *field, start, i, depth int, texts [][]byte) int {
 			texts[f.slot] = r.unescaped(i+1, end-1)
 		}
 		return end
-	case row:
+	case asRow:
 		if c != '{' {
 			break
 		}
@@ -169,11 +185,11 @@ func (r *reader) member(f *field, start, i, depth int, texts [][]byte) int {
 		r.closeRest(mark, '}')
 		r.shape = append(r.shape, ')')
 		return i
-	case list:
+	case asList:
 		if end := r.elements(f, start, i, depth); end != notKept {
 			return end
 		}
-	case mapping:
+	case asMap:
 		if end := r.entries(f, i, depth); end != notKept {
 			return end
 		}
@@ -271,7 +287,7 @@ func (r *reader) elements(f *field, start, i, depth int) int {
 		mixed := false
 		i = r.space(i + 1)
 		for r.b[i] != ']' || n > 0 {
-			if r.b[i] != '{' {
+			if r.b[i] != '{' || n == mostElements {
 				return give()
 			}
 			from := len(r.shape)

@@ -107,11 +107,11 @@ func newTableRows(t *table) *tableRows {
 func (t *tableRows) plain(o *object, columns []column) {
 	for _, f := range o.fields {
 		switch f.form {
-		case text, jsonText:
+		case asText, asJSON:
 			columns[f.slot].plain = f.plain
-		case row:
+		case asRow:
 			t.plain(f.sub, columns)
-		case list:
+		case asList:
 			t.items = make([]column, len(f.sub.fields))
 			t.plain(f.sub, t.items)
 		}
@@ -231,7 +231,7 @@ func (t *tableRows) restore() {
 func (t *tableRows) flush() vec.Batch {
 	b := vec.Batch{Len: t.n}
 	for _, f := range t.t.top.fields {
-		if f.form != elsewhere {
+		if f.form != noColumn {
 			b.Cols = append(b.Cols, t.array(f))
 		}
 	}
@@ -255,13 +255,13 @@ func (t *tableRows) flush() vec.Batch {
 
 func (t *tableRows) array(f *field) arrow.Array {
 	switch f.form {
-	case row:
+	case asRow:
 		children := make([]arrow.Array, len(f.sub.fields))
 		for i, sub := range f.sub.fields {
 			children[i] = t.array(sub)
 		}
 		return structure(f.sub, children, t.n, &t.present[f.slot])
-	case list:
+	case asList:
 		n := t.listed()
 		children := make([]arrow.Array, len(t.items))
 		for i := range t.items {
@@ -271,7 +271,7 @@ func (t *tableRows) array(f *field) arrow.Array {
 		valid, nulls := t.present[f.slot].buffer(t.n)
 		return array.MakeFromData(array.NewData(arrow.ListOf(elements.DataType()), t.n,
 			[]*memory.Buffer{valid, offsets(t.ends, t.n)}, []arrow.ArrayData{elements.Data()}, nulls, 0))
-	case mapping:
+	case asMap:
 		n := t.mapped()
 		dt := sqltype.MapOf(sqltype.VarcharType, sqltype.VarcharType).Arrow().(*arrow.MapType)
 		entries := array.NewData(dt.Elem(), n, []*memory.Buffer{nil},

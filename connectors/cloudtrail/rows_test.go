@@ -136,7 +136,7 @@ func TestSchema(t *testing.T) {
 		walk = func(o *object) {
 			ids := map[byte]bool{}
 			for _, f := range o.fields {
-				if f.form == elsewhere {
+				if f.form == noColumn {
 					continue
 				}
 				if ids[f.id] || strings.IndexByte("x0#$()[];=", f.id) >= 0 {

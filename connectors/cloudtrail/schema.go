@@ -18,12 +18,12 @@ const (
 type form uint8
 
 const (
-	text      form = iota // a string's text; other JSON kinds as compact JSON text
-	jsonText              // compact JSON text; a string's text
-	row                   // an object with known keys
-	list                  // an array of such objects
-	mapping               // an object whose values are all strings
-	elsewhere             // no column here, but the key tells the kind of the record
+	asText   form = iota // a string's text; other JSON kinds as compact JSON text
+	asJSON               // compact JSON text; a string's text
+	asRow                // an object with known keys
+	asList               // an array of such objects
+	asMap                // an object whose values are all strings
+	noColumn             // no column, but the key tells the kind of the record
 )
 
 // field is a known key of an object. Its column has the key's name in lower case.
@@ -34,7 +34,7 @@ type field struct {
 	plain bool // nearly every value is distinct: not worth a dictionary
 	sub   *object
 	lead  []byte // the key as JSON text, with its colon
-	slot  int    // where a record keeps the value: in record.texts (text, jsonText) or record.present (row, list, mapping)
+	slot  int    // where a record keeps the value: in record.texts (asText, asJSON) or record.present (asRow, asList, asMap)
 }
 
 func (f *field) name() string { return strings.ToLower(f.key) }
@@ -58,12 +58,12 @@ type table struct {
 	eventTime, region, account, otherAccount, category int // slots of texts; -1 if there is none
 }
 
-func varchar(id byte, key string) *field  { return &field{id: id, key: key, form: text} }
-func distinct(id byte, key string) *field { return &field{id: id, key: key, form: text, plain: true} }
+func varchar(id byte, key string) *field  { return &field{id: id, key: key, form: asText} }
+func distinct(id byte, key string) *field { return &field{id: id, key: key, form: asText, plain: true} }
 func rawJSON(id byte, key string) *field {
-	return &field{id: id, key: key, form: jsonText, plain: true}
+	return &field{id: id, key: key, form: asJSON, plain: true}
 }
-func marker(key string) *field { return &field{key: key, form: elsewhere} }
+func marker(key string) *field { return &field{key: key, form: noColumn} }
 func nested(id byte, key string, form form, fields ...*field) *field {
 	return &field{id: id, key: key, form: form, sub: &object{fields: fields}}
 }
@@ -80,33 +80,33 @@ const (
 // logs holds AWS's documented columns in AWS's order.
 var logs = newTable(0, Logs,
 	varchar('A', "eventVersion"),
-	nested('B', "userIdentity", row,
+	nested('B', "userIdentity", asRow,
 		varchar('A', "type"), varchar('B', "principalId"), varchar('C', "arn"), varchar('D', "accountId"),
 		varchar('E', "invokedBy"), varchar('F', "accessKeyId"), varchar('G', "userName"),
-		nested('H', "onBehalfOf", row, varchar('A', "userId"), varchar('B', "identityStoreArn")),
-		nested('I', "sessionContext", row,
-			nested('A', "attributes", row, varchar('A', "mfaAuthenticated"), varchar('B', "creationDate")),
-			nested('B', "sessionIssuer", row, varchar('A', "type"), varchar('B', "principalId"), varchar('C', "arn"),
+		nested('H', "onBehalfOf", asRow, varchar('A', "userId"), varchar('B', "identityStoreArn")),
+		nested('I', "sessionContext", asRow,
+			nested('A', "attributes", asRow, varchar('A', "mfaAuthenticated"), varchar('B', "creationDate")),
+			nested('B', "sessionIssuer", asRow, varchar('A', "type"), varchar('B', "principalId"), varchar('C', "arn"),
 				varchar('D', "accountId"), varchar('E', "userName")),
 			varchar('C', "ec2RoleDelivery"),
-			nested('D', "webIdFederationData", row, varchar('A', "federatedProvider"), &field{id: 'B', key: "attributes", form: mapping}),
+			nested('D', "webIdFederationData", asRow, varchar('A', "federatedProvider"), &field{id: 'B', key: "attributes", form: asMap}),
 			varchar('E', "sourceIdentity"), varchar('F', "assumedRoot")),
 		varchar('J', "identityProvider"), varchar('K', "credentialId"),
-		nested('L', "inScopeOf", row, varchar('A', "sourceArn"), varchar('B', "sourceAccount"), varchar('C', "issuerType"),
+		nested('L', "inScopeOf", asRow, varchar('A', "sourceArn"), varchar('B', "sourceAccount"), varchar('C', "issuerType"),
 			varchar('D', "credentialsIssuedTo")),
-		nested('M', "invokedByDelegate", row, varchar('A', "accountId"))),
+		nested('M', "invokedByDelegate", asRow, varchar('A', "accountId"))),
 	distinct('C', "eventTime"), varchar('D', "eventSource"), varchar('E', "eventName"), varchar('F', "awsRegion"),
 	varchar('G', "sourceIPAddress"), varchar('H', "userAgent"), varchar('I', "errorCode"), varchar('J', "errorMessage"),
 	rawJSON('K', "requestParameters"), rawJSON('L', "responseElements"), rawJSON('M', "additionalEventData"),
 	distinct('N', "requestID"), distinct('O', "eventID"),
-	nested('P', "resources", list, distinct('A', "ARN"), varchar('B', "accountId"), varchar('C', "type"), distinct('D', "ARNPrefix")),
+	nested('P', "resources", asList, distinct('A', "ARN"), varchar('B', "accountId"), varchar('C', "type"), distinct('D', "ARNPrefix")),
 	varchar('Q', "eventType"), varchar('R', "apiVersion"), varchar('S', "readOnly"), varchar('T', "recipientAccountId"),
 	rawJSON('U', "serviceEventDetails"), distinct('V', "sharedEventID"), varchar('W', "vpcEndpointId"),
 	varchar('X', "vpcEndpointAccountId"), varchar('Y', "eventCategory"),
-	nested('Z', "addendum", row, varchar('A', "reason"), varchar('B', "updatedFields"), distinct('C', "originalRequestID"),
+	nested('Z', "addendum", asRow, varchar('A', "reason"), varchar('B', "updatedFields"), distinct('C', "originalRequestID"),
 		distinct('D', "originalEventID")),
 	varchar('a', "sessionCredentialFromConsole"), rawJSON('b', "edgeDeviceDetails"),
-	nested('c', "tlsDetails", row, varchar('A', "tlsVersion"), varchar('B', "cipherSuite"),
+	nested('c', "tlsDetails", asRow, varchar('A', "tlsVersion"), varchar('B', "cipherSuite"),
 		varchar('C', "clientProvidedHostHeader"), varchar('D', "keyExchange")),
 	varchar('d', "managementEvent"), rawJSON('e', "eventContext"), varchar('f', "annotation"),
 	marker(keyInsightDetails), marker(keyOtherID), marker(keyTimeWindow), marker(keyDigestStart), marker(keyDigestObject),
@@ -116,14 +116,14 @@ var insights = newTable(1, Insights,
 	varchar('A', "eventVersion"), distinct('B', "eventTime"), distinct('C', "eventID"), varchar('D', "eventType"),
 	varchar('E', "eventCategory"), varchar('F', "awsRegion"), varchar('G', "recipientAccountId"), distinct('H', "sharedEventID"),
 	varchar('I', "eventSource"), varchar('J', "eventName"),
-	nested('K', keyInsightDetails, row, varchar('A', "state"), varchar('B', "eventSource"), varchar('C', "eventName"),
+	nested('K', keyInsightDetails, asRow, varchar('A', "state"), varchar('B', "eventSource"), varchar('C', "eventName"),
 		varchar('D', "insightType"), varchar('E', "errorCode"), rawJSON('F', "insightContext")),
 )
 
 var aggregated = newTable(2, Aggregated,
 	varchar('A', "eventVersion"), varchar('B', "accountId"), distinct('C', keyOtherID), varchar('D', "eventCategory"),
 	varchar('E', "eventType"), varchar('F', "awsRegion"), varchar('G', "eventSource"),
-	nested('H', keyTimeWindow, row, varchar('A', "windowStart"), varchar('B', "windowEnd"), varchar('C', "windowSize")),
+	nested('H', keyTimeWindow, asRow, varchar('A', "windowStart"), varchar('B', "windowEnd"), varchar('C', "windowSize")),
 	rawJSON('I', "summary"),
 )
 
@@ -145,7 +145,7 @@ func newTable(index int, name string, fields ...*field) *table {
 		o := t.top
 		for i, key := range path {
 			f := o.find([]byte(key))
-			if f == nil || f.form == elsewhere {
+			if f == nil || f.form == noColumn {
 				return -1
 			}
 			if i == len(path)-1 {
@@ -168,22 +168,22 @@ func newTable(index int, name string, fields ...*field) *table {
 func (t *table) number(o *object) {
 	for i, f := range o.fields {
 		f.lead = []byte(`"` + f.key + `":`)
-		if f.form != elsewhere {
+		if f.form != noColumn {
 			o.byID[f.id] = uint8(i + 1)
 		}
 		switch f.form {
-		case text, jsonText:
+		case asText, asJSON:
 			f.slot = t.texts
 			t.texts++
-		case row:
+		case asRow:
 			f.slot = t.present
 			t.present++
 			t.number(f.sub)
-		case list:
+		case asList:
 			f.slot = t.present
 			t.present++
 			(&table{}).number(f.sub)
-		case mapping:
+		case asMap:
 			f.slot = t.present
 			t.present++
 		}
@@ -233,7 +233,7 @@ func (o *object) index(key []byte) int {
 func (o *object) columns() []sqltype.Field {
 	var out []sqltype.Field
 	for _, f := range o.fields {
-		if f.form != elsewhere {
+		if f.form != noColumn {
 			out = append(out, sqltype.Field{Name: f.name(), Type: f.sqlType()})
 		}
 	}
@@ -242,11 +242,11 @@ func (o *object) columns() []sqltype.Field {
 
 func (f *field) sqlType() sqltype.Type {
 	switch f.form {
-	case row:
+	case asRow:
 		return sqltype.RowOf(f.sub.columns()...)
-	case list:
+	case asList:
 		return sqltype.ArrayOf(sqltype.RowOf(f.sub.columns()...))
-	case mapping:
+	case asMap:
 		return sqltype.MapOf(sqltype.VarcharType, sqltype.VarcharType)
 	}
 	return sqltype.VarcharType
@@ -289,11 +289,11 @@ func Schema(table string) []source.Column {
 	}
 	var out []source.Column
 	for _, f := range t.top.fields {
-		if f.form == elsewhere {
+		if f.form == noColumn {
 			continue
 		}
 		c := source.Column{Name: f.name(), Type: f.sqlType()}
-		if f.form == jsonText {
+		if f.form == asJSON {
 			c.Comment = "JSON text"
 		}
 		out = append(out, c)

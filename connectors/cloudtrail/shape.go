@@ -112,12 +112,12 @@ func (b *rebuilder) object(o *object, texts [][]byte) bool {
 // member appends the value of a known key.
 func (b *rebuilder) member(f *field, texts [][]byte) bool {
 	switch f.form {
-	case text, jsonText:
+	case asText, asJSON:
 		t := texts[f.slot]
 		if t == nil {
 			return false
 		}
-		quoted := f.form == text
+		quoted := f.form == asText
 		if quoted && b.take(shapeToken) || !quoted && b.take(shapeString) {
 			quoted = !quoted
 		}
@@ -127,13 +127,13 @@ func (b *rebuilder) member(f *field, texts [][]byte) bool {
 			b.out = append(b.out, t...)
 		}
 		return true
-	case row:
+	case asRow:
 		if !b.take('(') {
 			return false
 		}
 		opened, ok := b.open('{', false)
 		return ok && b.object(f.sub, texts) && b.shut(opened, '}') && b.take(')')
-	case list:
+	case asList:
 		single := b.take('(')
 		if !single && !b.take('[') {
 			return false
@@ -146,7 +146,7 @@ func (b *rebuilder) member(f *field, texts [][]byte) bool {
 			return b.element(f.sub, 0) && b.shut(opened, ']') && b.take(')')
 		}
 		return b.elements(f.sub) && b.shut(opened, ']') && b.take(']')
-	case mapping:
+	case asMap:
 		b.out = append(b.out, '{')
 		for i := 0; i+1 < len(b.r.mapping); i += 2 {
 			if i > 0 {
