@@ -270,19 +270,6 @@ func ParseTimestampTZ(s string, session *time.Location) (instant int64, key int1
 	return InstantMicros(local, loc), key, true
 }
 
-// TimePrecision returns the digits after the second in the text of a time, at most 6: the precision of a literal.
-func TimePrecision(s string) int {
-	_, fraction, ok := strings.Cut(s, ".")
-	if !ok {
-		return 0
-	}
-	n := 0
-	for n < len(fraction) && fraction[n] >= '0' && fraction[n] <= '9' {
-		n++
-	}
-	return min(n, 6)
-}
-
 // AppendDate appends a day as 2024-01-31; years past 9999 have a sign.
 func AppendDate(dst []byte, days int) []byte {
 	year, month, day := Civil(days)

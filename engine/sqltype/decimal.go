@@ -8,9 +8,6 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/decimal128"
 )
 
-// Pow10 returns 10^n for n from 0 to 38.
-func Pow10(n int) decimal128.Num { return decimal128.GetScaleMultiplier(n) }
-
 // Int64 returns the unscaled value if it fits 64 bits.
 func Int64(v decimal128.Num) (n int64, ok bool) {
 	n = int64(v.LowBits())
@@ -25,20 +22,6 @@ func ParseDecimal(s string, precision, scale int) (v decimal128.Num, ok bool) {
 		return v, false
 	}
 	return scaleBig(unscaled, places, precision, scale)
-}
-
-// DecimalLiteral reads a decimal literal and gives it the least type that holds it: 1.50 is decimal(3,2).
-func DecimalLiteral(s string) (v decimal128.Num, t Type, ok bool) {
-	unscaled, places, ok := splitDecimal(s)
-	if !ok || places < 0 || strings.ContainsAny(s, "eE") {
-		return v, t, false
-	}
-	whole, _, _ := strings.Cut(strings.TrimLeft(s, "+-"), ".")
-	precision := max(1, len(strings.TrimLeft(whole, "0"))+places)
-	if precision > maxDecimal {
-		return v, t, false
-	}
-	return decimal128.FromBigInt(unscaled), DecimalOf(precision, places), true
 }
 
 // splitDecimal reads a number as unscaled / 10^places.
@@ -106,7 +89,7 @@ func Rescale(v decimal128.Num, from, precision, scale int) (out decimal128.Num, 
 		return v, v.FitsInPrecision(int32(precision))
 	}
 	if n, ok := Int64(v); ok && scale > from && scale-from <= 18 {
-		out = decimal128.FromI64(n).Mul(Pow10(scale - from)) // 64 bits by 60 bits
+		out = decimal128.FromI64(n).Mul(decimal128.GetScaleMultiplier(scale - from)) // 64 bits by 60 bits
 		return out, out.FitsInPrecision(int32(precision))
 	}
 	return scaleBig(v.BigInt(), from, precision, scale)

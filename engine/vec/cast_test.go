@@ -201,7 +201,7 @@ func TestCast(t *testing.T) {
 
 func TestCastZoned(t *testing.T) {
 	key, _ := sqltype.ZoneKey("America/New_York")
-	utc := Instants([]int64{1_700_000_000_000_000, 1_700_000_000_000_000}, []int16{0, key}, nil)
+	utc := newInstants([]int64{1_700_000_000_000_000, 1_700_000_000_000_000}, []int16{0, key}, nil)
 	for to, want := range map[string][2]string{
 		"timestamp(0)": {"2023-11-14 22:13:20", "2023-11-14 17:13:20"},
 		"date":         {"2023-11-14", "2023-11-14"},
@@ -295,5 +295,24 @@ func FuzzCastJSON(f *testing.F) {
 			}
 			sqltype.AppendText(nil, to, got.Arr, 0)
 		}
+	})
+}
+
+// TestJSONRoundTrip: what casts to json casts back to the same value.
+func TestJSONRoundTrip(t *testing.T) {
+	types := append([]sqltype.Type{sqltype.BooleanType, sqltype.TinyIntType, sqltype.BigIntType, sqltype.RealType, sqltype.DoubleType,
+		sqltype.DecimalOf(30, 2), sqltype.VarcharType, sqltype.ArrayOf(sqltype.MapOf(sqltype.BigIntType, sqltype.DoubleType))}, nestedTypes...)
+	rapid.Check(t, func(rt *rapid.T) {
+		typ := rapid.SampledFrom(types).Draw(rt, "type")
+		values := genValues(typ, 0, 10).Draw(rt, "values")
+		asJSON, err := Cast(Datum{Arr: draw(rt, typ, values)}, typ, sqltype.JSONType, false, nil, len(values))
+		if err != nil {
+			rt.Fatal(err)
+		}
+		back, err := Cast(asJSON, sqltype.JSONType, typ, false, nil, len(values))
+		if err != nil {
+			rt.Fatal(err)
+		}
+		checkColumn(rt, typ, back.Arr, values)
 	})
 }

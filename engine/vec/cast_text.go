@@ -15,12 +15,6 @@ import (
 	"github.com/trailql/trailql/engine/sqltype"
 )
 
-// text returns row i without copying it.
-func (t *texts) text(i int) string {
-	b := t.at(i)
-	return unsafe.String(unsafe.SliceData(b), len(b))
-}
-
 func (c caster) fromText(a arrow.Array, from, to sqltype.Type) (arrow.Array, error) {
 	r := c.results(a, from, to)
 	switch to.Kind {

@@ -120,55 +120,6 @@ func compareEntries(op Comparison, t sqltype.Type, d *array.Dictionary, constant
 	return out, nil
 }
 
-// TakeEntries maps what was computed for each entry of a dictionary to its rows. NULL rows give NULL, or with nullLast the
-// last row of perEntry, which then has one row more than there are entries. Text comes dictionary-coded.
-func TakeEntries(perEntry arrow.Array, d *array.Dictionary, nullLast bool) arrow.Array {
-	n := d.Len()
-	valid := validityOf(d)
-	if b, ok := perEntry.(*array.Boolean); ok && NullCount(b) == 0 && !nullLast {
-		table := make([]byte, b.Len())
-		for _, r := range valuesOf(b).rows(b.Len()) {
-			table[r] = 1
-		}
-		values := newBitmap(n)
-		if len(table) > 0 { // otherwise all rows are NULL
-			codes := Codes(d)
-			for i := range values {
-				var w byte
-				for j, c := range codes[i*8 : min(i*8+8, n)] {
-					w |= table[c] << j
-				}
-				values[i] = w
-			}
-		}
-		return newBoolean(values, n, valid)
-	}
-	null := int32(-1)
-	if nullLast {
-		null = int32(perEntry.Len() - 1)
-	}
-	codes := append([]int32(nil), Codes(d)...)
-	if valid != nil {
-		for i := range codes {
-			if !valid.has(i) {
-				codes[i] = null
-			}
-		}
-	}
-	s, ok := perEntry.(*array.String)
-	if !ok {
-		return Take(perEntry, codes)
-	}
-	if ok := validityOf(s); ok != nil {
-		for i, c := range codes {
-			if c >= 0 && !ok.has(int(c)) {
-				codes[i] = -1
-			}
-		}
-	}
-	return EncodeDictionary(withoutNulls(s), codes)
-}
-
 func fillNulls(a *array.Boolean, with bool) *array.Boolean {
 	valid := validityOf(a)
 	values := newBitmap(a.Len())

@@ -94,24 +94,6 @@ func (l *Like) Match(s string) bool {
 	return l.parts[last].suffix(s)
 }
 
-// Prefix returns the text with which everything that matches starts, and whether the pattern is that text and one % behind it
-// ("abc%"), or without % ("abc") with exact.
-func (l *Like) Prefix() (prefix string, exact, only bool) {
-	p := l.parts[0]
-	if p.runes == nil {
-		exact = len(l.parts) == 1
-		return p.text, exact, exact || len(l.parts) == 2 && l.parts[1].runes == nil && l.parts[1].text == ""
-	}
-	var text strings.Builder
-	for _, r := range p.runes {
-		if r < 0 {
-			break
-		}
-		text.WriteRune(r)
-	}
-	return text.String(), false, false
-}
-
 // prefix returns how much of s the part takes at its start.
 func (p *likePart) prefix(s string) (n int, ok bool) {
 	if p.runes == nil {

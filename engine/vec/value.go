@@ -131,7 +131,7 @@ func FromValue(t sqltype.Type, v any) arrow.Array {
 		case sqltype.BigInt, sqltype.Time, sqltype.Timestamp, sqltype.IntervalDay:
 			return newFixed(form, []int64{v}, nil)
 		case sqltype.TimestampTZ:
-			return Instants([]int64{v}, []int16{sqltype.UTCKey}, nil)
+			return newInstants([]int64{v}, []int16{sqltype.UTCKey}, nil)
 		}
 	case float64:
 		switch t.Kind {
@@ -156,16 +156,7 @@ func FromValue(t sqltype.Type, v any) arrow.Array {
 	panic(fmt.Sprintf("vec: %T is no value of %s", v, t))
 }
 
-// Instants builds a timestamp with time zone column from instants in microseconds and zone keys. The rows in which
-// like is NULL are NULL; like may be nil.
-func Instants(micros []int64, keys []int16, like arrow.Array) arrow.Array {
-	var valid bitmap
-	if like != nil {
-		valid = validityOf(like)
-	}
-	return newInstants(micros, keys, valid)
-}
-
+// newInstants builds a timestamp with time zone column from instants in microseconds and zone keys.
 func newInstants(micros []int64, keys []int16, valid bitmap) arrow.Array {
 	return newStruct(sqltype.TimestampTZForm, len(micros), []arrow.Array{
 		newFixed(sqltype.TimestampTZForm.Field(0).Type, micros, nil),

@@ -1,0 +1,51 @@
+package vec
+
+import (
+	"cmp"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"github.com/trailql/trailql/engine/sqltype"
+)
+
+func TestSort(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		n := rapid.IntRange(0, 30).Draw(rt, "rows")
+		if rapid.IntRange(0, 9).Draw(rt, "many") == 0 {
+			n += 200 // enough for the radix sort
+		}
+		var keys []SortKey
+		var columns [][]any
+		for range rapid.IntRange(1, 3).Draw(rt, "keys") {
+			typ := genType(true).Filter(func(t sqltype.Type) bool { return t.Kind != sqltype.Map }).Draw(rt, "type")
+			values := genValues(typ, n, n).Draw(rt, "values")
+			columns = append(columns, values)
+			keys = append(keys, SortKey{draw(rt, typ, values), rapid.Bool().Draw(rt, "desc"), rapid.Bool().Draw(rt, "nulls first")})
+		}
+		compare := func(i, j int32) int {
+			for k, key := range keys {
+				c := refSort(columns[k][i], columns[k][j], key.Desc, key.NullsFirst)
+				got := CompareRows(key.Arr, int(i), key.Arr, int(j), key.Desc, key.NullsFirst)
+				if cmp.Compare(got, 0) != c {
+					rt.Fatalf("CompareRows(%v, %v) is %d, want %d", columns[k][i], columns[k][j], got, c)
+				}
+				if c != 0 {
+					return c
+				}
+			}
+			return cmp.Compare(i, j)
+		}
+		rows := Sort(keys, n)
+		seen := map[int32]bool{}
+		for i, r := range rows {
+			seen[r] = true
+			if i > 0 && compare(rows[i-1], r) >= 0 {
+				rt.Fatalf("row %d stands before %d", rows[i-1], r)
+			}
+		}
+		if len(seen) != n {
+			rt.Fatalf("%d distinct rows of %d", len(seen), n)
+		}
+	})
+}
