@@ -20,10 +20,11 @@ type value struct {
 	v any
 }
 
-func text_(s string) value        { return value{sqltype.VarcharType, s} }
+func varchar(s string) value      { return value{sqltype.VarcharType, s} }
 func bigint(n int64) value        { return value{sqltype.BigIntType, n} }
 func double(x float64) value      { return value{sqltype.DoubleType, x} }
 func boolean(b bool) value        { return value{sqltype.BooleanType, b} }
+func integerOf(n int64) value     { return value{sqltype.IntegerType, n} }
 func nullOf(t sqltype.Type) value { return value{t, nil} }
 
 // sql makes a value of any type from its text, by a cast.
@@ -115,4 +116,28 @@ func shownArgs(args []value) string {
 	return "(" + strings.Join(parts, ", ") + ")"
 }
 
-func sqlTS(t *testing.T, s string) value { return sql(t, sqltype.TimestampType, s) }
+func timestamp(t *testing.T, s string) value { return sql(t, sqltype.TimestampType, s) }
+
+func instantOf(t *testing.T, s string) value { t.Helper(); return sql(t, sqltype.TimestampTZType, s) }
+func date(t *testing.T, s string) value      { t.Helper(); return sql(t, sqltype.DateType, s) }
+func jsonOf(s string) value                  { return value{sqltype.JSONType, s} }
+func decimal(t *testing.T, p, s int, text string) value {
+	t.Helper()
+	return sql(t, sqltype.DecimalOf(p, s), text)
+}
+func days(n int64) value   { return value{sqltype.IntervalDayType, n * millisPerDay} }
+func months(n int64) value { return value{sqltype.IntervalYearType, n} }
+
+// bigints and varchars are arrays, from JSON.
+func bigints(t *testing.T, s string) value {
+	t.Helper()
+	return sql(t, sqltype.ArrayOf(sqltype.BigIntType), s)
+}
+func varchars(t *testing.T, s string) value {
+	t.Helper()
+	return sql(t, sqltype.ArrayOf(sqltype.VarcharType), s)
+}
+func mapOf(t *testing.T, s string) value {
+	t.Helper()
+	return sql(t, sqltype.MapOf(sqltype.VarcharType, sqltype.BigIntType), s)
+}
