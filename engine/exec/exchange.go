@@ -3,8 +3,11 @@ package exec
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
-	"runtime/debug"
+	"path/filepath"
+	"runtime"
+	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -75,27 +78,27 @@ func (r *run) each(w *worker, f flow, body func(slot, task int, op operator) err
 func guard(f func() error) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			err = sqlerr.Wrap(sqlerr.Internal, &panicError{value: p, stack: debug.Stack()}, "the query hit a defect of trailql").
-				WithHint("please report it with the query's text")
+			err = sqlerr.New(sqlerr.Internal, 0, "the query hit a defect of trailql at %s: %v", placeOfPanic(), p).
+				WithHint("please report it together with the query")
 		}
 	}()
 	return f()
 }
 
-// panicError keeps what a panic said and where it happened; only the value is part of the message.
-type panicError struct {
-	value any
-	stack []byte
-}
-
-func (e *panicError) Error() string {
-	if err, ok := e.value.(error); ok {
-		return err.Error()
+// placeOfPanic returns the file and line that panicked; called while recovering.
+func placeOfPanic() string {
+	pcs := make([]uintptr, 32)
+	frames := runtime.CallersFrames(pcs[:runtime.Callers(0, pcs)])
+	for panicking := false; ; {
+		frame, more := frames.Next()
+		if panicking && !strings.HasPrefix(frame.Function, "runtime.") {
+			return fmt.Sprintf("%s:%d", filepath.Base(frame.File), frame.Line)
+		}
+		panicking = panicking || frame.Function == "runtime.gopanic"
+		if !more {
+			return "an unknown place"
+		}
 	}
-	if s, ok := e.value.(string); ok {
-		return s
-	}
-	return "panic"
 }
 
 // rows returns the rows of f in order, as one stream.
@@ -104,10 +107,15 @@ func (r *run) rows(w *worker, m *meter, f flow) operator {
 		return &sequence{worker: w, flow: f}
 	}
 	ctx, cancel := context.WithCancel(w.ctx)
-	return &gather{
-		run: r, worker: w, flow: f, ctx: ctx, cancel: cancel,
-		account: account{budget: &r.budget, meter: m, doing: "collecting rows from its workers", try: "select fewer columns"},
+	o := &gather{
+		run: r, worker: w, flow: f, ctx: ctx, cancel: cancel, most: gatherBytes, queues: map[int]*queue{},
+		account: account{budget: &r.budget, meter: m, doing: "collecting rows", try: "select fewer columns"},
 	}
+	if r.budget.limit > 0 {
+		o.most = min(o.most, r.budget.limit/8)
+	}
+	o.moved = sync.NewCond(&o.lock)
+	return o
 }
 
 // sequence runs the tasks one after the other on the caller's goroutine.
@@ -142,150 +150,140 @@ func (o *sequence) close() {
 	}
 }
 
-// queueBatches is how many batches of one task may wait in a gather. With the default batch size a row group's worth.
-const queueBatches = 8
+// gatherBytes is how much may wait in a gather.
+const gatherBytes = 32 << 20
 
-// gather runs the tasks on the run's workers and puts their batches out in the order of the tasks. A worker claims a task together with
-// its place in the output: a queue of its own, put into a queue of queues. Both are bounded, so workers never get far ahead, and the
-// worker whose queue is read is never the one that waits for a place.
+// gather runs the tasks on the run's workers and puts their batches out in the order of the tasks. What later tasks put out waits
+// in queues; when too much waits, workers pause, except for the one whose task is being read.
 type gather struct {
-	run     *run
-	worker  *worker
-	flow    flow
-	ctx     context.Context
-	cancel  context.CancelFunc
+	run    *run
+	worker *worker // of the reader
+	flow   flow
+	ctx    context.Context
+	cancel context.CancelFunc
+	most   int64 // bytes that may wait
+
+	group   sync.WaitGroup
+	lock    sync.Mutex // of all below
+	moved   *sync.Cond // a queue changed, or ctx is done
 	account account
-	lock    sync.Mutex // of account: workers add, the reader takes away
-
-	group  sync.WaitGroup
-	queues chan chan queued // in the order of tasks; nil until started
-	queue  chan queued      // being read
-
-	claim   sync.Mutex
-	task    int // next to be claimed
-	running int // workers; the last one closes queues
+	claimed int // tasks that workers have begun
+	reading int // the task being read
+	queues  map[int]*queue
+	stop    func() bool // ends the watch over ctx; nil before the start
 }
 
-// queued is a batch in a queue, with the bytes accounted for it, or the error that ended the task.
+// queue is what one task has put out and nobody has read yet.
+type queue struct {
+	batches []queued
+	done    bool
+	err     error // after the batches
+}
+
 type queued struct {
 	batch vec.Batch
 	bytes int64
-	err   error
 }
 
 func (o *gather) start() {
-	n := min(o.run.workers, o.flow.tasks)
-	o.queues = make(chan chan queued, 2*n)
-	o.running = n
-	for range n {
+	o.stop = context.AfterFunc(o.ctx, func() {
+		o.lock.Lock()
+		defer o.lock.Unlock()
+		o.moved.Broadcast()
+	})
+	for range min(o.run.workers, o.flow.tasks) {
 		o.group.Go(o.work)
 	}
 }
 
-// work claims and runs tasks until there are none, one fails or the reader has closed.
+// work runs tasks until there are none left, one fails or the reader has closed.
 func (o *gather) work() {
-	defer func() {
-		o.claim.Lock()
-		defer o.claim.Unlock()
-		if o.running--; o.running == 0 {
-			close(o.queues)
-		}
-	}()
 	own := &worker{ctx: o.ctx}
 	for {
-		o.claim.Lock()
-		task, queue := o.task, make(chan queued, queueBatches)
-		if task == o.flow.tasks {
-			o.claim.Unlock()
+		o.lock.Lock()
+		task := o.claimed
+		if task == o.flow.tasks || o.ctx.Err() != nil {
+			o.lock.Unlock()
 			return
 		}
-		o.task++
-		select {
-		case o.queues <- queue:
-		case <-o.ctx.Done():
-		}
-		o.claim.Unlock()
-		if o.ctx.Err() != nil {
-			return
-		}
-		err := guard(func() error { return o.fill(own, task, queue) })
-		if err != nil {
-			select {
-			case queue <- queued{err: err}:
-			case <-o.ctx.Done():
-			}
-		}
-		close(queue)
+		o.claimed++
+		q := &queue{}
+		o.queues[task] = q
+		o.lock.Unlock()
+
+		err := guard(func() error {
+			op := o.flow.open(own, task)
+			defer op.close()
+			var weigh footprint
+			return drain(op, func(b vec.Batch) error { return o.put(task, q, queued{b, weigh.of(b)}) })
+		})
+
+		o.lock.Lock()
+		q.done, q.err = true, err
+		o.moved.Broadcast()
+		o.lock.Unlock()
 		if err != nil {
 			return
 		}
 	}
 }
 
-func (o *gather) fill(w *worker, task int, queue chan<- queued) error {
-	op := o.flow.open(w, task)
-	defer op.close()
-	var weigh footprint
-	return drain(op, func(b vec.Batch) error {
-		bytes := weigh.of(b)
-		if err := o.hold(bytes); err != nil {
-			return err
-		}
-		select {
-		case queue <- queued{batch: b, bytes: bytes}:
-			return nil
-		case <-o.ctx.Done():
-			return cancelled(o.ctx)
-		}
-	})
-}
-
-func (o *gather) hold(bytes int64) error {
+// put waits until there is room for b.
+func (o *gather) put(task int, q *queue, b queued) error {
 	o.lock.Lock()
 	defer o.lock.Unlock()
-	return o.account.add(bytes)
+	for o.account.held+b.bytes > o.most && (task != o.reading || len(q.batches) > 0) && o.ctx.Err() == nil {
+		o.moved.Wait()
+	}
+	if o.ctx.Err() != nil {
+		return cancelled(o.ctx)
+	}
+	q.batches = append(q.batches, b)
+	o.moved.Broadcast()
+	return o.account.add(b.bytes)
 }
 
 func (o *gather) next() (vec.Batch, error) {
-	if o.queues == nil {
+	if o.stop == nil {
 		o.start()
 	}
 	outer := o.worker.charge(nil)
 	defer o.worker.charge(outer)
+	o.lock.Lock()
+	defer o.lock.Unlock()
 	for {
-		if o.queue == nil {
-			select {
-			case queue, ok := <-o.queues:
-				if !ok {
-					if o.ctx.Err() != nil {
-						return vec.Batch{}, cancelled(o.ctx)
-					}
-					return vec.Batch{}, io.EOF
-				}
-				o.queue = queue
-			case <-o.ctx.Done():
-				return vec.Batch{}, cancelled(o.ctx)
-			}
-		}
-		select {
-		case q, ok := <-o.queue:
-			if !ok {
-				o.queue = nil
-				continue
-			}
-			if q.err != nil {
-				return vec.Batch{}, q.err
-			}
-			_ = o.hold(-q.bytes) // giving back cannot fail
-			return q.batch, nil
-		case <-o.ctx.Done():
+		if o.ctx.Err() != nil {
 			return vec.Batch{}, cancelled(o.ctx)
+		}
+		q := o.queues[o.reading]
+		switch {
+		case o.reading == o.flow.tasks:
+			return vec.Batch{}, io.EOF
+		case q == nil || len(q.batches) == 0 && !q.done:
+			o.moved.Wait()
+		case len(q.batches) > 0:
+			b := q.batches[0]
+			q.batches[0] = queued{} // so that it can be collected
+			q.batches = q.batches[1:]
+			_ = o.account.add(-b.bytes) // giving back cannot fail
+			o.moved.Broadcast()
+			return b.batch, nil
+		case q.err != nil:
+			return vec.Batch{}, q.err
+		default:
+			delete(o.queues, o.reading)
+			o.reading++
+			o.moved.Broadcast()
 		}
 	}
 }
 
 func (o *gather) close() {
 	o.cancel()
-	o.group.Wait()
+	if o.stop != nil {
+		o.group.Wait()
+		o.stop()
+	}
+	o.queues = nil
 	o.account.close()
 }

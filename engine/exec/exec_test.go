@@ -197,7 +197,7 @@ func TestErrorsOfTablesAndDefects(t *testing.T) {
 	}{
 		"a damaged file":  {func(context.Context, int, int) error { return errors.New("bad magic") }, sqlerr.Data, "table endless cannot be read: bad magic"},
 		"an error of SQL": {func(context.Context, int, int) error { return sqlerr.New(sqlerr.Value, 3, "division by zero") }, sqlerr.Value, "division by zero"},
-		"a panic":         {func(context.Context, int, int) error { panic("index out of range") }, sqlerr.Internal, "the query hit a defect of trailql: index out of range"},
+		"a panic":         {func(context.Context, int, int) error { panic("index out of range") }, sqlerr.Internal, "the query hit a defect of trailql at exec_test.go:"},
 		"late, in a morsel": {func(_ context.Context, _, batch int) error {
 			if batch == 20 {
 				return errors.New("bad page")
@@ -230,6 +230,31 @@ func TestMemoryIsBounded(t *testing.T) {
 			t.Fatalf("got %v", err)
 		}
 	})
+}
+
+// Rows that wait for their turn are bounded, so a large result needs little memory.
+func TestGatherKeepsLittle(t *testing.T) {
+	noLeaks(t)
+	table := &endless{morsels: 8, read: func(_ context.Context, _, batch int) error {
+		if batch == 2000 {
+			return io.EOF
+		}
+		return nil
+	}}
+	s, err := Run(context.Background(), table.scan(), Options{Workers: 4, Memory: 10 << 10})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	rows := 0
+	for err == nil {
+		var b vec.Batch
+		b, err = s.Next()
+		rows += b.Len
+	}
+	if !errors.Is(err, io.EOF) || rows != 8*2000*10 {
+		t.Errorf("%d rows, then %v", rows, err)
+	}
 }
 
 // The top rows of very many fit into little memory.
