@@ -89,7 +89,7 @@ func (b *binder) selectQuery(sel *sql.Select, order []sql.OrderItem, with *env, 
 				failHint(sqlerr.Type, o.Expr.Pos(), "add it to the select list", "with SELECT DISTINCT, ORDER BY takes what the select list has")
 			}
 			at = len(p.Exprs)
-			p.Exprs, p.Columns = append(p.Exprs, e), append(p.Columns[:at:at], plan.Column{Name: expr.Format(e), Type: e.Type()})
+			p.Exprs, p.Columns = append(p.Exprs, e), append(p.Columns[:at:at], plan.Column{Name: plan.Label(e), Type: e.Type()})
 		}
 		column := &expr.Column{Index: at, Name: p.Columns[at].Name, T: p.Columns[at].Type}
 		sorted.Keys = append(sorted.Keys, sortKey(column, o))

@@ -148,17 +148,10 @@ func call(name string, args ...expr.Expr) plan.AggregateCall {
 func aggregateOf(in plan.Node, keys []expr.Expr, calls ...plan.AggregateCall) *plan.Aggregate {
 	n := &plan.Aggregate{Input: in, Keys: keys, Aggs: calls}
 	for _, k := range keys {
-		c := plan.Column{Type: k.Type()}
-		if column, ok := k.(*expr.Column); ok {
-			c.Name = column.Name
-		}
-		if c.Name == "" {
-			c.Name = expr.Format(k)
-		}
-		n.Columns = append(n.Columns, c)
+		n.Columns = append(n.Columns, plan.Column{Name: plan.Label(k), Type: k.Type()})
 	}
 	for _, a := range calls {
-		n.Columns = append(n.Columns, plan.Column{Name: a.Fn.Name, Type: a.T})
+		n.Columns = append(n.Columns, plan.Column{Name: a.Label(), Type: a.T})
 	}
 	return n
 }

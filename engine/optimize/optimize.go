@@ -22,6 +22,8 @@ type rule struct {
 var rules = []rule{
 	// Constants first: the rules below look for literals.
 	{"fold_constants", foldConstants},
+	// Before filters move, so that they arrive at scans in the plainest form.
+	{"unwrap_casts", unwrapCasts},
 	// Views and subqueries leave projections above projections; filters pass one more easily than two.
 	{"merge_projects", mergeProjects},
 	// Filters go down to where fewest rows are touched, and make joins of cross joins on their way.

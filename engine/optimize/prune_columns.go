@@ -108,7 +108,7 @@ func (p places) rebase(e expr.Expr) expr.Expr {
 		}
 		for _, have := range p {
 			if have.column == a.column && slices.Equal(have.fields, a.fields) {
-				return &expr.Column{Index: -1 - have.at, Name: nameOf(e), T: e.Type()}
+				return &expr.Column{Index: -1 - have.at, Name: plan.Label(e), T: e.Type()}
 			}
 		}
 		return e
@@ -127,19 +127,6 @@ func (p places) rebaseAll(es []expr.Expr) []expr.Expr {
 		out[i] = p.rebase(e)
 	}
 	return out
-}
-
-// nameOf is the dotted name of a column or a field of one.
-func nameOf(e expr.Expr) string {
-	switch e := e.(type) {
-	case *expr.Column:
-		return e.Name
-	case *expr.Field:
-		if name := nameOf(e.Arg); name != "" {
-			return name + "." + e.Arg.Type().Fields[e.Index].Name
-		}
-	}
-	return ""
 }
 
 // read returns the expression that an access stands for, over the columns of schema.
@@ -205,7 +192,7 @@ func narrowed(n plan.Node, need []access) (plan.Node, places) {
 					continue
 				}
 			}
-			name := nameOf(a.read(schema))
+			name := plan.Label(a.read(schema))
 			for _, f := range a.fields {
 				e = &expr.Field{Arg: e, Index: f}
 			}
@@ -253,7 +240,7 @@ func narrowed(n plan.Node, need []access) (plan.Node, places) {
 		for i, a := range need {
 			e := a.read(schema)
 			at = append(at, place{a, i})
-			out.Columns = append(out.Columns, plan.Column{Name: nameOf(e), Type: e.Type()})
+			out.Columns = append(out.Columns, plan.Column{Name: plan.Label(e), Type: e.Type()})
 		}
 		for _, c := range n.Children {
 			in, below := narrowed(c, need)
@@ -308,7 +295,7 @@ func narrowScan(n *plan.Scan, need []access) (plan.Node, places) {
 		e := a.read(n.Columns)
 		path := n.Paths[a.column]
 		out.Paths = append(out.Paths, source.Path{Column: path.Column, Fields: slices.Concat(path.Fields, a.fields)})
-		out.Columns = append(out.Columns, plan.Column{Name: nameOf(e), Type: e.Type()})
+		out.Columns = append(out.Columns, plan.Column{Name: plan.Label(e), Type: e.Type()})
 		at = append(at, place{a, i})
 	}
 	out.Conjuncts = at.rebaseAll(n.Conjuncts)

@@ -122,6 +122,12 @@ var joinNames = map[JoinKind]string{
 	InnerJoin: "InnerJoin", LeftJoin: "LeftJoin", CrossJoin: "CrossJoin", SemiJoin: "SemiJoin", AntiJoin: "AntiJoin",
 }
 
+// Label is a short name for what e computes, for columns that have none: the dotted path of a column's field, else its text.
+func Label(e expr.Expr) string { return strings.ReplaceAll(expr.Format(e), `"`, "") }
+
+// Label is the call as it is written: count(*), sum(n).
+func (a AggregateCall) Label() string { return strings.ReplaceAll(describeCall(a), `"`, "") }
+
 func describeCall(a AggregateCall) string {
 	args := list(a.Args)
 	if len(a.Args) == 0 && a.Fn.Name == "count" {
