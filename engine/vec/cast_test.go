@@ -241,6 +241,22 @@ func TestCastOfTextForms(t *testing.T) {
 	})
 }
 
+// TestCastHidden: what stands in NULL rows does not make a cast fail.
+func TestCastHidden(t *testing.T) {
+	for _, test := range []struct{ from, to, in string }{
+		{"array(varchar)", "array(bigint)", `[["1"],["x"]]`},
+		{"map(varchar, varchar)", "map(bigint, bigint)", `[[{"key":"1","value":"1"}],[{"key":"x","value":"1"}]]`},
+		{"row(a varchar, b array(varchar))", "row(a bigint, b array(bigint))", `[{"a":"1","b":["1"]},{"a":"x","b":["x"]}]`},
+	} {
+		from, to := mustType(t, test.from), mustType(t, test.to)
+		a := Mask(column(t, from, test.in), build(sqltype.BigIntType, []any{int64(1), nil}))
+		got, err := Cast(Datum{Arr: a}, from, to, false, nil, 2)
+		if err != nil || !got.Arr.IsNull(1) || got.Arr.IsNull(0) {
+			t.Errorf("CAST(%s AS %s): %v, %v", from, to, got.Arr, err)
+		}
+	}
+}
+
 func TestCastErrorText(t *testing.T) {
 	long := strings.Repeat("é", 200)
 	_, err := Cast(Datum{Arr: build(sqltype.VarcharType, []any{long})}, sqltype.VarcharType, sqltype.BigIntType, false, time.UTC, 1)

@@ -38,10 +38,10 @@ func Compare(op Comparison, t sqltype.Type, a, b Datum, n int) (arrow.Array, err
 		}
 		return Column(Datum{out, true}, n), nil
 	}
-	if d, ok := a.Arr.(*array.Dictionary); ok && b.Const {
+	if d, ok := a.Arr.(*array.Dictionary); ok && b.Const && worthLifting(d) {
 		return compareEntries(op, t, d, b, n)
 	}
-	if d, ok := b.Arr.(*array.Dictionary); ok && a.Const {
+	if d, ok := b.Arr.(*array.Dictionary); ok && a.Const && worthLifting(d) {
 		return compareEntries(flip[op], t, d, a, n)
 	}
 	av, bv := validOf(a, n), validOf(b, n)
@@ -99,15 +99,9 @@ func validOf(d Datum, n int) bitmap {
 	return newBitmap(n)
 }
 
-// compareEntries compares each entry once and looks the outcome up by code, unless there are more entries than rows.
+// compareEntries compares each entry once and looks the outcome up by code.
 func compareEntries(op Comparison, t sqltype.Type, d *array.Dictionary, constant Datum, n int) (arrow.Array, error) {
-	if n == 0 {
-		return newBoolean(nil, 0, nil), nil
-	}
 	entries := Entries(d)
-	if entries.Len() > n {
-		return Compare(op, t, Datum{Arr: Plain(d)}, constant, n)
-	}
 	outcome, err := Compare(op, t, Datum{Arr: entries}, constant, entries.Len())
 	if err != nil {
 		return nil, err

@@ -14,6 +14,11 @@ func Entries(d *array.Dictionary) *array.String {
 	return array.NewStringData(d.Data().Dictionary())
 }
 
+// worthLifting reports whether it is less work to look at the entries than at the rows.
+func worthLifting(d *array.Dictionary) bool {
+	return d.Len() > 0 && d.Data().Dictionary().Len() <= d.Len()
+}
+
 // Codes returns the codes of a dictionary-coded column, one per row. NULL rows have a code too, which means nothing
 // but must be one of an entry, or 0.
 func Codes(d *array.Dictionary) []int32 { return fixed[int32](d) }

@@ -42,13 +42,10 @@ func (s *Set) Contains(a arrow.Array) *array.Boolean {
 	switch t := a.DataType(); t.ID() {
 	case arrow.NULL:
 		return newBoolean(newBitmap(n), n, newBitmap(n))
-	case arrow.DICTIONARY:
-		d := a.(*array.Dictionary)
-		if n > 0 && d.Data().Dictionary().Len() <= n {
+	case arrow.STRING, arrow.BINARY, arrow.DICTIONARY:
+		if d, ok := a.(*array.Dictionary); ok && worthLifting(d) {
 			return TakeEntries(s.Contains(Entries(d)), d, false).(*array.Boolean)
 		}
-		return s.Contains(Plain(d))
-	case arrow.STRING, arrow.BINARY:
 		valid, out := validityOf(a), newBitmap(n)
 		if n > 0 {
 			texts := textsOf(a)
