@@ -15,6 +15,7 @@ import (
 	"github.com/trailql/trailql/engine/expr"
 	"github.com/trailql/trailql/engine/fn"
 	"github.com/trailql/trailql/engine/source"
+	"github.com/trailql/trailql/engine/sqlerr"
 	"github.com/trailql/trailql/engine/sqltype"
 	"github.com/trailql/trailql/engine/vec"
 )
@@ -222,4 +223,53 @@ func rowsText(b vec.Batch) []string {
 		}
 	}
 	return rows
+}
+
+func TestFailingPredicatesSeeOnlyTheirRows(t *testing.T) {
+	for _, repeat := range []int{1, 5} { // plain, dictionary-coded
+		col, a := text("c", slices.Repeat([]string{"1", "x", "2", "NULL"}, repeat)...)
+		data, w, _ := oneColumn(t, col, a, WriteOptions{})
+		store, files := newMemoryStore(data)
+		files[0].Rows = w.Rows
+		column := &expr.Column{Name: "c", T: sqltype.VarcharType}
+		number := &expr.Compare{Op: expr.Gt, Left: &expr.Cast{Arg: column, T: sqltype.BigIntType}, Right: expr.NewLiteral(sqltype.BigIntType, int64(1))}
+		notX := &expr.Compare{Op: expr.Ne, Left: column, Right: expr.NewLiteral(sqltype.VarcharType, "x")}
+
+		batches, _, err := scanAll(store, files, []source.Column{col}, firstColumn(notX, number))
+		if err != nil || countRows(batches) != int64(repeat) {
+			t.Errorf("behind a guard: %d rows, %v", countRows(batches), err)
+		}
+		_, _, err = scanAll(store, files, []source.Column{col}, firstColumn(number))
+		if sqlerr.KindOf(err) != sqlerr.Value {
+			t.Errorf("a query's own mistake, not the file's; got kind %q: %v", sqlerr.KindOf(err), err)
+		}
+	}
+}
+
+func TestVolatileConjunctsAreLeftToTheCaller(t *testing.T) {
+	random, ok := fn.Lookup("random")
+	if !ok {
+		t.Skip("there is no random()")
+	}
+	overload, _, result, err := random.Resolve(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	call := &expr.Call{Fn: random, Overload: overload, T: result, Memo: &fn.Memo{}}
+	never := &expr.Compare{Op: expr.Lt, Left: call, Right: expr.NewLiteral(sqltype.DoubleType, -1.0)}
+	col, a := text("c", "a", "b")
+	data, w, _ := oneColumn(t, col, a, WriteOptions{})
+	store, files := newMemoryStore(data)
+	files[0].Rows = w.Rows
+	req := firstColumn(never, compare(expr.Eq, sqltype.VarcharType, "a")[0])
+	s, err := NewScan(background, store, files, []source.Column{col}, req, &source.Report{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := s.Applied(); !slices.Equal(got, []bool{false, true}) {
+		t.Errorf("applied %v", got)
+	}
+	if batches, _, err := scanAll(store, files, []source.Column{col}, req); err != nil || countRows(batches) != 1 {
+		t.Errorf("%d rows, %v", countRows(batches), err)
+	}
 }

@@ -177,10 +177,28 @@ func randomColumn(t *rapid.T, ty sqltype.Type, n, spread int) arrow.Array {
 		appendRandom(t, b, ty, spread)
 	}
 	var a arrow.Array = b.NewArray()
-	if ty.Kind == sqltype.Varchar && rapid.Bool().Draw(t, "coded") {
-		a = coded(a.(*array.String))
+	if rapid.Bool().Draw(t, "coded") {
+		a = codedText(a)
 	}
 	return array.NewSlice(a, int64(skip), int64(skip+n))
+}
+
+// codedText gives text its dictionary-coded form, in fields of rows too.
+func codedText(a arrow.Array) arrow.Array {
+	switch a := a.(type) {
+	case *array.String:
+		return coded(a)
+	case *array.Struct:
+		fields := make([]arrow.Field, a.NumField())
+		kids := make([]arrow.ArrayData, a.NumField())
+		for i := range fields {
+			kid := codedText(a.Field(i))
+			fields[i] = arrow.Field{Name: a.DataType().(*arrow.StructType).Field(i).Name, Type: kid.DataType(), Nullable: true}
+			kids[i] = kid.Data()
+		}
+		return array.MakeFromData(array.NewData(arrow.StructOf(fields...), a.Len(), a.Data().Buffers(), kids, a.NullN(), 0))
+	}
+	return a
 }
 
 func coded(a *array.String) arrow.Array {

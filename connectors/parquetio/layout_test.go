@@ -499,3 +499,19 @@ func TestTypesThatAreNotStored(t *testing.T) {
 		}
 	}
 }
+
+func TestRowGroupsByBytes(t *testing.T) {
+	col, a := text("c", slices.Repeat([]string{strings.Repeat("x", 1000)}, 100)...)
+	var buf bytes.Buffer
+	w, err := Write(&buf, WriteOptions{Columns: []source.Column{col}, RowGroupBytes: 10_000}, each([]vec.Batch{{Len: 100, Cols: []arrow.Array{a}}}))
+	if err != nil || w.Rows != 100 {
+		t.Fatal(w.Rows, err)
+	}
+	r, err := file.NewParquetReader(bytes.NewReader(buf.Bytes()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := r.NumRowGroups(); n < 10 || n > 15 {
+		t.Errorf("%d row groups of at most 10,000 bytes for 100 rows of 1,000", n)
+	}
+}

@@ -14,7 +14,6 @@ import (
 
 	"github.com/trailql/trailql/connectors/blob"
 	"github.com/trailql/trailql/engine/source"
-	"github.com/trailql/trailql/engine/sqlerr"
 	"github.com/trailql/trailql/engine/sqltype"
 	"github.com/trailql/trailql/engine/vec"
 )
@@ -192,5 +191,3 @@ func TestPathsBelowRows(t *testing.T) {
 		}
 	})
 }
-
-var _ = sqlerr.Data
