@@ -51,9 +51,8 @@ func (v value) array() arrow.Array {
 	return vec.FromValue(v.t, v.v)
 }
 
-// call evaluates a function as the engine would: resolve, cast the arguments, NULL for NULL. The result is its
-// text as Athena prints it, "NULL" for NULL.
-func call(name string, args ...value) (string, error) {
+// evaluate calls a function as the engine would: resolve, cast the arguments, evaluate.
+func evaluate(name string, args ...value) (value, error) {
 	f, ok := Lookup(name)
 	if !ok {
 		panic("no function " + name)
@@ -64,24 +63,30 @@ func call(name string, args ...value) (string, error) {
 	}
 	o, params, result, err := f.Resolve(types)
 	if err != nil {
-		return "", err
+		return value{}, err
 	}
 	c := &Call{Types: params, Result: result, Len: 1, Session: session, Memo: &Memo{}}
 	for i, a := range args {
 		d, err := vec.Cast(vec.Datum{Arr: a.array(), Const: true}, types[i], params[i], false, time.UTC, 1)
 		if err != nil {
-			return "", err
+			return value{}, err
 		}
 		c.Args = append(c.Args, d)
 	}
 	out, err := o.Eval(c)
+	return value{result, out}, err
+}
+
+// call is evaluate with the result as Athena prints it, "NULL" for NULL.
+func call(name string, args ...value) (string, error) {
+	out, err := evaluate(name, args...)
 	if err != nil {
 		return "", err
 	}
-	if out.IsNull(0) {
+	if !vec.IsValid(out.array(), 0) {
 		return "NULL", nil
 	}
-	return string(sqltype.AppendText(nil, result, out, 0)), nil
+	return string(sqltype.AppendText(nil, out.t, out.array(), 0)), nil
 }
 
 // want is one row of a table test: a failed call has the text of its error.
