@@ -1,0 +1,424 @@
+package compact
+
+import (
+	"context"
+	"encoding/hex"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
+	"github.com/apache/arrow-go/v18/arrow/memory"
+
+	"github.com/trailql/trailql/catalog"
+	"github.com/trailql/trailql/connectors/cloudtrail"
+	"github.com/trailql/trailql/engine/source"
+	"github.com/trailql/trailql/engine/vec"
+)
+
+// builder makes the change of one commit, against one snapshot, from what was gathered.
+type builder struct {
+	c    *compactor
+	snap *catalog.Snapshot
+	skip map[string]bool // objects that another compactor was faster with, by URL
+	out  *output
+
+	counts     map[string]*counts // by the URL of the object
+	copies     *table
+	quarantine *table
+	ledger     *table
+	remove     map[string][]*catalog.File
+	places     map[place]bool
+	sum        Summary // what the commit adds to the run's
+}
+
+// counts of one object's records.
+type counts struct{ rows, duplicates int64 }
+
+// build writes the files of a commit. It does not change what was gathered.
+func (c *compactor) build(ctx context.Context, snap *catalog.Snapshot, g *gathered, skip map[string]bool) (*builder, error) {
+	b := &builder{c: c, snap: snap, skip: skip, out: c.newOutput(ctx), counts: map[string]*counts{},
+		copies: newTable(catalog.Duplicates), quarantine: newTable(catalog.Quarantine), ledger: newTable(catalog.Files),
+		remove: map[string][]*catalog.File{}, places: map[place]bool{}}
+	err := b.tables(ctx, g)
+	if err == nil {
+		err = b.objects(g)
+	}
+	if err == nil {
+		for _, t := range []*table{b.copies, b.quarantine, b.ledger} {
+			if err = t.write(b.out); err != nil {
+				break
+			}
+		}
+	}
+	if err != nil {
+		b.out.fail(err)
+	} else {
+		err = b.out.wait()
+	}
+	if err != nil {
+		b.out.discard(ctx)
+		return nil, err
+	}
+	return b, nil
+}
+
+func (b *builder) change() catalog.Change {
+	return catalog.Change{Add: b.out.files, Remove: b.remove}
+}
+
+// tables writes the rows of all record tables.
+func (b *builder) tables(ctx context.Context, g *gathered) error {
+	for _, name := range []string{cloudtrail.Logs, cloudtrail.Insights, cloudtrail.Aggregated} {
+		if len(g.runs[name]) == 0 {
+			continue
+		}
+		r := recordsOf(name)
+		// Rows with the same partition, time and id are judged together.
+		m, err := newMerger(ctx, r.shape, len(r.layout.Partitions)+2, g.runs[name])
+		if err != nil {
+			return err
+		}
+		var p *partition
+		err = eachBatch(m.window, func(w vec.Batch) error {
+			w = b.wanted(r, w)
+			if w.Len == 0 {
+				return nil
+			}
+			same := sameAsBefore(w, []int{r.account, r.region, r.date})
+			for from := 0; from < w.Len; {
+				to := from + 1
+				for to < w.Len && same[to-1] {
+					to++
+				}
+				part := w.Slice(from, to)
+				from = to
+				where := partitionOf(r, part)
+				if p == nil || p.where != where {
+					if err := p.finish(ctx); err != nil {
+						return err
+					}
+					if p, err = b.newPartition(ctx, r, where); err != nil {
+						return err
+					}
+				}
+				if err := p.add(ctx, part); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err == nil {
+			err = p.finish(ctx)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// wanted drops the rows of objects that are skipped.
+func (b *builder) wanted(r *records, w vec.Batch) vec.Batch {
+	if len(b.skip) == 0 {
+		return w
+	}
+	path := textOf(w.Cols[r.path])
+	rows := make([]int32, 0, w.Len)
+	for i := range w.Len {
+		if !b.skip[path(i)] {
+			rows = append(rows, int32(i))
+		}
+	}
+	return w.Take(rows)
+}
+
+// partitionOf is the partition of the first row.
+func partitionOf(r *records, b vec.Batch) catalog.Partition {
+	p := catalog.Partition{Account: textOf(b.Cols[r.account])(0), Region: textOf(b.Cols[r.region])(0)}
+	if d := b.Cols[r.date].(*array.Date32); d.IsValid(0) {
+		p.Date = time.Unix(int64(d.Value(0))*86400, 0).UTC().Format(time.DateOnly)
+	}
+	return p
+}
+
+// partition writes the rows of one partition of a table.
+type partition struct {
+	b     *builder
+	r     *records
+	where catalog.Partition
+	files []*committedFile
+	sink  *sink
+}
+
+func (b *builder) newPartition(ctx context.Context, r *records, where catalog.Partition) (*partition, error) {
+	files, err := b.snap.Files(ctx, r.layout.Name, where)
+	if err != nil {
+		return nil, err
+	}
+	p := &partition{b: b, r: r, where: where}
+	p.files, err = r.committedFiles(files)
+	return p, err
+}
+
+// add judges and writes rows in order. Rows with equal time and id must come in one part.
+func (p *partition) add(ctx context.Context, part vec.Batch) error {
+	b, r := p.b, p.r
+	old, err := b.committed(ctx, r, p.files, part)
+	if err != nil {
+		return err
+	}
+	all, committed := part, old.batch.Len
+	if committed > 0 {
+		if all, err = vec.ConcatBatches([]vec.Batch{old.batch, part}); err != nil {
+			return err
+		}
+	}
+	copyOf, conflict := r.judge(all, committed)
+	path, row := textOf(all.Cols[r.path]), all.Cols[r.row].(*array.Int64)
+	for i := range committed {
+		if conflict[i] && !old.conflict[i] {
+			f := old.file[i]
+			if f.flag == nil {
+				f.flag = map[rowKey]struct{}{}
+			}
+			f.flag[rowKey{path(i), row.Value(i)}] = struct{}{}
+		}
+	}
+	var kept []int32
+	key := keyReader(all.Cols[r.time], all.Cols[r.id])
+	for i := committed; i < all.Len; i++ {
+		n := b.counts[path(i)]
+		if n == nil {
+			n = &counts{}
+			b.counts[path(i)] = n
+		}
+		of := copyOf[i]
+		if of < 0 {
+			n.rows++
+			kept = append(kept, int32(i))
+			continue
+		}
+		n.duplicates++
+		k := key(i)
+		b.copies.text("path", path(i))
+		b.copies.number("row", row.Value(i))
+		b.copies.text("table_name", r.layout.Name)
+		b.copies.textOrNull("eventid", k.id, k.id != "")
+		b.copies.timeOrNull("time", k.time, k.timed)
+		b.copies.text("kept_path", path(int(of)))
+		b.copies.number("kept_row", row.Value(int(of)))
+	}
+	if len(kept) == 0 {
+		return nil
+	}
+	if p.sink == nil {
+		p.sink = b.out.open(r.layout, p.where, false)
+		b.places[place{r.layout.Name, p.where}] = true
+	}
+	return p.sink.add(r.toStore(all.Take(kept), kept, conflict))
+}
+
+// toStore gives rows the columns of a data file. Row i was row kept[i] where conflict was found.
+func (r *records) toStore(rows vec.Batch, kept []int32, conflict []bool) vec.Batch {
+	flags := array.NewBooleanBuilder(memory.DefaultAllocator)
+	for _, i := range kept {
+		flags.Append(conflict[i])
+	}
+	out := vec.Batch{Len: rows.Len}
+	for _, c := range r.layout.Stored(false) {
+		if c.Name == "_conflict" {
+			out.Cols = append(out.Cols, flags.NewArray())
+		} else {
+			out.Cols = append(out.Cols, rows.Cols[r.ordinal(c.Name)])
+		}
+	}
+	return out
+}
+
+// finish ends the partition, and rewrites the files of the lake in which rows turned out to be in conflict. p may be nil.
+func (p *partition) finish(ctx context.Context) error {
+	if p == nil {
+		return nil
+	}
+	if p.sink != nil {
+		p.sink.close()
+	}
+	for _, f := range p.files {
+		if len(f.flag) == 0 {
+			continue
+		}
+		if err := p.rewrite(ctx, f); err != nil {
+			return err
+		}
+		p.b.remove[p.r.layout.Name] = append(p.b.remove[p.r.layout.Name], f.File)
+	}
+	return nil
+}
+
+// rewrite writes a file of the lake anew with _conflict set in the flagged rows.
+func (p *partition) rewrite(ctx context.Context, f *committedFile) error {
+	layout := p.r.layout
+	run := &lakeRun{p.b.c, layout, f.File, p.b.c.opt.windowRows}
+	next, err := run.open(ctx)
+	if err != nil {
+		return err
+	}
+	path, row, conflict := ordinalOf(layout.Columns, "_path"), ordinalOf(layout.Columns, "_row"), p.r.conflict
+	sink := p.b.out.open(layout, p.where, true)
+	defer sink.close()
+	return eachBatch(next, func(b vec.Batch) error {
+		paths, rows, old := textOf(b.Cols[path]), b.Cols[row].(*array.Int64), b.Cols[conflict].(*array.Boolean)
+		flags := array.NewBooleanBuilder(memory.DefaultAllocator)
+		for i := range b.Len {
+			_, flagged := f.flag[rowKey{paths(i), rows.Value(i)}]
+			flags.Append(flagged || old.IsValid(i) && old.Value(i))
+		}
+		b.Cols = slices.Clone(b.Cols)
+		b.Cols[conflict] = flags.NewArray()
+		return sink.add(storedColumns(layout, b))
+	})
+}
+
+// storedColumns drops from batches with all columns of a table those that do not stand in its merged files.
+func storedColumns(layout *catalog.Layout, b vec.Batch) vec.Batch {
+	out := vec.Batch{Len: b.Len}
+	for _, c := range layout.Stored(true) {
+		out.Cols = append(out.Cols, b.Cols[ordinalOf(layout.Columns, c.Name)])
+	}
+	return out
+}
+
+// objects fills ledger and quarantine, and checks the first promise: every record is accounted for.
+func (b *builder) objects(g *gathered) error {
+	for _, o := range g.objects {
+		if o.outcome != consumed || b.skip[o.url] {
+			continue
+		}
+		n := b.counts[o.url]
+		if n == nil {
+			n = &counts{}
+		}
+		delete(b.counts, o.url)
+		if o.Records != n.rows+n.duplicates+o.quarantined {
+			return fmt.Errorf("%w: %s has %d records, but %d rows + %d duplicates + %d in quarantine were made of them; nothing was committed",
+				errInternal, o.url, o.Records, n.rows, n.duplicates, o.quarantined)
+		}
+		sum := hex.EncodeToString(o.SHA256[:])
+		for _, r := range o.bad {
+			q := b.quarantine
+			q.text("path", o.url)
+			q.numberOrNull("row", r.row, r.row >= 0)
+			q.number("offset", r.offset)
+			q.text("reason", r.reason)
+			q.text("sha256", sum)
+			q.textOrNull("stored", r.stored, r.stored != "")
+			q.textOrNull("record", r.record, r.text)
+			q.textOrNull("bytes", r.bytes, r.bytes != "")
+		}
+		l := b.ledger
+		l.text("path", o.url)
+		l.text("etag", o.ETag)
+		l.number("size", o.pending.Size)
+		l.text("sha256", sum)
+		l.number("content_size", o.ContentSize)
+		l.textOrNull("kind", string(o.Kind), o.Kind != "")
+		l.textOrNull("account", o.name.Account, o.name.Account != "")
+		l.textOrNull("region", o.name.Region, o.name.Region != "")
+		l.timeOrNull("stamp", o.name.Stamp.UnixMicro(), !o.name.Stamp.IsZero())
+		l.text("state", o.state)
+		l.number("records", o.Records)
+		l.number("rows", n.rows)
+		l.number("duplicates", n.duplicates)
+		l.number("quarantined", o.quarantined)
+		l.timeOrNull("first_time", o.First, o.First != 0 || o.Last != 0)
+		l.timeOrNull("last_time", o.Last, o.First != 0 || o.Last != 0)
+		l.textOrNull("reason", o.reason, o.reason != "")
+		b.sum.add(o, n)
+	}
+	for url := range b.counts {
+		return fmt.Errorf("%w: rows of %s have no object; nothing was committed", errInternal, url)
+	}
+	return nil
+}
+
+func (s *Summary) add(o *object, n *counts) {
+	s.New++
+	s.Bytes += o.pending.Size
+	s.Records += o.Records
+	s.Rows += n.rows
+	s.Duplicates += n.duplicates
+	s.Quarantined += o.quarantined
+	switch o.state {
+	case catalog.StateDigest:
+		s.Digests++
+	case catalog.StateAltered:
+		s.Altered++
+		fallthrough
+	case catalog.StateQuarantined:
+		s.SetAside++
+		s.SetAsideNames = keep(s.SetAsideNames, o.url+": "+o.reason)
+	}
+}
+
+// table gathers the rows of one of the tables about objects, column by column.
+type table struct {
+	layout   *catalog.Layout
+	columns  []source.Column
+	builders map[string]array.Builder
+}
+
+func newTable(name string) *table {
+	layout := catalog.LayoutOf(name)
+	t := &table{layout, layout.Stored(false), map[string]array.Builder{}}
+	for _, c := range t.columns {
+		t.builders[c.Name] = array.NewBuilder(memory.DefaultAllocator, c.Type.Arrow())
+	}
+	return t
+}
+
+func (t *table) text(column, v string)         { t.builders[column].(*array.StringBuilder).Append(v) }
+func (t *table) number(column string, v int64) { t.builders[column].(*array.Int64Builder).Append(v) }
+
+func (t *table) textOrNull(column, v string, ok bool) {
+	if !ok {
+		t.builders[column].AppendNull()
+		return
+	}
+	t.text(column, v)
+}
+
+func (t *table) numberOrNull(column string, v int64, ok bool) {
+	if !ok {
+		t.builders[column].AppendNull()
+		return
+	}
+	t.number(column, v)
+}
+
+func (t *table) timeOrNull(column string, micros int64, ok bool) {
+	if !ok {
+		t.builders[column].AppendNull()
+		return
+	}
+	t.builders[column].(*array.TimestampBuilder).Append(arrow.Timestamp(micros))
+}
+
+// write sorts the rows and starts to write them.
+func (t *table) write(o *output) error {
+	b := vec.Batch{Len: t.builders[t.columns[0].Name].Len()}
+	if b.Len == 0 {
+		return nil
+	}
+	for _, c := range t.columns {
+		b.Cols = append(b.Cols, t.builders[c.Name].NewArray())
+	}
+	var keys []vec.SortKey
+	for _, name := range t.layout.SortBy {
+		keys = append(keys, vec.SortKey{Arr: b.Cols[ordinalOf(t.columns, name)]})
+	}
+	s := o.open(t.layout, catalog.Partition{}, false)
+	defer s.close()
+	return s.add(b.Take(vec.Sort(keys, b.Len)))
+}

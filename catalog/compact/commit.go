@@ -1,0 +1,180 @@
+package compact
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+
+	"github.com/trailql/trailql/catalog"
+)
+
+// consume reads objects and commits them, as many at a time as the memory allows.
+func (c *compactor) consume(ctx context.Context, list []pending) error {
+	for len(list) > 0 {
+		g, n, err := c.gather(ctx, list)
+		if err != nil {
+			return err
+		}
+		list = list[n:]
+		err = c.commit(ctx, g)
+		for _, runs := range g.runs {
+			for _, r := range runs {
+				r.drop(context.WithoutCancel(ctx))
+			}
+		}
+		if err != nil {
+			return err
+		}
+		if err := c.leaveOut(ctx, g); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// leaveOut counts the objects that do not go into the ledger.
+func (c *compactor) leaveOut(ctx context.Context, g *gathered) error {
+	for _, o := range g.objects {
+		note := catalog.Consumed{ETag: o.ETag, Size: o.pending.Size, SHA256: hex.EncodeToString(o.SHA256[:])}
+		switch o.outcome {
+		case consumed:
+			continue
+		case unreadable:
+			c.sum.Unreadable++
+			c.sum.UnreadableNames = keep(c.sum.UnreadableNames, fmt.Sprintf("%s: %v", o.url, o.err))
+			continue
+		case unknown:
+			c.unknown(o.url)
+		case same:
+			c.sum.Earlier++
+			note.State = o.known[0].State
+		}
+		if err := c.lake.Remember(ctx, o.url, note); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// commit makes one commit of what was gathered. Another compactor may be faster: then the same files go into the next
+// version if nothing that they depend on has changed, and else they are built anew without what the other one has read.
+func (c *compactor) commit(ctx context.Context, g *gathered) error {
+	snap, err := c.lake.Newest(ctx)
+	if err != nil {
+		return err
+	}
+	skip := map[string]bool{}
+	if err := c.consumedSince(ctx, snap, g, skip); err != nil {
+		return err
+	}
+	for {
+		b, err := c.build(ctx, snap, g, skip)
+		if err != nil {
+			return err
+		}
+		if b.sum.New == 0 {
+			c.sum.Earlier += int64(len(skip))
+			return nil
+		}
+		for stale := false; !stale; {
+			done, err := c.lake.Commit(ctx, snap, b.change())
+			if err == nil {
+				c.committed(b)
+				c.sum.Earlier += int64(len(skip))
+				return nil
+			}
+			if done {
+				return err
+			}
+			if !errors.Is(err, catalog.ErrConflict) {
+				b.out.discard(ctx)
+				return err
+			}
+			newer, err := c.lake.Newest(ctx)
+			if err == nil {
+				stale, err = c.outdated(ctx, b, snap, newer, g, skip)
+			}
+			if err != nil {
+				b.out.discard(ctx)
+				return err
+			}
+			snap = newer
+		}
+		b.out.discard(ctx)
+	}
+}
+
+func (c *compactor) committed(b *builder) {
+	s := &c.sum
+	s.New += b.sum.New
+	s.Bytes += b.sum.Bytes
+	s.Records += b.sum.Records
+	s.Rows += b.sum.Rows
+	s.Duplicates += b.sum.Duplicates
+	s.Quarantined += b.sum.Quarantined
+	s.Digests += b.sum.Digests
+	s.SetAside += b.sum.SetAside
+	s.Altered += b.sum.Altered
+	for _, name := range b.sum.SetAsideNames {
+		s.SetAsideNames = keep(s.SetAsideNames, name)
+	}
+	s.Commits++
+	c.progress.Commits.Add(1)
+	for table, files := range b.out.files {
+		s.FilesAdded += int64(len(files))
+		c.touched[place{table: table}] = true
+	}
+	for p := range b.places {
+		c.touched[p] = true
+	}
+}
+
+// consumedSince adds to skip the objects that the ledger has by now.
+func (c *compactor) consumedSince(ctx context.Context, snap *catalog.Snapshot, g *gathered, skip map[string]bool) error {
+	if err := snap.Ledger(ctx); err != nil {
+		return err
+	}
+	for _, o := range g.objects {
+		if o.outcome != consumed || skip[o.url] {
+			continue
+		}
+		known, err := c.lake.Consumed(ctx, o.url)
+		if err != nil {
+			return err
+		}
+		for _, k := range known {
+			if k.State != "" && k.SHA256 == hex.EncodeToString(o.SHA256[:]) {
+				skip[o.url] = true
+			}
+		}
+	}
+	return nil
+}
+
+// outdated reports whether the commits between two snapshots touch what a change was built on: its objects, the partitions that it
+// compared its rows with, or files that it removes.
+func (c *compactor) outdated(ctx context.Context, b *builder, from, to *catalog.Snapshot, g *gathered, skip map[string]bool) (bool, error) {
+	before := len(skip)
+	if err := c.consumedSince(ctx, to, g, skip); err != nil {
+		return false, err
+	}
+	if len(skip) > before {
+		return true, nil
+	}
+	touched, err := to.Since(ctx, from)
+	if err != nil {
+		return false, err
+	}
+	for _, t := range touched {
+		if b.places[place{t.Table, t.Partition}] {
+			return true, nil
+		}
+		for _, f := range b.remove[t.Table] {
+			if t.Removed && f.Path == t.Path {
+				return true, nil
+			}
+		}
+	}
+	return false, nil
+}

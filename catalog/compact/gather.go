@@ -1,0 +1,369 @@
+package compact
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"unicode/utf8"
+
+	"github.com/trailql/trailql/catalog"
+	"github.com/trailql/trailql/connectors/blob"
+	"github.com/trailql/trailql/connectors/cloudtrail"
+)
+
+// object is what became of one trail object.
+type object struct {
+	pending
+	cloudtrail.Object
+	state       string
+	reason      string
+	quarantined int64
+	bad         []badRow
+
+	outcome outcome
+	err     error // why it is unreadable
+}
+
+type outcome uint8
+
+const (
+	consumed   outcome = iota // goes into the ledger
+	unknown                   // nothing of CloudTrail's
+	unreadable                // not read; tried again next time
+	same                      // the bytes are those read earlier: only the ETag is new
+)
+
+// badRow is a row of trail_quarantine.
+type badRow struct {
+	row    int64 // -1: the object as a whole
+	offset int64
+	reason string
+	stored string // name of the copy of the whole object
+	record string
+	bytes  string // in base64, where the record is no UTF-8
+	text   bool   // record is set
+}
+
+// gathered is the input of one commit: objects read, and their rows as sorted runs by table.
+type gathered struct {
+	objects []*object
+	runs    map[string][]run
+}
+
+// gather reads objects from the front of list until the memory for rows is used up or all are read, and returns how many it read.
+func (c *compactor) gather(ctx context.Context, list []pending) (*gathered, int, error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var next, held atomic.Int64
+	var mu sync.Mutex
+	g := &gathered{runs: map[string][]run{}}
+	var wg sync.WaitGroup
+	for range min(c.opt.Workers, len(list)) {
+		w := &reader{c: c, held: &held}
+		wg.Go(func() {
+			for held.Load() < c.gatherBytes() && ctx.Err() == nil {
+				i := int(next.Add(1)) - 1
+				if i >= len(list) {
+					break
+				}
+				o, err := w.read(ctx, list[i])
+				if err != nil {
+					cancel(err)
+					return
+				}
+				w.objects = append(w.objects, o)
+			}
+			if ctx.Err() == nil {
+				w.take(&w.rows, &w.runs)
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			g.objects = append(g.objects, w.objects...)
+			for _, r := range w.runs {
+				g.runs[r.table] = append(g.runs[r.table], r.run)
+			}
+		})
+	}
+	wg.Wait()
+	if ctx.Err() != nil {
+		return nil, 0, context.Cause(ctx)
+	}
+	slices.SortFunc(g.objects, func(a, b *object) int { return strings.Compare(a.url, b.url) })
+	return g, min(int(next.Load()), len(list)), nil
+}
+
+// reader decodes objects on one goroutine.
+type reader struct {
+	c       *compactor
+	held    *atomic.Int64 // bytes of rows that all readers hold
+	rows    cloudtrail.Rows
+	bytes   int64 // of rows, as counted in held
+	objects []*object
+	runs    []tableRun
+}
+
+type tableRun struct {
+	table string
+	run   run
+}
+
+// errTooLarge stops the decoding of an object whose rows do not fit in one piece.
+var errTooLarge = errors.New("too large for one piece")
+
+// lakeError is an error of writing to the lake, not of reading the object.
+type lakeError struct{ err error }
+
+func (e *lakeError) Error() string { return e.err.Error() }
+func (e *lakeError) Unwrap() error { return e.err }
+
+// read reads one object. The error is one that ends the run; faults of the object are in the object.
+func (w *reader) read(ctx context.Context, p pending) (*object, error) {
+	c := w.c
+	o := &object{pending: p, state: catalog.StateOK}
+	defer func() {
+		c.progress.Done.Add(1)
+		c.progress.BytesDone.Add(p.Size)
+		c.progress.Records.Add(o.Records)
+		c.progress.Quarantined.Add(o.quarantined)
+	}()
+	if len(p.known) > 0 {
+		return o, w.compare(ctx, o)
+	}
+	err := w.decode(ctx, o)
+	var fault *cloudtrail.ObjectError
+	var lake *lakeError
+	switch {
+	case err == nil:
+	case ctx.Err() != nil:
+		return o, ctx.Err()
+	case errors.As(err, &lake):
+		return o, err
+	case errors.As(err, &fault):
+		return o, w.setAside(ctx, o, fault)
+	default:
+		o.outcome, o.err = unreadable, err
+		return o, nil
+	}
+	switch o.Kind {
+	case cloudtrail.KindUnknown:
+		o.outcome = unknown
+		return o, nil
+	case cloudtrail.KindDigest:
+		o.state, o.Records = catalog.StateDigest, 0
+	}
+	for _, b := range o.Bad {
+		r := badRow{row: b.Row, offset: b.Offset, reason: b.Reason}
+		r.setRecord(b.Bytes)
+		o.bad = append(o.bad, r)
+	}
+	if o.quarantined = int64(len(o.Bad)); o.quarantined > 0 {
+		o.state, o.reason = catalog.StateQuarantined, o.Bad[0].Reason
+	}
+	o.Bad = nil
+	return o, nil
+}
+
+func (r *badRow) setRecord(b []byte) {
+	if utf8.Valid(b) {
+		r.record, r.text = string(b), true
+	} else {
+		r.bytes = base64.StdEncoding.EncodeToString(b)
+	}
+}
+
+// decode adds the object's rows to the reader's, or, if they are many, makes runs of their own of them.
+func (w *reader) decode(ctx context.Context, o *object) (err error) {
+	open := func() (io.ReadCloser, error) { return openStream(ctx, w.c.sources[o.source], o.pending.Name) }
+	limits := cloudtrail.Limits{Memory: w.c.objectBytes()}
+	o.Object, err = cloudtrail.Decode(ctx, open, o.pending.Name, o.url, limits, &w.rows, func() error { return errTooLarge })
+	if !errors.Is(err, errTooLarge) {
+		now := w.rows.Bytes()
+		w.held.Add(now - w.bytes)
+		w.bytes = now
+		return err
+	}
+	var rows cloudtrail.Rows
+	var runs []tableRun
+	o.Object, err = cloudtrail.Decode(ctx, open, o.pending.Name, o.url, limits, &rows, func() error { return w.spill(ctx, &rows, &runs) })
+	if err == nil {
+		err = w.spill(ctx, &rows, &runs)
+	}
+	if err != nil {
+		for _, r := range runs {
+			r.run.drop(context.WithoutCancel(ctx))
+		}
+		return err
+	}
+	w.runs = append(w.runs, runs...)
+	return nil
+}
+
+// take makes sorted runs in memory of rows.
+func (w *reader) take(rows *cloudtrail.Rows, runs *[]tableRun) {
+	for table, b := range rows.Flush() {
+		*runs = append(*runs, tableRun{table, newMemoryRun(table, b, w.c.opt.windowRows)})
+	}
+}
+
+// spill makes sorted runs in temporary files of rows.
+func (w *reader) spill(ctx context.Context, rows *cloudtrail.Rows, runs *[]tableRun) error {
+	for table, b := range rows.Flush() {
+		r, err := w.c.newFileRun(ctx, table, newMemoryRun(table, b, w.c.opt.windowRows))
+		if err != nil {
+			return &lakeError{err}
+		}
+		*runs = append(*runs, tableRun{table, r})
+	}
+	return nil
+}
+
+// compare reads an object whose name is known with another ETag: the same bytes change nothing, others are evidence of
+// an alteration and go to quarantine whole.
+func (w *reader) compare(ctx context.Context, o *object) error {
+	sum, size, err := hashObject(ctx, w.c.sources[o.source], o.pending.Name)
+	if err != nil {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		o.outcome, o.err = unreadable, err
+		return nil
+	}
+	o.SHA256, o.Object.Size = sum, size
+	for _, k := range o.known {
+		if k.SHA256 == hex.EncodeToString(sum[:]) {
+			o.outcome = same
+			return nil
+		}
+	}
+	o.Kind = o.name.Kind
+	o.state, o.reason = catalog.StateAltered, "the bytes differ from those read earlier under the same name"
+	return w.keepWhole(ctx, o, badRow{row: -1, reason: o.reason}, nil)
+}
+
+// setAside puts an object that cannot be read as a whole into quarantine.
+func (w *reader) setAside(ctx context.Context, o *object, fault *cloudtrail.ObjectError) error {
+	o.state, o.reason = catalog.StateQuarantined, fault.Reason
+	return w.keepWhole(ctx, o, badRow{row: -1, offset: fault.Offset, reason: fault.Error()}, fault.Salvaged)
+}
+
+// keepWhole copies an object into the lake's quarantine, and lists it there once, or once for each record salvaged from it.
+func (w *reader) keepWhole(ctx context.Context, o *object, row badRow, salvaged [][]byte) error {
+	stored, err := w.copyObject(ctx, o)
+	var lake *lakeError
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case errors.As(err, &lake):
+		return err
+	case err != nil:
+		o.outcome, o.err = unreadable, err
+		return nil
+	}
+	row.stored = stored
+	if len(salvaged) == 0 {
+		o.bad = []badRow{row}
+	}
+	for i, text := range salvaged {
+		r := row
+		r.row = int64(i)
+		r.setRecord(text)
+		o.bad = append(o.bad, r)
+	}
+	o.Records, o.quarantined, o.First, o.Last, o.Bad = int64(len(o.bad)), int64(len(o.bad)), 0, 0, nil
+	return nil
+}
+
+// copyObject copies the stored bytes under their hash.
+func (w *reader) copyObject(ctx context.Context, o *object) (string, error) {
+	suffix := ".json"
+	if strings.HasSuffix(o.pending.Name, ".gz") {
+		suffix = ".json.gz"
+	}
+	name := "_trailql/quarantine/" + hex.EncodeToString(o.SHA256[:]) + suffix
+	store := w.c.lake.Store()
+	if info, err := store.Stat(ctx, name); err == nil && info.Size == o.Object.Size {
+		return name, nil
+	}
+	in, err := openStream(ctx, w.c.sources[o.source], o.pending.Name)
+	if err != nil {
+		return "", err
+	}
+	defer in.Close()
+	out, err := store.Create(ctx, name)
+	if err != nil {
+		return "", &lakeError{fmt.Errorf("write to the quarantine: %w", err)}
+	}
+	defer out.Abort()
+	sum := sha256.New()
+	to := &failedWrite{w: out}
+	if _, err := io.Copy(to, io.TeeReader(in, sum)); err != nil {
+		if to.err != nil {
+			return "", &lakeError{fmt.Errorf("write to the quarantine: %w", to.err)}
+		}
+		return "", err
+	}
+	if [32]byte(sum.Sum(nil)) != o.SHA256 {
+		return "", errors.New("the object changed while it was read")
+	}
+	if err := out.Close(); err != nil {
+		return "", &lakeError{fmt.Errorf("write to the quarantine: %w", err)}
+	}
+	return name, nil
+}
+
+// failedWrite keeps the error of a writer, to tell it from one of the reader in io.Copy.
+type failedWrite struct {
+	w   io.Writer
+	err error
+}
+
+func (f *failedWrite) Write(p []byte) (int, error) {
+	n, err := f.w.Write(p)
+	f.err = err
+	return n, err
+}
+
+func hashObject(ctx context.Context, store blob.Store, name string) (sum [32]byte, size int64, err error) {
+	in, err := openStream(ctx, store, name)
+	if err != nil {
+		return sum, 0, err
+	}
+	defer in.Close()
+	h := sha256.New()
+	if size, err = io.Copy(h, in); err != nil {
+		return sum, 0, err
+	}
+	return [32]byte(h.Sum(nil)), size, nil
+}
+
+// stream reads an object from its start; it stops when ctx is done.
+type stream struct {
+	*io.SectionReader
+	ctx    context.Context
+	object blob.Object
+}
+
+func openStream(ctx context.Context, store blob.Store, name string) (io.ReadCloser, error) {
+	o, err := store.Open(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	return &stream{io.NewSectionReader(o, 0, o.Size()), ctx, o}, nil
+}
+
+func (s *stream) Read(p []byte) (int, error) {
+	if err := s.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return s.SectionReader.Read(p)
+}
+
+func (s *stream) Close() error { return s.object.Close() }
