@@ -18,9 +18,9 @@ func EventJSON(table string, cols []int, b vec.Batch) (arrow.Array, error) {
 	if t == nil {
 		return nil, fmt.Errorf("%q is no table of records", table)
 	}
-	v := view{t: t, texts: make([]texts, t.texts), valid: make([]validity, t.present)}
+	v := view{texts: make([]texts, t.texts)}
 	schema := Schema(table)
-	var given = map[string]arrow.Array{}
+	given := map[string]arrow.Array{}
 	for i, c := range cols {
 		if c < 0 || c >= len(schema) || i >= len(b.Cols) {
 			return nil, fmt.Errorf("eventjson: column %d is not in %s", c, table)
@@ -67,14 +67,11 @@ func EventJSON(table string, cols []int, b vec.Batch) (arrow.Array, error) {
 
 const maxText = 1<<31 - 1
 
-// view reads the columns of a batch row by row.
+// view reads the columns of a batch row by row. Which rows within rows are NULL it leaves aside: the shape says so too.
 type view struct {
-	t       *table
-	texts   []texts    // by slot of record.texts
-	valid   []validity // by slot of record.present
+	texts   []texts // by slot of record.texts
 	list    *array.List
 	items   []texts
-	element validity
 	mapping *array.Map
 	entries [2]texts
 }
@@ -84,9 +81,6 @@ func (v *view) open(f *field, a arrow.Array) error {
 		return fmt.Errorf("eventjson: column %s is missing", f.name())
 	}
 	bad := func() error { return fmt.Errorf("eventjson: column %s has the Arrow type %s", f.name(), a.DataType()) }
-	if f.form != asText && f.form != asJSON {
-		v.valid[f.slot] = validityOf(a)
-	}
 	switch f.form {
 	case asRow:
 		s, ok := a.(*array.Struct)
@@ -134,9 +128,6 @@ func (v *view) read(i int, rec *record) {
 	for slot := range v.texts {
 		rec.texts[slot] = v.texts[slot].at(i)
 	}
-	for slot := range v.valid {
-		rec.present[slot] = v.valid[slot].at(i)
-	}
 	if v.list != nil && v.list.IsValid(i) {
 		from, to := v.list.ValueOffsets(i)
 		for k := from; k < to; k++ {
@@ -153,25 +144,11 @@ func (v *view) read(i int, rec *record) {
 	}
 }
 
-// validity tells which rows of an array are not NULL.
-type validity struct {
-	bitmap []byte // nil: all
-	offset int
-}
-
-func validityOf(a arrow.Array) validity {
-	if a.NullN() == 0 {
-		return validity{}
-	}
-	return validity{bitmap: a.NullBitmapBytes(), offset: a.Data().Offset()}
-}
-
-func (v *validity) at(i int) bool { return v.bitmap == nil || bitutil.BitIsSet(v.bitmap, v.offset+i) }
-
 // texts reads an array of strings, plain or dictionary-coded.
 type texts struct {
-	validity
 	none    bool    // all are NULL
+	valid   []byte  // validity bitmap; nil: none is NULL
+	offset  int     // of the first row in valid
 	codes   []int32 // nil: plain
 	offsets []int32
 	bytes   []byte
@@ -181,7 +158,9 @@ func (t *texts) open(name string, a arrow.Array) error {
 	if a == nil {
 		return fmt.Errorf("eventjson: column %s is missing", name)
 	}
-	t.validity = validityOf(a)
+	if a.NullN() > 0 {
+		t.valid, t.offset = a.NullBitmapBytes(), a.Data().Offset()
+	}
 	plain := a
 	if d, ok := a.(*array.Dictionary); ok {
 		codes, ok := d.Indices().(*array.Int32)
@@ -206,7 +185,7 @@ func (t *texts) open(name string, a arrow.Array) error {
 
 // at returns the text of row i, nil if it is NULL.
 func (t *texts) at(i int) []byte {
-	if t.none || !t.validity.at(i) {
+	if t.none || t.valid != nil && !bitutil.BitIsSet(t.valid, t.offset+i) {
 		return nil
 	}
 	if t.codes != nil {
