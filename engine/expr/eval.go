@@ -77,14 +77,7 @@ func (ev evaluator) eval(e Expr) (vec.Datum, error) {
 		if err == nil || sqlerr.KindOf(err) != sqlerr.Value {
 			return d, err
 		}
-		out, err := vec.TryRows(e.Type(), ev.Len, func(from, to int) (arrow.Array, error) {
-			part := ev.Slice(from, to)
-			d, err := evaluator{part, ev.session}.eval(e.Arg)
-			if err != nil {
-				return nil, err
-			}
-			return vec.Column(d, part.Len), nil
-		})
+		out, err := ev.try(e)
 		return vec.Datum{Arr: out}, err
 	case *Field:
 		d, err := ev.eval(e.Arg)
@@ -243,6 +236,40 @@ func (ev evaluator) lift(e *Call, args []vec.Datum, at int, d *array.Dictionary)
 		return nil, err
 	}
 	return vec.TakeEntries(out, d, withNull), nil
+}
+
+// try evaluates the operand of TRY, which fails in some rows. If it uses one dictionary-coded column, the entries stand for
+// the rows.
+func (ev evaluator) try(e *Try) (arrow.Array, error) {
+	columns := Columns(e.Arg)
+	if len(columns) == 1 && !Volatile(e.Arg) {
+		d, ok := ev.Cols[columns[0]].(*array.Dictionary)
+		if ok && d.Data().Dictionary().Len() < ev.Len {
+			entries, err := vec.Concat([]arrow.Array{vec.Entries(d), vec.Nulls(sqltype.VarcharType, 1)})
+			if err != nil {
+				return nil, err
+			}
+			inner := evaluator{vec.Batch{Len: entries.Len(), Cols: make([]arrow.Array, len(ev.Cols))}, ev.session}
+			inner.Cols[columns[0]] = entries
+			out, err := inner.tryRows(e)
+			if err != nil {
+				return nil, err
+			}
+			return vec.TakeEntries(out, d, true), nil
+		}
+	}
+	return ev.tryRows(e)
+}
+
+func (ev evaluator) tryRows(e *Try) (arrow.Array, error) {
+	return vec.TryRows(e.Type(), ev.Len, func(from, to int) (arrow.Array, error) {
+		part := ev.Slice(from, to)
+		d, err := evaluator{part, ev.session}.eval(e.Arg)
+		if err != nil {
+			return nil, err
+		}
+		return vec.Column(d, part.Len), nil
+	})
 }
 
 // cases evaluates the branches of CASE, each on the rows that reach it, and puts the parts together.

@@ -488,6 +488,36 @@ func TestLifting(t *testing.T) {
 	}
 }
 
+// TestTryRunsOnEntries: TRY looks for what fails among the entries of a dictionary, not among the rows.
+func TestTryRunsOnEntries(t *testing.T) {
+	calls := 0
+	f := newFunction("fails_on_b", fn.Function{CanFail: true}, func(a []any) (any, error) {
+		calls++
+		if a[0] == "b" {
+			return nil, sqlerr.New(sqlerr.Value, 0, "b")
+		}
+		return a[0], nil
+	}, sqltype.VarcharType, sqltype.VarcharType)
+	codes := make([]int32, 1000)
+	for i := range codes {
+		codes[i] = int32(i%3 - 1)
+	}
+	d := vec.EncodeDictionary(build(sqltype.VarcharType, []any{"a", "b"}).(*array.String), codes)
+	got, err := Eval(&Try{callOf(f, &Column{Index: 0, T: sqltype.VarcharType})}, vec.Batch{Len: 1000, Cols: []arrow.Array{d}}, session)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 1000 {
+		if want := []any{nil, "a", nil}[i%3]; vec.Value(got.Arr, i) != want {
+			t.Fatalf("row %d is %v, want %v", i, vec.Value(got.Arr, i), want)
+		}
+	}
+	// the rows are run once, up to the first that fails, before the entries are
+	if calls > 20 {
+		t.Errorf("%d calls for 2 entries", calls)
+	}
+}
+
 func TestErrorsHaveAPlace(t *testing.T) {
 	e := function("/", &Column{Index: 0, T: sqltype.BigIntType}, NewLiteral(sqltype.BigIntType, 0))
 	e.Pos = 17

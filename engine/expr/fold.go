@@ -57,6 +57,9 @@ func foldOne(e Expr, s *fn.Session) Expr {
 		if len(Columns(e)) == 0 && !Volatile(e) {
 			return evaluate(e, s)
 		}
+		if c, ok := e.Arg.(*Cast); ok && !CanFail(c.Arg) {
+			return &Cast{Arg: c.Arg, T: c.T, Try: true, Pos: c.Pos}
+		}
 	}
 	return evaluateConstant(e, s)
 }

@@ -74,6 +74,7 @@ func TestFold(t *testing.T) {
 		{function("or_none", NullLiteral(sqltype.VarcharType)), `'none'`},
 		{division, `(1 / 0)`}, // fails only if a row needs it
 		{&Try{division}, `NULL`},
+		{&Try{&Cast{Arg: text(0), T: sqltype.BigIntType}}, `TRY_CAST("c" AS bigint)`},
 		{&Case{Whens: []When{{boolean(false), division}, {null, division}, {a, integer(1)}, {boolean(true), integer(2)}, {b, integer(3)}}, T: sqltype.BigIntType},
 			`CASE WHEN ("c" = 'x') THEN 1 ELSE 2 END`},
 		{&Case{Whens: []When{{boolean(false), division}}, T: sqltype.BigIntType}, `NULL`},
