@@ -252,28 +252,13 @@ func (r *reader) closeRest(m restMark, bracket byte) {
 
 // elements reads an array of objects, or a single object in its place, into the record's list.
 func (r *reader) elements(f *field, start, i, depth int) int {
-	rest, shape := len(r.rest), len(r.shape)
-	give := func() int {
-		r.rest, r.shape, r.list = r.rest[:rest], r.shape[:shape], r.list[:0]
-		return notKept
-	}
-	width := len(f.sub.fields)
-	one := func(i int) int {
-		n := len(r.list)
-		for range width {
-			r.list = append(r.list, nil)
-		}
-		mark := r.openRest(i, i, '{')
-		i = r.object(f.sub, i, depth+2, r.list[n:])
-		r.closeRest(mark, '}')
-		return i
-	}
-	r.shape = append(r.shape, f.id)
+	shape := len(r.shape)
 	mark := r.openRest(start, i, '[')
+	r.shape = append(r.shape, f.id)
 	switch r.b[i] {
 	case '{':
 		r.shape = append(r.shape, '(')
-		if i = one(i); i < 0 {
+		if i = r.element(f.sub, i, depth+1); i < 0 {
 			return -1
 		}
 		r.shape = append(r.shape, ')')
@@ -281,108 +266,136 @@ func (r *reader) elements(f *field, start, i, depth int) int {
 		if depth >= r.depth {
 			return r.tooDeep(i)
 		}
-		r.shape = append(r.shape, '[')
-		first := len(r.shape) // the first element's shape is shape[first:same]
-		same, n := first, 0   // n elements share it, or mixed
-		mixed := false
-		i = r.space(i + 1)
-		for r.b[i] != ']' || n > 0 {
-			if r.b[i] != '{' || n == mostElements {
-				return give()
-			}
-			from := len(r.shape)
-			if i = one(i); i < 0 {
-				return -1
-			}
-			switch {
-			case n == 0:
-				same = len(r.shape)
-			case !mixed && bytes.Equal(r.shape[first:same], r.shape[from:]):
-				r.shape = r.shape[:from]
-			default:
-				// From here on each element needs its own shape: spell out those that were shared.
-				own := bytes.Clone(r.shape[from:])
-				r.shape = r.shape[:from]
-				if !mixed {
-					for range n - 1 {
-						r.shape = append(r.shape, ';')
-						r.shape = append(r.shape, r.shape[first:same]...)
-					}
-				}
-				mixed = true
-				r.shape = append(r.shape, ';')
-				r.shape = append(r.shape, own...)
-			}
-			n++
-			i = r.space(i)
-			if r.b[i] == ']' {
-				break
-			}
-			if r.b[i] != ',' {
-				return r.fail(i, "a comma or a closing bracket is missing")
-			}
-			i = r.space(i + 1)
+		if i = r.array(f.sub, i, depth+1); i == -1 {
+			return -1
 		}
-		i++
-		r.shape = append(r.shape, ']')
 	default:
-		return give()
+		i = notKept
+	}
+	if i == notKept {
+		r.rest, r.shape, r.list = r.rest[:mark.before], r.shape[:shape], r.list[:0]
+		return notKept
 	}
 	r.present[f.slot] = true
 	r.closeRest(mark, ']')
 	return i
 }
 
+// array reads the elements of an array from its opening bracket.
+func (r *reader) array(o *object, i, depth int) int {
+	r.shape = append(r.shape, '[')
+	first := len(r.shape)
+	same := first // the first element's shape is shape[first:same]
+	mixed := false
+	i = r.space(i + 1)
+	for n := 0; r.b[i] != ']' || n > 0; n++ {
+		if r.b[i] != '{' || n == mostElements {
+			return notKept
+		}
+		from := len(r.shape)
+		if i = r.element(o, i, depth); i < 0 {
+			return -1
+		}
+		switch {
+		case n == 0:
+			same = len(r.shape)
+		case !mixed && bytes.Equal(r.shape[first:same], r.shape[from:]):
+			r.shape = r.shape[:from]
+		default:
+			own := bytes.Clone(r.shape[from:])
+			r.shape = r.shape[:from]
+			if !mixed {
+				// From here on each element needs its own shape: spell out those that were shared.
+				for range n - 1 {
+					r.shape = append(r.shape, ';')
+					r.shape = append(r.shape, r.shape[first:same]...)
+				}
+			}
+			mixed = true
+			r.shape = append(r.shape, ';')
+			r.shape = append(r.shape, own...)
+		}
+		i = r.space(i)
+		if r.b[i] == ']' {
+			break
+		}
+		if r.b[i] != ',' {
+			return r.fail(i, "a comma or a closing bracket is missing")
+		}
+		i = r.space(i + 1)
+	}
+	r.shape = append(r.shape, ']')
+	return i + 1
+}
+
+// element reads one element of the list.
+func (r *reader) element(o *object, i, depth int) int {
+	n := len(r.list)
+	for range o.fields {
+		r.list = append(r.list, nil)
+	}
+	mark := r.openRest(i, i, '{')
+	i = r.object(o, i, depth+1, r.list[n:])
+	r.closeRest(mark, '}')
+	return i
+}
+
 // entries reads an object whose values are all strings into the record's mapping.
 func (r *reader) entries(f *field, i, depth int) int {
-	give := func() int {
-		r.mapping = r.mapping[:0]
-		return notKept
-	}
 	if r.b[i] != '{' {
-		return give()
+		return notKept
 	}
 	if depth >= r.depth {
 		return r.tooDeep(i)
 	}
 	i = r.space(i + 1)
 	for n := 0; r.b[i] != '}' || n > 0; n++ {
-		if n == mostMapping || r.b[i] != '"' {
-			return give()
-		}
-		key := i + 1
-		if i = r.str(i); i < 0 {
-			return -1
-		}
-		r.mapping = append(r.mapping, r.unescaped(key, i-1))
-		for k := 0; k < 2*n; k += 2 {
-			if bytes.Equal(r.mapping[k], r.mapping[2*n]) {
-				return give()
+		if i = r.entry(i, n); i < 0 {
+			if i == notKept {
+				r.mapping = r.mapping[:0]
 			}
+			return i
 		}
-		if i = r.space(i); r.b[i] != ':' {
-			return give()
-		}
-		if i = r.space(i + 1); r.b[i] != '"' {
-			return give()
-		}
-		value := i + 1
-		if i = r.str(i); i < 0 {
-			return -1
-		}
-		r.mapping = append(r.mapping, r.unescaped(value, i-1))
-		i = r.space(i)
 		if r.b[i] == '}' {
 			break
-		}
-		if r.b[i] != ',' {
-			return give()
 		}
 		i = r.space(i + 1)
 	}
 	r.present[f.slot] = true
 	r.shape = append(r.shape, f.id)
 	return i + 1
+}
+
+// entry reads entry n of a mapping, up to the comma or bracket after it.
+func (r *reader) entry(i, n int) int {
+	if r.b[i] != '"' || n == mostMapping {
+		return notKept
+	}
+	start := i
+	if i = r.str(i); i < 0 {
+		return -1
+	}
+	key := r.unescaped(start+1, i-1)
+	for k := 0; k < len(r.mapping); k += 2 {
+		if bytes.Equal(r.mapping[k], key) {
+			return notKept
+		}
+	}
+	if i = r.space(i); r.b[i] != ':' {
+		return notKept
+	}
+	if i = r.space(i + 1); r.b[i] != '"' {
+		return notKept
+	}
+	start = i
+	if i = r.str(i); i < 0 {
+		return -1
+	}
+	r.mapping = append(r.mapping, key, r.unescaped(start+1, i-1))
+	if i = r.space(i); r.b[i] != ',' && r.b[i] != '}' {
+		return notKept
+	}
+	return i
 }
 
 // read reads the record that starts at b[i], a '{', and returns the index after it, or -1 with a fault. Afterwards r holds the
