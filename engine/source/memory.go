@@ -13,7 +13,7 @@ import (
 // NewMemory returns a table over batches in memory, for tests and small relations. Each batch, which has a column for each of columns, is
 // one morsel; no conjunct is applied, nothing is pruned.
 func NewMemory(name string, columns []Column, batches []vec.Batch) Table {
-	t := &memory{name: name, columns: columns}
+	t := &memoryTable{name: name, columns: columns}
 	for _, b := range batches {
 		if b.Len > 0 {
 			t.batches = append(t.batches, b)
@@ -22,23 +22,23 @@ func NewMemory(name string, columns []Column, batches []vec.Batch) Table {
 	return t
 }
 
-type memory struct {
+type memoryTable struct {
 	name    string
 	columns []Column
 	batches []vec.Batch
 }
 
-func (t *memory) Name() string      { return t.name }
-func (t *memory) Columns() []Column { return t.columns }
+func (t *memoryTable) Name() string      { return t.name }
+func (t *memoryTable) Columns() []Column { return t.columns }
 
-func (t *memory) Scan(_ context.Context, req Request) (Scan, error) {
+func (t *memoryTable) Scan(_ context.Context, req Request) (Scan, error) {
 	s := &memoryScan{table: t, request: req}
 	s.report.RowGroups.Store(int64(len(t.batches)))
 	return s, nil
 }
 
 type memoryScan struct {
-	table   *memory
+	table   *memoryTable
 	request Request
 	report  Report
 }
