@@ -106,6 +106,45 @@ func check(t *testing.T, rows []want) {
 			t.Errorf("%s%s: got %q, error %v; want error %q", w.name, shownArgs(w.args), got, err, w.err)
 		case w.err == "" && (err != nil || got != w.out):
 			t.Errorf("%s%s: got %q, error %v; want %q", w.name, shownArgs(w.args), got, err, w.out)
+		case w.err == "" && len(w.args) > 0:
+			checkColumns(t, w)
+		}
+	}
+}
+
+// checkColumns evaluates the row as the first and the last of a column whose middle row is NULL, once with all
+// arguments as columns, once with all but the first constant: a body must not fail on NULL rows, and not mix up rows.
+func checkColumns(t *testing.T, w want) {
+	t.Helper()
+	f, _ := Lookup(w.name)
+	types := make([]sqltype.Type, len(w.args))
+	for i, a := range w.args {
+		types[i] = a.t
+	}
+	o, params, result, err := f.Resolve(types)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, constants := range []bool{false, true} {
+		c := &Call{Types: params, Result: result, Len: 3, Session: session, Memo: &Memo{}}
+		for i, a := range w.args {
+			d, err := vec.Cast(vec.Datum{Arr: a.array(), Const: true}, types[i], params[i], false, time.UTC, 1)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !constants || i == 0 {
+				d = vec.Datum{Arr: vec.Take(d.Arr, []int32{0, -1, 0})}
+			}
+			c.Args = append(c.Args, d)
+		}
+		out, err := o.Eval(c)
+		if err != nil {
+			t.Errorf("%s%s: over a column: %v", w.name, shownArgs(w.args), err)
+			continue
+		}
+		got := shownColumn(result, out)
+		if len(got) != 3 || got[0] != w.out || got[2] != w.out || !f.NullCall && got[1] != "NULL" {
+			t.Errorf("%s%s: over a column: got %q; want %q, NULL, %q", w.name, shownArgs(w.args), got, w.out, w.out)
 		}
 	}
 }
