@@ -287,10 +287,14 @@ func intern[T cmp.Ordered](parts []shredded, p physical[T]) (d *dictionary[T], o
 	var values []T
 	for _, part := range parts {
 		const step = 8 << 10 // values between two looks at whether it is worth going on
+		var ids []int32      // of the entries of the part's own dictionary, plus one
 		for at := part.at; len(at) > 0; at = at[min(step, len(at)):] {
 			now := at[:min(step, len(at))]
 			if coded, is := part.leaf.(*array.Dictionary); is && isText {
-				internCoded(texts, coded, now)
+				if ids == nil {
+					ids = make([]int32, vec.Entries(coded).Len())
+				}
+				internCoded(texts, coded, ids, now)
 			} else {
 				values = p.gather(values[:0], part.leaf, now)
 				for _, v := range values {
@@ -305,10 +309,9 @@ func intern[T cmp.Ordered](parts []shredded, p physical[T]) (d *dictionary[T], o
 	return d, len(d.entries) <= len(d.codes)/2
 }
 
-// internCoded looks each entry of a's dictionary up once, however many rows have it.
-func internCoded(d *dictionary[string], a *array.Dictionary, at []int32) {
+// internCoded looks each entry of a's dictionary up once, however many rows have it; ids remembers them.
+func internCoded(d *dictionary[string], a *array.Dictionary, ids, at []int32) {
 	entries, codes := vec.Entries(a), vec.Codes(a)
-	ids := make([]int32, entries.Len()) // plus one
 	for _, i := range at {
 		if i < 0 {
 			continue

@@ -1,14 +1,13 @@
 package parquetio
 
 import (
-	"container/list"
+	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
 	"strings"
-	"sync"
 
 	"github.com/trailql/trailql/connectors/blob"
 )
@@ -473,6 +472,7 @@ func readChunkMeta(r *thriftReader, c *chunk) {
 	c.coded = known && coded
 }
 
+// readStats copies the bounds, so that a kept footer does not hold the bytes that it was read from.
 func readStats(r *thriftReader) rawStats {
 	s := rawStats{nulls: -1}
 	r.fields(func(id int16, kind byte) {
@@ -480,9 +480,9 @@ func readStats(r *thriftReader) rawStats {
 		case id == 3 && kind == thriftI64:
 			s.nulls = r.int()
 		case id == 5 && kind == thriftBinary:
-			s.max, s.hasMax = r.bytes(), true
+			s.max, s.hasMax = bytes.Clone(r.bytes()), true
 		case id == 6 && kind == thriftBinary:
-			s.min, s.hasMin = r.bytes(), true
+			s.min, s.hasMin = bytes.Clone(r.bytes()), true
 		default: // among them the old min and max, whose order is not defined for text
 			r.skip(kind)
 		}
@@ -498,55 +498,4 @@ func (n *node) child(name string) *node {
 		}
 	}
 	return nil
-}
-
-// footers keeps parsed footers of the process, the least recently used ones going first. Safe for concurrent use.
-type footerCache struct {
-	mu    sync.Mutex
-	byKey map[footerKey]*list.Element
-	order list.List // of *footerEntry, the newest first
-	size  int64
-}
-
-// footerKey names a file by its place and size: files of a lake have names that are never used twice.
-type footerKey struct {
-	url  string
-	size int64
-}
-
-type footerEntry struct {
-	key    footerKey
-	footer *footer
-}
-
-// keptFooters bounds the thrift bytes of the kept footers; parsed they take about twice as much.
-const keptFooters = 64 << 20
-
-var footers = footerCache{byKey: map[footerKey]*list.Element{}}
-
-func (c *footerCache) get(key footerKey) *footer {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	e := c.byKey[key]
-	if e == nil {
-		return nil
-	}
-	c.order.MoveToFront(e)
-	return e.Value.(*footerEntry).footer
-}
-
-func (c *footerCache) put(key footerKey, f *footer) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.byKey[key] != nil {
-		return
-	}
-	c.byKey[key] = c.order.PushFront(&footerEntry{key, f})
-	c.size += f.size
-	for c.size > keptFooters && c.order.Len() > 1 {
-		last := c.order.Back()
-		old := c.order.Remove(last).(*footerEntry)
-		delete(c.byKey, old.key)
-		c.size -= old.footer.size
-	}
 }

@@ -1,327 +1,275 @@
 package parquetio
 
 import (
-	"cmp"
-	"encoding/binary"
-	"errors"
 	"fmt"
-	"slices"
+	"io"
 
 	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
 
 	"github.com/trailql/trailql/engine/expr"
-	"github.com/trailql/trailql/engine/prune"
-	"github.com/trailql/trailql/engine/sqltype"
 	"github.com/trailql/trailql/engine/vec"
 )
 
-// prune decides what it can without reading rows, from the cheapest source to the dearest: statistics, bloom filters,
-// dictionaries, page statistics. keep is false if no row is wanted; otherwise filters and live ranges are set.
-func (g *groupReader) prune() (keep bool, err error) {
+// groupReader reads the rows of one row group for which all conjuncts are true.
+type groupReader struct {
+	r       *reader
+	group   *group
+	columns []pathReader
+	filters []*filter // that are still to be decided by row, in the order in which they run
+	live    []rowRange
+	step    int64 // rows of a batch
+}
+
+type rowRange struct{ from, to int64 }
+
+// pathReader reads one path in a row group.
+type pathReader struct {
+	shape    *shape
+	constant arrow.Array // one row; where the file lacks the column
+	leaves   []*columnReader
+	entries  *array.String // of a text leaf that is given out coded
+}
+
+// filter is a conjunct in a row group.
+type filter struct {
+	*conjunct
+	cost    int64  // compressed bytes of its columns
+	matches []bool // by dictionary entry, the last one for NULL; nil where rows are looked at
+}
+
+// openGroup prepares row group i; nil if it holds no wanted row.
+func (r *reader) openGroup(i int) (*groupReader, error) {
+	s := r.s
+	g := &groupReader{r: r, group: &r.footer.groups[i]}
+	s.report.RowGroups.Add(1)
+	if g.group.rows == 0 {
+		return nil, nil
+	}
+	g.live = []rowRange{{0, g.group.rows}}
+	for p := range s.req.Paths {
+		c := pathReader{shape: &r.shapes[p]}
+		if c.shape.node == nil {
+			c.constant = r.constant(p)
+		}
+		for _, n := range c.shape.leaves(nil) {
+			c.leaves = append(c.leaves, g.column(n, c.shape))
+		}
+		g.columns = append(g.columns, c)
+	}
+	if keep, err := g.prune(); err != nil || !keep {
+		return nil, err
+	}
+	g.step = batchRows
+	if len(g.columns) == 0 {
+		g.step = g.group.rows // rows are only counted
+	}
+	if s.req.BatchRows > 0 {
+		g.step = int64(s.req.BatchRows)
+	}
+	var bytes int64
+	for _, c := range g.columns {
+		for _, l := range c.leaves {
+			bytes += l.chunk.uncompressed
+		}
+	}
+	if perRow := bytes / g.group.rows; perRow > 0 {
+		g.step = max(1, min(g.step, batchBytes/perRow))
+	}
+	return g, nil
+}
+
+func (g *groupReader) column(n *node, sh *shape) *columnReader {
+	c := &g.group.chunks[n.leaf]
+	reader := &columnReader{node: n, chunk: c, rows: g.group.rows, current: -1}
+	reader.in = chunkBytes{file: g.r.object, chunk: c.pages, count: g.r.count}
+	reader.coded = sh.isLeaf() && isText(sh.t) && c.coded && c.hasDict
+	reader.slot = slotLevel(g.r.footer, n)
+	return reader
+}
+
+// slotLevel is the definition level at which the nearest repeated node above a leaf has an element.
+func slotLevel(f *footer, leaf *node) uint8 {
+	level := 0
+	for n := &f.root; n != leaf; {
+		i := len(n.children) - 1
+		for n.children[i].leaf > leaf.leaf {
+			i--
+		}
+		if n = n.children[i]; n.repetition == repeated {
+			level = n.def
+		}
+	}
+	return uint8(level)
+}
+
+// finish counts the pages that were spared.
+func (g *groupReader) finish() {
+	for _, c := range g.columns {
+		for _, l := range c.leaves {
+			g.r.s.report.Pages.Add(int64(len(l.places)))
+			g.r.s.report.PagesPruned.Add(int64(len(l.places) - l.loaded))
+		}
+	}
+}
+
+// next returns the next rows for which all filters are true.
+func (g *groupReader) next() (vec.Batch, error) {
 	s := g.r.s
-	off := s.req.Off
-	for i := range s.conjuncts {
-		f := &filter{conjunct: &s.conjuncts[i]}
-		if !off.RowGroup {
-			switch prune.Check(f.e, groupStats{g}) {
-			case prune.Never:
-				s.report.RowGroupsByStats.Add(1)
-				return false, nil
-			case prune.Always:
-				continue
+	for len(g.live) > 0 {
+		lo := g.live[0].from
+		hi := min(lo+g.step, g.live[0].to)
+		if g.live[0].from = hi; hi == g.live[0].to {
+			g.live = g.live[1:]
+		}
+		w := window{g: g, lo: lo, hi: hi, all: true, cols: make([]arrow.Array, len(g.columns))}
+		if s.req.Off.Late {
+			for p := range g.columns {
+				if _, err := w.column(p); err != nil {
+					return vec.Batch{}, err
+				}
 			}
 		}
-		for _, p := range f.paths {
-			for _, l := range g.columns[p].leaves {
-				f.cost += l.chunk.pages.length
-			}
-		}
-		g.filters = append(g.filters, f)
-	}
-	if !off.Bloom {
 		for _, f := range g.filters {
-			none, err := g.bloomExcludes(f)
+			if err := w.apply(f); err != nil {
+				return vec.Batch{}, err
+			}
+			if w.len() == 0 {
+				break
+			}
+		}
+		if w.len() == 0 {
+			continue
+		}
+		for p := range g.columns {
+			if _, err := w.column(p); err != nil {
+				return vec.Batch{}, err
+			}
+		}
+		return vec.Batch{Len: w.len(), Cols: w.cols}, nil
+	}
+	return vec.Batch{}, io.EOF
+}
+
+// window is a batch in the making: of the rows [lo, hi) those that sel lists, from lo, or all. Columns that are read already
+// have exactly these rows.
+type window struct {
+	g      *groupReader
+	lo, hi int64
+	sel    []int32
+	all    bool
+	cols   []arrow.Array
+}
+
+func (w *window) len() int {
+	if w.all {
+		return int(w.hi - w.lo)
+	}
+	return len(w.sel)
+}
+
+// column reads a path's values for the rows of the window.
+func (w *window) column(p int) (arrow.Array, error) {
+	if w.cols[p] != nil {
+		return w.cols[p], nil
+	}
+	a, err := w.g.columns[p].read(w)
+	if err == nil && a.Len() != w.len() {
+		err = fmt.Errorf("column %q has %d values for %d rows", w.g.r.s.columns[w.g.r.s.req.Paths[p].Column].Name, a.Len(), w.len())
+	}
+	w.cols[p] = a
+	return a, err
+}
+
+func (c *pathReader) read(w *window) (arrow.Array, error) {
+	if c.constant != nil {
+		return vec.Column(vec.Datum{Arr: c.constant, Const: true}, w.len()), nil
+	}
+	from := make(map[int]*leafValues, len(c.leaves))
+	for _, l := range c.leaves {
+		v := &leafValues{levels: !c.shape.isLeaf()}
+		if err := l.read(v, w.lo, w.hi, w.sel, w.all); err != nil {
+			return nil, fmt.Errorf("column %q: %w", l.node.name, err)
+		}
+		from[l.node.leaf] = v
+		if l.coded {
+			entries, err := l.text()
 			if err != nil {
-				return false, err
+				return nil, err
 			}
-			if none {
-				s.report.RowGroupsByBloom.Add(1)
-				return false, nil
-			}
+			return v.array(c.shape.t, entries)
 		}
 	}
-	// Cheap columns first, so that dear ones are read for fewer rows; conjuncts that can fail keep their order, behind those
-	// that cannot, and so fail on no row on which they would not have failed before.
-	slices.SortStableFunc(g.filters, func(a, b *filter) int {
-		switch {
-		case a.canFail && b.canFail:
-			return 0
-		case a.canFail:
-			return 1
-		case b.canFail:
-			return -1
-		}
-		return cmp.Compare(a.cost, b.cost)
-	})
-	if !off.Dictionary {
-		none, err := g.matchDictionaries()
-		if err != nil {
-			return false, err
-		}
-		if none {
-			s.report.RowGroupsByDictionary.Add(1)
-			return false, nil
-		}
-	}
-	if !off.Page {
-		if err := g.prunePages(); err != nil {
-			return false, err
-		}
-	}
-	return true, nil
+	return c.shape.assemble(from, 0, 0, w.len())
 }
 
-// single returns the one leaf of the one path that f uses, nil if it uses other.
-func (g *groupReader) single(f *filter) *columnReader {
-	if len(f.paths) != 1 || len(g.columns[f.paths[0]].leaves) != 1 || !g.columns[f.paths[0]].shape.isLeaf() {
-		return nil
-	}
-	return g.columns[f.paths[0]].leaves[0]
-}
-
-// groupStats are the statistics of a row group.
-type groupStats struct{ g *groupReader }
-
-func (s groupStats) Bounds(path int) (min, max any) {
-	c := &s.g.columns[path]
-	switch {
-	case c.constant != nil:
-		return constantBounds(c.constant, c.shape.t)
-	case !c.shape.isLeaf():
-		return nil, nil
-	}
-	return c.leaves[0].chunk.stats.bounds(c.shape.t)
-}
-
-func (s groupStats) Nulls(path int) (nulls, rows int64) {
-	c := &s.g.columns[path]
-	rows = s.g.group.rows
-	switch {
-	case c.constant != nil:
-		return rows * int64(vec.NullCount(c.constant)), rows
-	case !c.shape.isLeaf():
-		return -1, rows
-	}
-	return c.leaves[0].chunk.stats.nulls, rows
-}
-
-func (s groupStats) Canonical(path int) bool { return s.g.canonical(path) }
-
-func (g *groupReader) canonical(path int) bool {
-	p := g.r.s.req.Paths[path]
-	return g.r.s.files[g.r.file].Canonical && len(p.Fields) == 0 && g.r.s.columns[p.Column].Name == "eventtime"
-}
-
-func constantBounds(a arrow.Array, t sqltype.Type) (min, max any) {
-	switch t.Kind {
-	case sqltype.Row, sqltype.Array, sqltype.Map:
-		return nil, nil
-	}
-	v := vec.Value(a, 0)
-	switch v.(type) {
-	case bool, int64, string:
-		return v, v
-	}
-	return nil, nil
-}
-
-// bounds gives the statistics as Go values, nil where they cannot be trusted: if only one is there, if an empty maximum stands beside
-// another minimum (arrow-go's sign for one that was too long), if they are out of order. Floats are left out: their
-// statistics do not say whether a NaN is among the values.
-func (s *rawStats) bounds(t sqltype.Type) (min, max any) {
-	if !s.hasMin || !s.hasMax || len(s.max) == 0 && len(s.min) > 0 {
-		return nil, nil
-	}
-	lo, ok1 := boundValue(s.min, t)
-	hi, ok2 := boundValue(s.max, t)
-	if !ok1 || !ok2 || compareValues(lo, hi) > 0 {
-		return nil, nil
-	}
-	return lo, hi
-}
-
-func boundValue(raw []byte, t sqltype.Type) (v any, ok bool) {
-	switch t.Kind {
-	case sqltype.Boolean:
-		if len(raw) == 1 && raw[0] <= 1 {
-			return raw[0] == 1, true
+// apply keeps the rows for which f is true.
+func (w *window) apply(f *filter) error {
+	cols := make([]arrow.Array, len(f.paths))
+	for i, p := range f.paths {
+		var err error
+		if cols[i], err = w.column(p); err != nil {
+			return err
 		}
-	case sqltype.TinyInt, sqltype.SmallInt, sqltype.Integer, sqltype.Date:
-		if len(raw) == 4 {
-			return int64(int32(binary.LittleEndian.Uint32(raw))), true
-		}
-	case sqltype.BigInt, sqltype.Timestamp:
-		if len(raw) == 8 {
-			return int64(binary.LittleEndian.Uint64(raw)), true
-		}
-	case sqltype.Varchar, sqltype.JSON:
-		return string(raw), true
 	}
-	return nil, false
-}
-
-// matchDictionaries runs each filter over one dictionary-coded text column once per entry. none means that no entry matches
-// for some filter.
-func (g *groupReader) matchDictionaries() (none bool, err error) {
-	left := g.filters[:0]
-	for _, f := range g.filters {
-		l := g.single(f)
-		if l == nil || !l.coded {
-			left = append(left, f)
-			continue
-		}
-		entries, err := l.text()
-		if err != nil {
-			return false, fmt.Errorf("column %q: %w", l.node.name, err)
-		}
-		codes := make([]int32, entries.Len()+1)
-		for i := range codes {
-			codes[i] = int32(i)
-		}
-		codes[entries.Len()] = -1
-		each := vec.EncodeDictionary(entries, codes)
-		rows, all, err := expr.Select([]expr.Expr{f.local}, vec.Batch{Len: len(codes), Cols: []arrow.Array{each}}, g.r.s.session)
-		if err != nil {
-			left = append(left, f) // it fails on some entry, maybe of a row that another filter drops
-			continue
+	var rows []int32
+	if f.matches != nil {
+		rows = matchingRows(cols[0].(*array.Dictionary), f.matches)
+	} else {
+		var all bool
+		var err error
+		if rows, all, err = expr.Select([]expr.Expr{f.local}, vec.Batch{Len: w.len(), Cols: cols}, w.g.r.s.session); err != nil {
+			return queryError{err}
 		}
 		if all {
-			continue
-		}
-		f.matches = make([]bool, len(codes))
-		for _, r := range rows {
-			f.matches[r] = true
-		}
-		hits := len(rows)
-		if f.matches[entries.Len()] {
-			hits--
-		}
-		nulls := l.chunk.stats.nulls
-		switch {
-		case hits == 0 && (nulls == 0 || !f.matches[entries.Len()]):
-			return true, nil
-		case hits == entries.Len() && nulls == 0:
-		default:
-			left = append(left, f)
+			return nil
 		}
 	}
-	g.filters = left
-	return false, nil
-}
-
-// prunePages narrows live by the column indexes of filters over one leaf.
-func (g *groupReader) prunePages() error {
-	for _, f := range g.filters {
-		l := g.single(f)
-		if l == nil || l.chunk.columnIndex.length == 0 || l.chunk.columnIndex.length > maxPage || l.node.rep > 0 {
-			continue
-		}
-		if err := l.open(); err != nil {
-			return err
-		}
-		data := make([]byte, l.chunk.columnIndex.length)
-		if err := readAt(g.r.object, data, l.chunk.columnIndex.offset); err != nil {
-			return err
-		}
-		g.r.count(len(data))
-		pages, err := parseColumnIndex(data)
-		if err != nil {
-			return err
-		}
-		if len(pages) != len(l.places) {
-			return fmt.Errorf("the page index has %d places and %d statistics", len(l.places), len(pages))
-		}
-		var live []rowRange
-		for i := range pages {
-			first, end := l.places[i].first, l.end(i)
-			if prune.Check(f.e, pageStats{g: g, path: f.paths[0], raw: &pages[i], rows: end - first}) == prune.Never {
-				continue
-			}
-			if n := len(live); n > 0 && live[n-1].to == first {
-				live[n-1].to = end
-			} else {
-				live = append(live, rowRange{first, end})
-			}
-		}
-		g.live = intersectRanges(g.live, live)
-	}
+	w.keep(rows)
 	return nil
 }
 
-func intersectRanges(a, b []rowRange) (out []rowRange) {
-	for len(a) > 0 && len(b) > 0 {
-		if from, to := max(a[0].from, b[0].from), min(a[0].to, b[0].to); from < to {
-			out = append(out, rowRange{from, to})
-		}
-		if a[0].to < b[0].to {
-			a = a[1:]
-		} else {
-			b = b[1:]
+// keep drops all rows but the given ones, which count from the window's present rows.
+func (w *window) keep(rows []int32) {
+	if len(rows) == w.len() {
+		return
+	}
+	for p, a := range w.cols {
+		if a != nil {
+			w.cols[p] = vec.Take(a, rows)
 		}
 	}
-	return out
+	if w.all {
+		w.all, w.sel = false, rows
+		return
+	}
+	kept := make([]int32, len(rows))
+	for i, r := range rows {
+		kept[i] = w.sel[r]
+	}
+	w.sel = kept
 }
 
-// pageStats are the statistics of one page of one column.
-type pageStats struct {
-	g    *groupReader
-	path int
-	raw  *rawStats
-	rows int64
-}
-
-func (s pageStats) Bounds(path int) (min, max any) {
-	return s.raw.bounds(s.g.columns[s.path].shape.t)
-}
-
-func (s pageStats) Nulls(path int) (nulls, rows int64) { return s.raw.nulls, s.rows }
-func (s pageStats) Canonical(path int) bool            { return s.g.canonical(path) }
-
-// parseColumnIndex gives the statistics of each page.
-func parseColumnIndex(data []byte) ([]rawStats, error) {
-	var onlyNulls []bool
-	var mins, maxs [][]byte
-	var nulls []int64
-	r := &thriftReader{data: data}
-	texts := func(into *[][]byte) {
-		r.list(func(_ int, kind byte) { *into = append(*into, r.bytes()) })
-	}
-	r.fields(func(id int16, kind byte) {
-		switch {
-		case id == 1 && kind == thriftList:
-			r.list(func(_ int, kind byte) { onlyNulls = append(onlyNulls, r.byte() == thriftTrue) })
-		case id == 2 && kind == thriftList:
-			texts(&mins)
-		case id == 3 && kind == thriftList:
-			texts(&maxs)
-		case id == 5 && kind == thriftList:
-			r.list(func(_ int, kind byte) { nulls = append(nulls, r.int()) })
-		default:
-			r.skip(kind)
+// matchingRows returns the rows whose entry matches.
+func matchingRows(a *array.Dictionary, matches []bool) []int32 {
+	codes := vec.Codes(a)
+	rows := make([]int32, 0, len(codes))
+	null := len(matches) - 1
+	if vec.NullCount(a) == 0 {
+		for i, c := range codes {
+			if matches[c] {
+				rows = append(rows, int32(i))
+			}
 		}
-	})
-	if r.err != nil {
-		return nil, r.err
+		return rows
 	}
-	if len(mins) != len(onlyNulls) || len(maxs) != len(onlyNulls) || nulls != nil && len(nulls) != len(onlyNulls) {
-		return nil, errors.New("the page statistics are damaged")
-	}
-	pages := make([]rawStats, len(onlyNulls))
-	for i := range pages {
-		pages[i] = rawStats{min: mins[i], max: maxs[i], hasMin: !onlyNulls[i], hasMax: !onlyNulls[i], nulls: -1}
-		if nulls != nil && nulls[i] >= 0 {
-			pages[i].nulls = nulls[i]
+	for i, c := range codes {
+		if a.IsNull(i) {
+			c = int32(null)
+		}
+		if matches[c] {
+			rows = append(rows, int32(i))
 		}
 	}
-	return pages, nil
+	return rows
 }
