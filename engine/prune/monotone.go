@@ -14,18 +14,18 @@ import (
 // canonicalTime is the one text form in which the order of bytes is the order of time (see Stats.Canonical).
 const canonicalTime = "2006-01-02T15:04:05Z"
 
-// The patterns that read the canonical form. Others may fail on it, or read its parts in an order of their own.
+// The patterns that read the canonical form. Others may fail on it, or read its parts in an order of their own; parse_datetime with a
+// quoted 'Z' takes the zone from the session.
 var (
 	canonicalDateParse     = []string{"%Y-%m-%dT%H:%i:%sZ", "%Y-%m-%dT%H:%i:%SZ", "%Y-%m-%dT%TZ"}
 	canonicalParseDatetime = []string{
-		"yyyy-MM-dd'T'HH:mm:ss'Z'", "yyyy-MM-dd'T'HH:mm:ssZ", "yyyy-MM-dd'T'HH:mm:ssZZ",
-		"YYYY-MM-dd'T'HH:mm:ss'Z'", "YYYY-MM-dd'T'HH:mm:ssZ", "YYYY-MM-dd'T'HH:mm:ssZZ",
+		"yyyy-MM-dd'T'HH:mm:ssZ", "yyyy-MM-dd'T'HH:mm:ssZZ", "YYYY-MM-dd'T'HH:mm:ssZ", "YYYY-MM-dd'T'HH:mm:ssZZ",
 	}
 )
 
 // monotone reports whether e is a function of one column that never falls as the column's value rises, so that bounds of the column
 // give bounds of e. With canonical that holds only if the column's texts are canonical times; then values with a time zone on the way are in
-// UTC all. No step may depend on the session's zone.
+// UTC all. No step may depend on the session's zone, which is not known here.
 func monotone(e expr.Expr) (column *expr.Column, canonical, ok bool) {
 	switch e := e.(type) {
 	case *expr.Column:
@@ -33,6 +33,9 @@ func monotone(e expr.Expr) (column *expr.Column, canonical, ok bool) {
 	case *expr.Try:
 		return monotone(e.Arg)
 	case *expr.Cast:
+		if day, ok := dayText(e.Arg); ok && e.T.Kind == sqltype.Date {
+			return day, true, true
+		}
 		column, canonical, ok = monotone(e.Arg)
 		return column, canonical, ok && castKeepsOrder(e.Arg.Type().Kind, e.T.Kind, canonical)
 	case *expr.Call:
@@ -62,21 +65,8 @@ func castKeepsOrder(from, to sqltype.Kind, canonical bool) bool {
 
 func monotoneCall(e *expr.Call) (column *expr.Column, canonical, ok bool) {
 	text := func(i int) string { // the value of a literal text, or ""
-		if i < len(e.Args) {
-			if literal, ok := e.Args[i].(*expr.Literal); ok && literal.T.Kind == sqltype.Varchar {
-				s, _ := vec.Value(literal.Value, 0).(string)
-				return s
-			}
-		}
-		return ""
-	}
-	number := func(i int) int64 { // the value of a literal number, or -1
-		if literal, ok := e.Args[i].(*expr.Literal); ok && simple(literal.T) {
-			if n, ok := vec.Value(literal.Value, 0).(int64); ok {
-				return n
-			}
-		}
-		return -1
+		s, _ := literalValue(e.Args, i).(string)
+		return s
 	}
 	reads := false // the canonical form
 	switch e.Fn.Name {
@@ -91,12 +81,20 @@ func monotoneCall(e *expr.Call) (column *expr.Column, canonical, ok bool) {
 		column, ok = e.Args[0].(*expr.Column)
 		return column, true, ok && column.T.Kind == sqltype.Varchar
 	}
+	switch e.Fn.Name { // those that read the day of it
+	case "date", "from_iso8601_date":
+		reads = len(e.Args) == 1
+	case "date_parse":
+		reads = text(1) == "%Y-%m-%d"
+	}
+	if reads {
+		if day, ok := dayText(e.Args[0]); ok {
+			return day, true, true
+		}
+	}
 	arg := 0
 	switch {
-	case (e.Fn.Name == "substr" || e.Fn.Name == "substring") && e.Args[0].Type().Kind == sqltype.Varchar:
-		if number(1) != 1 || len(e.Args) == 3 && number(2) < 0 || len(e.Args) > 3 {
-			return nil, false, false
-		}
+	case beginning(e):
 	case (e.Fn.Name == "date" || e.Fn.Name == "year") && len(e.Args) == 1:
 	case e.Fn.Name == "date_trunc" && text(0) != "":
 		arg = 1
@@ -114,6 +112,37 @@ func monotoneCall(e *expr.Call) (column *expr.Column, canonical, ok bool) {
 		ok = false
 	}
 	return column, canonical, ok
+}
+
+// literalValue returns the value of the i-th argument if it is a literal, else nil.
+func literalValue(args []expr.Expr, i int) any {
+	if i >= len(args) {
+		return nil
+	}
+	literal, ok := args[i].(*expr.Literal)
+	if !ok || !simple(literal.T) {
+		return nil
+	}
+	return vec.Value(literal.Value, 0)
+}
+
+// beginning reports whether e is the beginning of a text: substr(text, 1[, length]).
+func beginning(e *expr.Call) bool {
+	if e.Fn.Name != "substr" || e.Args[0].Type().Kind != sqltype.Varchar || literalValue(e.Args, 1) != int64(1) {
+		return false
+	}
+	length, known := literalValue(e.Args, 2).(int64)
+	return len(e.Args) == 2 || known && length >= 0
+}
+
+// dayText returns the column of substr(column, 1, 10): the day, if the column's texts are canonical times.
+func dayText(e expr.Expr) (*expr.Column, bool) {
+	call, ok := e.(*expr.Call)
+	if !ok || !beginning(call) || literalValue(call.Args, 2) != int64(10) {
+		return nil, false
+	}
+	column, ok := call.Args[0].(*expr.Column)
+	return column, ok
 }
 
 // mayAddNulls reports whether e can be NULL where its column is not.

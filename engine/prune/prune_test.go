@@ -181,6 +181,10 @@ func TestCheck(t *testing.T) {
 		{compareExpr(expr.Lt, call("date_parse", when, literal("%Y-%d-%mT%H:%i:%sZ")), localTime("2024-02-01T00:00:00Z")), Maybe, "day and month swapped: not in order"},
 		{compareExpr(expr.Gt, call("parse_datetime", when, literal("yyyy-MM-dd'T'HH:mm:ssZ")), instant("2024-03-02T00:00:00Z")), Never, "likewise"},
 		{compareExpr(expr.Eq, call("substr", when, literal(1), literal(10)), literal("2024-03-01")), Always, "a prefix keeps the order"},
+		{compareExpr(expr.Eq, call("date", call("substr", when, literal(1), literal(10))), date("2024-03-02")), Never, "the day of a canonical time"},
+		{compareExpr(expr.Eq, &expr.Cast{Arg: call("substr", when, literal(1), literal(10)), T: sqltype.DateType}, date("2024-03-01")), Always, "likewise"},
+		{compareExpr(expr.Gt, call("date_parse", call("substr", when, literal(1), literal(10)), literal("%Y-%m-%d")), localTime("2024-03-01T00:00:00Z")), Never, "midnight"},
+		{compareExpr(expr.Eq, call("date", call("substr", name, literal(1), literal(10))), date("2024-03-02")), Maybe, "not of any text"},
 		{compareExpr(expr.Eq, call("substr", when, literal(2), literal(10)), literal("x")), Maybe, "not a prefix"},
 		{compareExpr(expr.Eq, call("date_trunc", literal("month"), fromISO), instant("2024-03-01T00:00:00Z")), Always, "one month"},
 		{compareExpr(expr.Eq, call("date_trunc", literal("month"), fromISO), instant("2024-04-01T00:00:00Z")), Never, "another"},
@@ -345,7 +349,10 @@ func drawTerm(t *rapid.T) (expr.Expr, func() expr.Expr) {
 		case 1:
 			return read, times(read.Type())
 		case 2:
-			return call("date", read), of(day)
+			text := call("substr", when, literal(1), literal(10))
+			return rapid.SampledFrom([]expr.Expr{
+				call("date", read), call("date", text), call("from_iso8601_date", text), &expr.Cast{Arg: text, T: sqltype.DateType},
+			}).Draw(t, "day"), of(day)
 		case 3:
 			return &expr.Cast{Arg: read, T: sqltype.TimestampType}, times(sqltype.TimestampType)
 		}

@@ -23,7 +23,7 @@ var unknown = span{null: true, value: true, nan: true}
 
 func point(v any) span { return span{min: v, max: v, value: true} }
 
-// utc is the session in which bounds are evaluated: steps whose result depends on the session's zone are not seen through (see monotone).
+// utc is the session in which bounds and entries are evaluated. Steps that depend on the session's zone are not seen through (see monotone).
 var utc = &fn.Session{Zone: time.UTC}
 
 // simple reports whether values of the type are of the Go types of Stats.Bounds and ordered like them.
