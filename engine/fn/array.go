@@ -2,6 +2,7 @@ package fn
 
 import (
 	"cmp"
+	"errors"
 	"slices"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -809,7 +810,7 @@ func sequence[T cmp.Ordered, S cmp.Ordered](c *Call, first, last column[T], step
 				values = append(values, v)
 				n++
 				var err error
-				if v, err = next(a, n, s); err == null { // past every value of the type, so past the last
+				if v, err = next(a, n, s); errors.Is(err, null) { // past every value of the type, so past the last
 					break
 				} else if err != nil {
 					return nil, err

@@ -31,7 +31,7 @@ func (m *nullMaker) keep(i int, err error) bool {
 	if err == nil {
 		return true
 	}
-	if err != null { //nolint:errorlint // a sentinel of this package, never wrapped
+	if !errors.Is(err, null) {
 		return false
 	}
 	if m.nulls == nil {

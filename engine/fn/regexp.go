@@ -1,6 +1,7 @@
 package fn
 
 import (
+	"errors"
 	"regexp"
 	"regexp/syntax"
 	"strconv"
@@ -103,7 +104,8 @@ func compileRegexp(pattern string) (*regexp.Regexp, error) {
 
 // regexpMistake is the part of a compile error that says what is wrong and where.
 func regexpMistake(err error) string {
-	if e, ok := err.(*syntax.Error); ok { //nolint:errorlint // syntax.Parse returns it bare
+	var e *syntax.Error
+	if errors.As(err, &e) {
 		return e.Code.String() + " in " + shown(e.Expr)
 	}
 	return err.Error()
