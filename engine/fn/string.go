@@ -132,7 +132,7 @@ var stringFunctions = []*Function{
 		Overloads: []Overload{{Sig: "(varchar, varchar, varchar) -> map(varchar, varchar)", Eval: splitToMap}},
 	},
 	{
-		Name: "strpos", Aliases: []string{"position"}, Category: text, CanFail: true,
+		Name: "strpos", Category: text, CanFail: true,
 		Doc:     "The position of the n-th (first, or from the end if negative) occurrence of the second text in the first, 0 if there is none.",
 		Example: "strpos('trail', 'ail') → 3",
 		Overloads: []Overload{
