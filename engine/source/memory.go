@@ -15,9 +15,16 @@ import (
 func NewMemory(name string, columns []Column, batches []vec.Batch) Table {
 	t := &memoryTable{name: name, columns: columns}
 	for _, b := range batches {
-		if b.Len > 0 {
-			t.batches = append(t.batches, b)
+		if b.Len == 0 {
+			continue
 		}
+		for _, col := range b.Cols {
+			col.NullN() // arrow-go counts when first asked, without a lock; several goroutines will ask
+			if d, ok := col.(*array.Dictionary); ok {
+				d.Dictionary().NullN()
+			}
+		}
+		t.batches = append(t.batches, b)
 	}
 	return t
 }
