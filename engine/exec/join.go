@@ -73,6 +73,9 @@ func (s *buildSide) build(w *worker) error {
 	if err != nil {
 		return err
 	}
+	if err := s.account.add(s.account.held); err != nil { // for a moment the rows are there twice
+		return err
+	}
 	var batches []vec.Batch
 	for _, task := range tasks {
 		batches = append(batches, task...)

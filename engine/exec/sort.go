@@ -202,6 +202,14 @@ func (s *sortState) sort() ([]int32, error) {
 		return nil, nil
 	}
 	if len(s.rows) > 1 {
+		var weigh footprint
+		bytes := int64(0)
+		for _, b := range s.rows {
+			bytes += weigh.of(b)
+		}
+		if err := s.account.set(2 * bytes); err != nil { // for a moment the rows are there twice
+			return nil, err
+		}
 		all, err := vec.ConcatBatches(s.rows)
 		if err != nil {
 			return nil, sqlerr.Wrap(sqlerr.Resource, err, "the rows to sort are too large")
