@@ -326,7 +326,7 @@ func nullsLast(a, b string) int {
 // references are the questions; ranges of time are from ≤ t < to, and the needles are taken from one event of the trail.
 func references(from, to, key, ip, id, account string) []reference {
 	inRange := between("eventtime", from, to)
-	f := strings.NewReplacer("$from", from, "$to", to, "$fromdate", from[:10], "$todate", to[:10], "$key", key, "$ip", ip, "$id", id, "$account", account)
+	f := strings.NewReplacer("$fromdate", from[:10], "$todate", to[:10], "$from", from, "$to", to, "$key", key, "$ip", ip, "$id", id, "$account", account)
 	list := []reference{
 		{`SELECT count(*) FROM cloudtrail_logs`, true, count},
 		{`SELECT count(*) FROM cloudtrail_lake`, true, count},
@@ -473,7 +473,7 @@ func references(from, to, key, ip, id, account string) []reference {
 		{`SELECT r.arn, count(*) FROM cloudtrail_logs CROSS JOIN UNNEST(resources) AS t(r) WHERE r.arn IS NOT NULL GROUP BY 1`, false, unnestARNs},
 		{`SELECT arn, count(*) FROM cloudtrail_logs, UNNEST(resources) AS r(arn, accountid, type, arnprefix) WHERE arn IS NOT NULL GROUP BY 1`, false, unnestARNs},
 		{`SELECT cardinality(resources) AS n, count(*) FROM cloudtrail_logs WHERE resources IS NOT NULL GROUP BY 1`, false, func(es []event) [][]string {
-			has := where(es, func(e event) bool { return e["resources"] != nil && e.text("resources") != "" })
+			has := where(es, func(e event) bool { return resources(e) != nil })
 			return groups(has, func(e event) []string { return []string{strconv.Itoa(len(resources(e)))} }, size)
 		}},
 		{`SELECT a.eventid, b.eventid FROM cloudtrail_logs a JOIN cloudtrail_logs b
