@@ -86,6 +86,10 @@ func mustBeDataError(t *testing.T, err error) {
 	if sqlerr.KindOf(err) != sqlerr.Data || !strings.Contains(err.Error(), ".parquet") {
 		t.Fatalf("not an error of kind data that names the file: %v", err)
 	}
+	var panicked unforeseen
+	if errors.As(err, &panicked) {
+		t.Fatalf("a panic, though caught: %v", panicked.value)
+	}
 }
 
 func TestDamagedFilesGiveErrorsNotOtherRows(t *testing.T) {

@@ -12,7 +12,7 @@ import (
 	"github.com/trailql/trailql/connectors/blob"
 )
 
-// footer is what a scan needs of a file's metadata. It is much smaller than arrow-go's form (an eighth), so many can be kept.
+// footer is what a scan needs of a file's metadata: about 200 bytes per column chunk, so that many footers can be kept.
 type footer struct {
 	root   node
 	leaves []*node

@@ -2,6 +2,7 @@ package parquetio
 
 import (
 	"bytes"
+	"container/list"
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
@@ -513,5 +514,58 @@ func TestRowGroupsByBytes(t *testing.T) {
 	}
 	if n := r.NumRowGroups(); n < 10 || n > 15 {
 		t.Errorf("%d row groups of at most 10,000 bytes for 100 rows of 1,000", n)
+	}
+}
+
+func TestBoundsThatCannotBeTrusted(t *testing.T) {
+	both := func(min, max string) rawStats {
+		return rawStats{min: []byte(min), max: []byte(max), hasMin: true, hasMax: true}
+	}
+	for name, c := range map[string]struct {
+		stats  rawStats
+		t      sqltype.Type
+		lo, hi any
+	}{
+		"trusted":                         {both("a", "b"), sqltype.VarcharType, "a", "b"},
+		"empty strings":                   {both("", ""), sqltype.VarcharType, "", ""},
+		"an empty maximum":                {both("a", ""), sqltype.VarcharType, nil, nil}, // arrow-go, where it was over 4,096 bytes
+		"no maximum":                      {rawStats{min: []byte("a"), hasMin: true}, sqltype.VarcharType, nil, nil},
+		"no minimum":                      {rawStats{max: []byte("a"), hasMax: true}, sqltype.VarcharType, nil, nil},
+		"out of order":                    {both("b", "a"), sqltype.VarcharType, nil, nil},
+		"numbers":                         {both("\xff\xff\xff\xff", "\x01\x00\x00\x00"), sqltype.IntegerType, int64(-1), int64(1)},
+		"numbers of another width":        {both("\x01", "\x02"), sqltype.BigIntType, nil, nil},
+		"floats, which may hide a NaN":    {both("\x00\x00\x00\x00\x00\x00\x00\x00", "\x00\x00\x00\x00\x00\x00\xf0\x3f"), sqltype.DoubleType, nil, nil},
+		"a boolean that is neither":       {both("\x00", "\x07"), sqltype.BooleanType, nil, nil},
+		"binary, whose order nobody asks": {both("a", "b"), sqltype.VarbinaryType, nil, nil},
+	} {
+		if lo, hi := c.stats.bounds(c.t); lo != c.lo || hi != c.hi {
+			t.Errorf("%s: %v, %v; want %v, %v", name, lo, hi, c.lo, c.hi)
+		}
+	}
+}
+
+func TestFooterHash(t *testing.T) {
+	col, a := text("c", "a", "b")
+	data, w, _ := oneColumn(t, col, a, WriteOptions{})
+	for _, right := range []bool{true, false} {
+		store, files := newMemoryStore(data)
+		files[0].Rows, files[0].FooterSHA256 = w.Rows, w.FooterSHA256
+		if !right {
+			files[0].FooterSHA256[0]++
+		}
+		if _, _, err := scanAll(store, files, []source.Column{col}, firstColumn()); (err == nil) != right {
+			t.Errorf("hash right: %v; error %v", right, err)
+		}
+	}
+}
+
+func TestKeptFootersAreBounded(t *testing.T) {
+	c := footerCache{byKey: map[footerKey]*list.Element{}}
+	for i := range 100 {
+		c.put(footerKey{fmt.Sprint(i), 1}, &footer{size: keptFooters / 10})
+		c.get(footerKey{"0", 1})
+	}
+	if c.order.Len() != 10 || len(c.byKey) != 10 || c.get(footerKey{"0", 1}) == nil || c.get(footerKey{"1", 1}) != nil {
+		t.Errorf("%d kept", c.order.Len())
 	}
 }

@@ -28,7 +28,6 @@ type pathReader struct {
 	shape    *shape
 	constant arrow.Array // one row; where the file lacks the column
 	leaves   []*columnReader
-	entries  *array.String // of a text leaf that is given out coded
 }
 
 // filter is a conjunct in a row group.

@@ -179,9 +179,14 @@ func (s *scan) fault(ctx context.Context, file int, err error) error {
 // caught turns a panic into an error: whatever a damaged file brings about ends the query, not the process.
 func caught(err *error) {
 	if r := recover(); r != nil {
-		*err = fmt.Errorf("damaged in an unforeseen way: %v", r)
+		*err = unforeseen{r}
 	}
 }
+
+// unforeseen is a panic. Its value is for developers, not for the message.
+type unforeseen struct{ value any }
+
+func (unforeseen) Error() string { return "it is damaged in a way that was not foreseen" }
 
 func (s *scan) Open(ctx context.Context, m int) (source.Reader, error) {
 	r, err := s.open(ctx, s.morsels[m])
