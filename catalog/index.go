@@ -23,6 +23,7 @@ import (
 type index struct {
 	db   *sql.DB
 	conn *sql.Conn
+	find *sql.Stmt // of consumed
 }
 
 // indexFormat counts changes of the schema below; an index of another format is built anew.
@@ -375,7 +376,13 @@ func (x *index) putObjects(ctx context.Context, objects []objectRow, ledger int6
 }
 
 func (x *index) consumed(ctx context.Context, path string) ([]Consumed, error) {
-	rows, err := x.conn.QueryContext(ctx, "SELECT etag, size, sha256, state FROM objects WHERE path = ?", path)
+	var err error
+	if x.find == nil { // asked for every object of a listing
+		if x.find, err = x.conn.PrepareContext(ctx, "SELECT etag, size, sha256, state FROM objects WHERE path = ?"); err != nil {
+			return nil, err
+		}
+	}
+	rows, err := x.find.QueryContext(ctx, path)
 	if err != nil {
 		return nil, err
 	}

@@ -209,12 +209,17 @@ func (t *table) Scan(ctx context.Context, req source.Request) (source.Scan, erro
 		return nil, err
 	}
 	var list []parquetio.File
+	left := map[Partition]bool{}
 	for _, f := range files {
 		if !req.Off.File && pruned.never(&bounds{t.layout, leaves, f.Partition, f, f.Rows}, &pruned.files) {
 			report.FilesPruned.Add(1)
 			continue
 		}
+		left[f.Partition] = true
 		list = append(list, t.snap.lake.scanned(t.layout, f.File, f.stats))
+	}
+	if len(t.layout.Partitions) > 0 {
+		report.PartitionsPruned.Add(int64(len(kept) - len(left))) // those of which no file is left
 	}
 	report.Notes = pruned.notes(len(partitions), len(files))
 	return t.physical(ctx, list, req, report)

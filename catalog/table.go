@@ -48,7 +48,7 @@ var layouts = sync.OnceValue(func() []*Layout {
 			Columns:    fileColumns,
 			SortBy:     []string{"path"},
 			Commit:     "commit",
-			Statistics: []string{"path", "account", "region", "stamp", "state", "kind", "first_time", "last_time"},
+			Statistics: []string{"path", "account", "region", "stamp", "state", "kind", "first_time", "last_time", "commit"},
 			Bloom:      []string{"path", "sha256"},
 		},
 		{
@@ -57,7 +57,7 @@ var layouts = sync.OnceValue(func() []*Layout {
 			Columns:    duplicateColumns,
 			SortBy:     []string{"path", "row"},
 			Commit:     "commit",
-			Statistics: []string{"path", "time", "table_name"},
+			Statistics: []string{"path", "time", "table_name", "commit"},
 			Bloom:      []string{"path", "eventid"},
 		},
 		{
@@ -66,7 +66,7 @@ var layouts = sync.OnceValue(func() []*Layout {
 			Columns:    quarantineColumns,
 			SortBy:     []string{"path", "row"},
 			Commit:     "commit",
-			Statistics: []string{"path", "reason"},
+			Statistics: []string{"path", "reason", "commit"},
 			Bloom:      []string{"path"},
 			NoStats:    []string{"record", "bytes"},
 		},
@@ -107,7 +107,7 @@ var recordComments = map[string]string{
 // recordStatistics are the narrow columns by which whole files can be skipped.
 var recordStatistics = []string{
 	"_time", "eventtime", "eventname", "eventsource", "eventcategory", "eventtype", "awsregion", "recipientaccountid", "accountid",
-	"readonly", "errorcode", "sourceipaddress", "eventversion", "managementevent", "sharedeventid", "vpcendpointid",
+	"readonly", "errorcode", "sourceipaddress", "eventversion", "managementevent", "sharedeventid", "vpcendpointid", "_commit",
 	"useridentity.type", "useridentity.accountid", "useridentity.principalid", "useridentity.arn", "useridentity.username", "useridentity.accesskeyid", "useridentity.invokedby",
 }
 

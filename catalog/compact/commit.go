@@ -18,11 +18,7 @@ func (c *compactor) consume(ctx context.Context, list []pending) error {
 		}
 		list = list[n:]
 		err = c.commit(ctx, g)
-		for _, runs := range g.runs {
-			for _, r := range runs {
-				r.drop(context.WithoutCancel(ctx))
-			}
-		}
+		g.drop(ctx)
 		if err != nil {
 			return err
 		}
@@ -48,7 +44,7 @@ func (c *compactor) leaveOut(ctx context.Context, g *gathered) error {
 			c.unknown(o.url)
 		case same:
 			c.sum.Earlier++
-			note.State = o.known[0].State
+			note.State = o.state
 		}
 		if err := c.lake.Remember(ctx, o.url, note); err != nil {
 			return err

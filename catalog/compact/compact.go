@@ -36,7 +36,7 @@ type Options struct {
 const (
 	defaultMemory = 1 << 30
 	defaultGrace  = 7 * 24 * time.Hour
-	listedAtOnce  = 200_000
+	listedAtOnce  = 50_000
 	windowRows    = 32 << 10
 	fileBytes     = 128 << 20
 	fileRows      = 4 << 20

@@ -58,6 +58,24 @@ type gathered struct {
 	runs    map[string][]run
 }
 
+// drop frees the rows.
+func (g *gathered) drop(ctx context.Context) {
+	for _, runs := range g.runs {
+		for _, r := range runs {
+			r.drop(context.WithoutCancel(ctx))
+		}
+	}
+}
+
+// bytes estimates what an object holds beside its rows.
+func (o *object) bytes() int64 {
+	n := int64(1024)
+	for _, r := range o.bad {
+		n += int64(256 + len(r.record) + len(r.bytes))
+	}
+	return n
+}
+
 // gather reads objects from the front of list until the memory for rows is used up or all are read, and returns how many it read.
 func (c *compactor) gather(ctx context.Context, list []pending) (*gathered, int, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
@@ -80,6 +98,7 @@ func (c *compactor) gather(ctx context.Context, list []pending) (*gathered, int,
 					return
 				}
 				w.objects = append(w.objects, o)
+				held.Add(o.bytes())
 			}
 			if ctx.Err() == nil {
 				w.take(&w.rows, &w.runs)
@@ -94,6 +113,7 @@ func (c *compactor) gather(ctx context.Context, list []pending) (*gathered, int,
 	}
 	wg.Wait()
 	if ctx.Err() != nil {
+		g.drop(ctx)
 		return nil, 0, context.Cause(ctx)
 	}
 	slices.SortFunc(g.objects, func(a, b *object) int { return strings.Compare(a.url, b.url) })
@@ -239,7 +259,7 @@ func (w *reader) compare(ctx context.Context, o *object) error {
 	o.SHA256, o.Object.Size = sum, size
 	for _, k := range o.known {
 		if k.SHA256 == hex.EncodeToString(sum[:]) {
-			o.outcome = same
+			o.outcome, o.state = same, k.State
 			return nil
 		}
 	}

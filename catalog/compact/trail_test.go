@@ -14,8 +14,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/apache/arrow-go/v18/arrow/array"
-
 	"github.com/trailql/trailql/catalog"
 	"github.com/trailql/trailql/connectors/blob"
 	"github.com/trailql/trailql/connectors/cloudtrail"
@@ -158,12 +156,12 @@ func read(t testing.TB, l *catalog.Lake, table string, columns ...string) []stri
 	}
 	var out []string
 	err = eachBatch(inOrder(context.Background(), scan), func(b vec.Batch) error {
+		for i, c := range b.Cols {
+			b.Cols[i] = vec.Plain(c)
+		}
 		for i := range b.Len {
 			var cells []string
 			for _, c := range b.Cols {
-				if d, ok := c.(*array.Dictionary); ok {
-					c = vec.Plain(d)
-				}
 				cells = append(cells, fmt.Sprint(vec.Value(c, i)))
 			}
 			out = append(out, strings.Join(cells, "|"))
