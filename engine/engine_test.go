@@ -3,7 +3,9 @@ package engine_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -133,6 +135,32 @@ func TestClose(t *testing.T) {
 		if err := r.Close(); err != nil {
 			t.Error(err)
 		}
+	}
+}
+
+// TestHostile: a short statement that would be huge to plan is refused, or planned without growing.
+func TestHostile(t *testing.T) {
+	eng := numbers(t)
+	doubling := "WITH a0 AS (SELECT i FROM n)"
+	stars, sums := "SELECT i FROM n", "SELECT i FROM n"
+	for k := range 40 {
+		doubling += fmt.Sprintf(", a%d AS (SELECT x.i FROM a%d x, a%d y)", k+1, k, k)
+		stars = "SELECT *, * FROM (" + stars + ")"
+		sums = "SELECT i + i AS i FROM (" + sums + ")"
+	}
+	for name, text := range map[string]string{
+		"WITH":     doubling + " SELECT i FROM a40",
+		"stars":    stars,
+		"COALESCE": "SELECT " + strings.Repeat("coalesce(", 60) + "i" + strings.Repeat(", 1)", 60) + " FROM n",
+		"NULLIF":   "SELECT " + strings.Repeat("nullif(", 60) + "i" + strings.Repeat(", 1)", 60) + " FROM n",
+	} {
+		if _, err := lines(eng.Query(t.Context(), text, engine.Options{})); sqlerr.KindOf(err) != sqlerr.Resource {
+			t.Errorf("%s: got %v, want a resource error", name, err)
+		}
+	}
+	got, err := lines(eng.Query(t.Context(), sums+" WHERE i > 2", engine.Options{}))
+	if want := []string{fmt.Sprint(1 << 40), fmt.Sprint(2 << 40), fmt.Sprint(3 << 40)}; err != nil || !slices.Equal(got, want) {
+		t.Errorf("sums: got %v, %v, want %v", got, err, want)
 	}
 }
 

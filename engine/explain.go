@@ -74,7 +74,9 @@ func (q *query) analyzed(ctx context.Context, node plan.Node) (func(plan.Node) [
 		}
 		lines := append([]string{line}, reportLines(m.Scan)...)
 		if m.Scan != nil {
-			lines = append(lines, fmt.Sprintf("read %s, %d rows in the row groups opened", byteText(m.Scan.BytesRead.Load()), m.Scan.RowsRead.Load()))
+			pages, pruned := m.Scan.Pages.Load(), m.Scan.PagesPruned.Load()
+			lines = append(lines, fmt.Sprintf("read %s, %d of %d pages, of row groups with %d rows",
+				byteText(m.Scan.BytesRead.Load()), pages-pruned, pages, m.Scan.RowsRead.Load()))
 		}
 		return lines
 	}, nil
@@ -98,7 +100,6 @@ func reportLines(r *source.Report) []string {
 	if byStats+byBloom+byDictionary > 0 {
 		parts[len(parts)-1] += fmt.Sprintf(" (skipped by statistics %d, bloom filter %d, dictionary %d)", byStats, byBloom, byDictionary)
 	}
-	kept("pages", r.Pages.Load(), r.PagesPruned.Load())
 	var lines []string
 	if len(parts) > 0 {
 		lines = append(lines, "keeps "+strings.Join(parts, ", "))

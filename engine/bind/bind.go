@@ -21,7 +21,7 @@ import (
 // Query binds q against the relations of snap. Errors are *sqlerr.Error with a place in the statement's text.
 func Query(q *sql.Query, snap source.Snapshot, s *fn.Session) (n plan.Node, err error) {
 	err = caught(func() {
-		b := &binder{snapshot: snap, session: s}
+		b := &binder{snapshot: snap, session: s, relations: new(int)}
 		n = b.query(q, nil, nil).node
 	})
 	return n, err
@@ -58,9 +58,10 @@ func unsupported(pos sqlerr.Pos, what string) {
 
 // binder is what all parts of one query share.
 type binder struct {
-	snapshot source.Snapshot
-	session  *fn.Session
-	views    []string // being expanded, outermost first
+	snapshot  source.Snapshot
+	session   *fn.Session
+	views     []string // being expanded, outermost first
+	relations *int     // bound so far, see maxRelations
 }
 
 // env is the chain of common table expressions in sight, innermost first.

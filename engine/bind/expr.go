@@ -66,7 +66,7 @@ func (x *exprs) expr(e sql.Expr) expr.Expr {
 	case *sql.IsNullExpr:
 		return negated(e.Not, &expr.IsNull{Arg: x.expr(e.Arg)})
 	case *sql.Between:
-		arg := x.operand(e.Arg)
+		arg := repeated(x.operand(e.Arg))
 		low := x.compare(expr.Ge, arg, x.operand(e.Low), e.Pos())
 		high := x.compare(expr.Le, arg, x.operand(e.High), e.Pos())
 		return negated(e.Not, &expr.And{Args: []expr.Expr{low, high}})
@@ -306,7 +306,7 @@ func (x *exprs) caseExpr(e *sql.CaseExpr) expr.Expr {
 	out := &expr.Case{}
 	var subject operand
 	if e.Operand != nil {
-		subject = x.operand(e.Operand)
+		subject = repeated(x.operand(e.Operand))
 	}
 	var results []expr.Expr
 	var places []sqlerr.Pos

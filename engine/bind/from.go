@@ -24,12 +24,13 @@ func (b *binder) from(items []sql.TableExpr, with *env, outer *scope) *relation 
 			rel = b.unnest(rel, u, alias, false, with, outer)
 			continue
 		}
-		rel = crossJoin(rel, b.tableExpr(item, with, outer))
+		rel = crossJoin(rel, b.tableExpr(item, with, outer), item.Pos())
 	}
 	return rel
 }
 
-func crossJoin(left, right *relation) *relation {
+func crossJoin(left, right *relation, at sqlerr.Pos) *relation {
+	checkColumns(len(left.fields)+len(right.fields), at)
 	return &relation{
 		node:   plan.NewJoin(plan.CrossJoin, left.node, right.node, nil),
 		fields: slices.Concat(left.fields, right.fields),
@@ -86,6 +87,7 @@ func (r *relation) rename(names []sql.Ident, relation string) {
 
 // table binds a name in FROM: a common table expression, a table or a view.
 func (b *binder) table(t *sql.TableName, with *env) *relation {
+	b.countRelation(t.Pos())
 	parts, written := make([]string, len(t.Name)), make([]string, len(t.Name))
 	for i, id := range t.Name {
 		parts[i], written[i] = lower(id), id.Name
@@ -233,7 +235,7 @@ func (b *binder) join(j *sql.JoinTable, with *env, outer *scope) *relation {
 }
 
 func (b *binder) joinOn(j *sql.JoinTable, left, right *relation, with *env, outer *scope) *relation {
-	both := crossJoin(left, right)
+	both := crossJoin(left, right, j.Pos())
 	var on []expr.Expr
 	switch {
 	case len(j.Using) > 0:

@@ -94,7 +94,7 @@ func (x *exprs) coalesce(f *sql.Func) expr.Expr {
 	}
 	args := make([]expr.Expr, len(f.Args))
 	for i, a := range f.Args {
-		args[i] = x.expr(a)
+		args[i] = repeated(x.operand(a)).Expr
 	}
 	out := &expr.Case{T: commonType(args, func(i int) sqlerr.Pos { return f.Args[i].Pos() }, "COALESCE")}
 	for i := range args {
@@ -113,7 +113,7 @@ func (x *exprs) nullIf(f *sql.Func) expr.Expr {
 	if len(f.Args) != 2 {
 		fail(sqlerr.Type, f.Pos(), "NULLIF takes two values")
 	}
-	a, b := x.operand(f.Args[0]), x.operand(f.Args[1])
+	a, b := repeated(x.operand(f.Args[0])), x.operand(f.Args[1])
 	return &expr.Case{
 		Whens: []expr.When{{Cond: x.compare(expr.Eq, a, b, f.Pos()), Then: expr.NullLiteral(a.Type())}},
 		Else:  a.Expr, T: a.Type(),

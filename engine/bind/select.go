@@ -141,6 +141,7 @@ func (x *exprs) selectItems(sel *sql.Select) []item {
 	for _, it := range sel.Items {
 		if it.Star {
 			items = append(items, x.star(it, len(sel.From) > 0)...)
+			checkColumns(len(items), it.Pos())
 			continue
 		}
 		name := ""
@@ -326,3 +327,6 @@ func (b *binder) settled(e expr.Expr, agg *aggregation, grouped bool) expr.Expr 
 		return e
 	})
 }
+
+// itemText is an expression as it is shown in a hint.
+func itemText(e sql.Expr) string { return strings.TrimSpace(sql.Format(e)) }

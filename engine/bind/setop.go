@@ -1,8 +1,6 @@
 package bind
 
 import (
-	"strings"
-
 	"github.com/trailql/trailql/engine/expr"
 	"github.com/trailql/trailql/engine/plan"
 	"github.com/trailql/trailql/engine/sql"
@@ -81,6 +79,3 @@ func distinct(n plan.Node) plan.Node {
 	a.Columns = n.Schema()
 	return a
 }
-
-// itemText is an expression as it is shown in a hint.
-func itemText(e sql.Expr) string { return strings.TrimSpace(sql.Format(e)) }

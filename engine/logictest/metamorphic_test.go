@@ -40,7 +40,9 @@ func predicate(t *rapid.T, depth int, over bool) string {
 	pick := func(options ...string) string { return rapid.SampledFrom(options).Draw(t, "option") }
 	number := func() string { return pick("0", "1", "2", "3", "2.0", "2.5", "NULL", "3000000000") }
 	text := func() string { return pick("'a'", "'b'", "''", "'B'", "NULL") }
-	op := func() string { return pick("=", "<>", "<", "<=", ">", ">=", "IS DISTINCT FROM", "IS NOT DISTINCT FROM") }
+	op := func() string {
+		return pick("=", "<>", "<", "<=", ">", ">=", "IS DISTINCT FROM", "IS NOT DISTINCT FROM")
+	}
 	if depth > 0 && rapid.Bool().Draw(t, "nested") {
 		p, q := predicate(t, depth-1, over), predicate(t, depth-1, over)
 		switch rapid.IntRange(0, 4).Draw(t, "form") {

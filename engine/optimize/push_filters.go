@@ -24,21 +24,16 @@ func push(n plan.Node, conjuncts []expr.Expr) plan.Node {
 		return push(n.Input, slices.Concat(free, conjuncts))
 
 	case *plan.Project:
-		stay, down := split(conjuncts, func(e expr.Expr) bool { return expr.Volatile(substitute(e, n.Exprs)) })
-		for i, e := range down {
-			down[i] = substitute(e, n.Exprs)
-		}
+		stay, down := lowered(conjuncts, n.Exprs)
 		return filtered(plan.WithInputs(n, []plan.Node{push(n.Input, down)}), stay)
 
 	case *plan.Aggregate:
-		stay, down := split(conjuncts, func(e expr.Expr) bool {
-			return len(n.Keys) == 0 || slices.ContainsFunc(expr.Columns(e), func(c int) bool { return c >= len(n.Keys) }) ||
-				expr.Volatile(substitute(e, n.Keys))
-		})
-		for i, e := range down {
-			down[i] = substitute(e, n.Keys)
+		onKeys := func(e expr.Expr) bool {
+			return len(n.Keys) > 0 && !slices.ContainsFunc(expr.Columns(e), func(c int) bool { return c >= len(n.Keys) })
 		}
-		return filtered(plan.WithInputs(n, []plan.Node{push(n.Input, down)}), stay)
+		free, fixed := split(conjuncts, onKeys)
+		stay, down := lowered(free, n.Keys)
+		return filtered(plan.WithInputs(n, []plan.Node{push(n.Input, down)}), append(fixed, stay...))
 
 	case *plan.Union:
 		children := make([]plan.Node, len(n.Children))
@@ -100,6 +95,28 @@ func pushSides(n plan.Node) plan.Node {
 		}
 	}
 	return plan.WithInputs(n, inputs)
+}
+
+// maxNodes bounds what a conjunct may grow to: a column computed below can itself be used many times by the conjunct, and so on down.
+const maxNodes = 1000
+
+// lowered rewrites conjuncts over computed columns into ones over what they are computed from; those that would call a volatile
+// function anew or grow beyond measure stay.
+func lowered(conjuncts, computed []expr.Expr) (stay, down []expr.Expr) {
+	for _, e := range conjuncts {
+		low := substitute(e, computed)
+		nodes := 0
+		expr.Walk(low, func(expr.Expr) bool {
+			nodes++
+			return nodes <= maxNodes
+		})
+		if nodes > maxNodes || expr.Volatile(low) {
+			stay = append(stay, e)
+		} else {
+			down = append(down, low)
+		}
+	}
+	return stay, down
 }
 
 // split parts conjuncts in order.
