@@ -195,7 +195,9 @@ func unitIndex(name string) int {
 func intervalValue(text string, first, end int) (int64, bool) {
 	text = strings.TrimSpace(text)
 	negative := strings.HasPrefix(text, "-")
-	text = strings.TrimLeft(text, "+-")
+	if negative || strings.HasPrefix(text, "+") {
+		text = text[1:]
+	}
 	var total int64
 	for i := first; i <= end; i++ {
 		part, u := text, intervalUnits[i]

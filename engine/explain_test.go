@@ -1,0 +1,41 @@
+package engine
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/trailql/trailql/engine/source"
+)
+
+func TestReportLines(t *testing.T) {
+	var r source.Report
+	r.Partitions.Store(10)
+	r.PartitionsPruned.Store(7)
+	r.Files.Store(20)
+	r.FilesPruned.Store(15)
+	r.RowGroups.Store(5)
+	r.RowGroupsByStats.Store(1)
+	r.RowGroupsByDictionary.Store(2)
+	r.Notes = []string{"date prunes partitions"}
+	want := []string{
+		"keeps partitions 3 of 10, files 5 of 20, row groups 2 of 5 (skipped by statistics 1, bloom filter 0, dictionary 2)",
+		"date prunes partitions",
+	}
+	if got := reportLines(&r); !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	if got := reportLines(&source.Report{}); got != nil {
+		t.Errorf("a table without parts gives %q, want nothing", got)
+	}
+	if got := reportLines(nil); got != nil {
+		t.Errorf("a node that is no scan gives %q, want nothing", got)
+	}
+}
+
+func TestByteText(t *testing.T) {
+	for n, want := range map[int64]string{0: "0 B", 1023: "1023 B", 1024: "1.0 KiB", 1536: "1.5 KiB", 5 << 30: "5.0 GiB"} {
+		if got := byteText(n); got != want {
+			t.Errorf("%d: got %s, want %s", n, got, want)
+		}
+	}
+}
