@@ -206,10 +206,10 @@ func (c *columnReader) dictionary() error {
 	if err != nil {
 		return err
 	}
-	if h.compressed > int64(len(data)-h.size) {
-		return errCutOff
+	if h.compressed != int64(len(data)-h.size) {
+		return errMisfit
 	}
-	c.dict, err = decodeDictionary(c.node, c.chunk.codec, h, data[h.size:int64(h.size)+h.compressed])
+	c.dict, err = decodeDictionary(c.node, c.chunk.codec, h, data[h.size:])
 	return err
 }
 
@@ -250,13 +250,13 @@ func (c *columnReader) load(i int) error {
 	}
 	want := c.end(i) - c.places[i].first
 	switch {
-	case h.compressed > int64(len(data)-h.size):
-		return errCutOff
+	case h.compressed != int64(len(data)-h.size): // headers have no checksum: whatever must agree is compared
+		return errMisfit
 	case h.values > c.chunk.values || h.values < want:
 		return fmt.Errorf("a page of %d values for %d rows", h.values, want)
 	}
 	c.current = -1
-	if err := c.page.decode(c.node, c.chunk.codec, h, data[h.size:int64(h.size)+h.compressed], c.dict, &c.scratch); err != nil {
+	if err := c.page.decode(c.node, c.chunk.codec, h, data[h.size:], c.dict, &c.scratch); err != nil {
 		return err
 	}
 	if int64(c.page.rowCount()) != want {

@@ -154,6 +154,26 @@ func TestDamagedFilesGiveErrorsNotOtherRows(t *testing.T) {
 	t.Logf("%d of %d changes went unnoticed and did no harm; %d in the footer gave other values", harmless, rounds, inFooter)
 }
 
+// A header that ends early once made a dictionary look empty, and every row group prunable.
+func TestCutPageHeaders(t *testing.T) {
+	col, a := text("c", slices.Repeat([]string{"a", "b", "c"}, 50)...)
+	data, w, f := oneColumn(t, col, a, WriteOptions{})
+	c := f.groups[0].chunks[0]
+	for at := c.pages.offset; at < c.pages.offset+c.pages.length; at++ {
+		bad := bytes.Clone(data)
+		bad[at] &= 0xf0
+		if bad[at] == data[at] {
+			continue
+		}
+		store, files := newMemoryStore(bad)
+		files[0].Rows = w.Rows
+		batches, _, err := scanAll(store, files, []source.Column{col}, firstColumn(compare(expr.Ne, sqltype.VarcharType, "b")...))
+		if err == nil && countRows(batches) != 100 {
+			t.Errorf("byte %d: %d rows without an error", at, countRows(batches))
+		}
+	}
+}
+
 func TestHostileSizes(t *testing.T) {
 	data, w := write(t, WriteOptions{Columns: damageColumns}, damageBatch(10))
 	scanOf := func(data []byte, size, rows int64) error {

@@ -8,7 +8,7 @@ import (
 
 var (
 	errCutOff = errors.New("a page is cut off")
-	errMisfit = errors.New("a page holds more or fewer values than its header says")
+	errMisfit = errors.New("a page does not fit what is said of it elsewhere")
 )
 
 // decodeHybrid decodes n numbers of the RLE and bit-packing hybrid, in which Parquet stores levels and dictionary codes

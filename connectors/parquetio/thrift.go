@@ -83,10 +83,10 @@ func (r *thriftReader) fields(visit func(id int16, kind byte)) {
 	id := int16(0)
 	for r.err == nil {
 		head := r.byte()
-		kind := head & 15
-		if kind == 0 {
+		if head == 0 {
 			break
 		}
+		kind := head & 15
 		if delta := head >> 4; delta != 0 {
 			id += int16(delta)
 		} else {
