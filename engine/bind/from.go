@@ -198,20 +198,16 @@ var joinKinds = map[sql.JoinType]plan.JoinKind{
 }
 
 func (b *binder) join(j *sql.JoinTable, with *env, outer *scope) *relation {
-	switch {
-	case j.Natural:
+	if j.Natural {
 		failHint(sqlerr.Unknown, j.Pos(), "name the columns: JOIN … USING (a, b)", "NATURAL JOIN is not supported")
-	case j.Type == sql.Full:
-		failHint(sqlerr.Unknown, j.Pos(), "a LEFT JOIN together with a UNION ALL of the rows without a match says the same",
-			"FULL JOIN is not supported yet")
 	}
 	left := b.tableExpr(j.Left, with, outer)
 	if u, alias := unnestOf(j.Right); u != nil {
 		if on, ok := j.On.(*sql.Bool); j.Type != sql.CrossType && (!ok || !on.Value) || len(j.Using) > 0 {
 			fail(sqlerr.Unknown, j.Pos(), "a JOIN with UNNEST takes no condition but ON TRUE")
 		}
-		if j.Type == sql.Right {
-			unsupported(j.Pos(), "RIGHT JOIN with UNNEST is")
+		if j.Type == sql.Right || j.Type == sql.Full {
+			unsupported(j.Pos(), "RIGHT and FULL JOIN with UNNEST are")
 		}
 		return b.unnest(left, u, alias, j.Type == sql.Left, with, outer)
 	}
@@ -237,10 +233,10 @@ func (b *binder) join(j *sql.JoinTable, with *env, outer *scope) *relation {
 func (b *binder) joinOn(j *sql.JoinTable, left, right *relation, with *env, outer *scope) *relation {
 	both := crossJoin(left, right, j.Pos())
 	var on []expr.Expr
-	switch {
-	case len(j.Using) > 0:
-		return b.joinUsing(j, left, right, both)
-	case j.On != nil:
+	if len(j.Using) > 0 {
+		return b.joinUsing(j, left, right, both, with, outer)
+	}
+	if j.On != nil {
 		before := both.node
 		x := &exprs{binder: b, with: with, in: both, outer: outer, clause: "ON"}
 		on = x.conjuncts(j.On)
@@ -248,12 +244,38 @@ func (b *binder) joinOn(j *sql.JoinTable, left, right *relation, with *env, oute
 			unsupported(j.On.Pos(), "subqueries in ON are")
 		}
 	}
-	return &relation{node: plan.NewJoin(joinKinds[j.Type], left.node, right.node, on), fields: both.fields}
+	return &relation{node: b.joinNode(j, left, right, on, with, outer), fields: both.fields}
+}
+
+// joinNode joins two bound sides. A full join is the left join and, below it, the right rows without a match beside NULLs.
+func (b *binder) joinNode(j *sql.JoinTable, left, right *relation, on []expr.Expr, with *env, outer *scope) plan.Node {
+	if j.Type != sql.Full {
+		return plan.NewJoin(joinKinds[j.Type], left.node, right.node, on)
+	}
+	matched := plan.NewJoin(plan.LeftJoin, left.node, right.node, on)
+	width, widthRight := len(left.node.Schema()), len(right.node.Schema())
+	swapped := make([]expr.Expr, len(on))
+	for i, e := range on {
+		swapped[i] = plan.MoveColumns(e, func(c int) int {
+			if c < width {
+				return c + widthRight
+			}
+			return c - width
+		})
+	}
+	// Bound anew, for a plan is a tree.
+	left, right = b.tableExpr(j.Left, with, outer), b.tableExpr(j.Right, with, outer)
+	rest := &plan.Project{Input: plan.NewJoin(plan.AntiJoin, right.node, left.node, swapped), Columns: matched.Schema()}
+	for _, c := range left.node.Schema() {
+		rest.Exprs = append(rest.Exprs, expr.NullLiteral(c.Type))
+	}
+	rest.Exprs = append(rest.Exprs, plan.ColumnRefs(right.node)...)
+	return &plan.Union{Children: []plan.Node{matched, rest}, Columns: matched.Schema()}
 }
 
 // joinUsing joins on columns of equal name. The result has each of them once and first, then the rest of the left side and of the
 // right, as SQL has it; for a right join, where the sides came swapped, "left" is the written right one.
-func (b *binder) joinUsing(j *sql.JoinTable, left, right, both *relation) *relation {
+func (b *binder) joinUsing(j *sql.JoinTable, left, right, both *relation, with *env, outer *scope) *relation {
 	var on, merged []expr.Expr
 	var columns []plan.Column
 	out := &relation{}
@@ -271,8 +293,13 @@ func (b *binder) joinUsing(j *sql.JoinTable, left, right, both *relation) *relat
 		}
 		used[l], used[width+r] = true, true
 		on = append(on, b.compare(expr.Eq, operand{refs[l], id.Pos()}, operand{refs[width+r], id.Pos()}, id.Pos()))
-		merged = append(merged, refs[l])
-		columns = append(columns, schema[l])
+		column := schema[l]
+		value := refs[l]
+		if j.Type == sql.Full {
+			column.Type, _ = sqltype.Common(column.Type, schema[width+r].Type)
+			value = firstOf(column.Type, refs[l], refs[width+r])
+		}
+		merged, columns = append(merged, value), append(columns, column)
 		out.fields = append(out.fields, field{name: lower(id)})
 	}
 	sides := [][2]int{{0, width}, {width, len(refs)}}
@@ -288,7 +315,7 @@ func (b *binder) joinUsing(j *sql.JoinTable, left, right, both *relation) *relat
 		}
 	}
 	out.node = &plan.Project{
-		Input: plan.NewJoin(joinKinds[j.Type], left.node, right.node, on), Exprs: merged, Columns: columns,
+		Input: b.joinNode(j, left, right, on, with, outer), Exprs: merged, Columns: columns,
 	}
 	return out
 }

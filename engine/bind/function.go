@@ -96,15 +96,18 @@ func (x *exprs) coalesce(f *sql.Func) expr.Expr {
 	for i, a := range f.Args {
 		args[i] = repeated(x.operand(a)).Expr
 	}
-	out := &expr.Case{T: commonType(args, func(i int) sqlerr.Pos { return f.Args[i].Pos() }, "COALESCE")}
-	for i := range args {
-		args[i] = coerce(args[i], out.T)
-	}
+	return firstOf(commonType(args, func(i int) sqlerr.Pos { return f.Args[i].Pos() }, "COALESCE"), args...)
+}
+
+// firstOf is the first of args, coerced to t, that is not NULL.
+func firstOf(t sqltype.Type, args ...expr.Expr) expr.Expr {
+	out := &expr.Case{T: t}
 	last := len(args) - 1
 	for _, a := range args[:last] {
+		a = coerce(a, t)
 		out.Whens = append(out.Whens, expr.When{Cond: &expr.Not{Arg: &expr.IsNull{Arg: a}}, Then: a})
 	}
-	out.Else = args[last]
+	out.Else = coerce(args[last], t)
 	return out
 }
 

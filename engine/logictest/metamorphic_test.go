@@ -107,13 +107,15 @@ func TestPartition(t *testing.T) {
 	eng := world(t)
 	rapid.Check(t, func(t *rapid.T) {
 		from, over := "t", false
-		switch rapid.IntRange(0, 3).Draw(t, "from") {
+		switch rapid.IntRange(0, 4).Draw(t, "from") {
 		case 1:
 			from, over = "t LEFT JOIN u ON i = j", true
 		case 2:
 			from, over = "t JOIN u ON i = j", true
 		case 3:
 			from, over = "t, u", true
+		case 4:
+			from, over = "t FULL JOIN u ON i = j AND k <> 'c'", true
 		}
 		p := predicate(t, 2, over)
 		opt := engine.Options{Workers: 2, BatchRows: rapid.IntRange(1, 8).Draw(t, "rows"), Now: now}

@@ -6,11 +6,15 @@ import (
 	"github.com/trailql/trailql/engine/expr"
 )
 
-// NewJoin returns an inner, left or cross join of two inputs on conjuncts over the columns of both. Equalities between
+// NewJoin returns an inner, left, cross or anti join of two inputs on conjuncts over the columns of both. Equalities between
 // the sides become keys; a conjunct on one side alone is filtered below the join where the kind allows it; the rest is the
 // residual. An inner join without keys is a cross join below a filter.
 func NewJoin(kind JoinKind, left, right Node, on []expr.Expr) Node {
 	j := &Join{Kind: kind, Columns: slices.Concat(left.Schema(), right.Schema())}
+	if kind == AntiJoin {
+		j.Columns = left.Schema()
+	}
+	keepsLeft := kind == LeftJoin || kind == AntiJoin // rows that do not match, so what the left side must be is no filter
 	width := len(left.Schema())
 	toRight := func(e expr.Expr) expr.Expr {
 		return MoveColumns(e, func(i int) int { return i - width })
@@ -24,16 +28,16 @@ func NewJoin(kind JoinKind, left, right Node, on []expr.Expr) Node {
 		case equi:
 			j.LeftKeys = append(j.LeftKeys, l)
 			j.RightKeys = append(j.RightKeys, toRight(r))
-		case sides != LeftSide && (sides == RightSide || kind == LeftJoin && sides == NoSide):
+		case sides != LeftSide && (sides == RightSide || keepsLeft && sides == NoSide):
 			rightOnly = append(rightOnly, toRight(e))
-		case sides != BothSides && kind != LeftJoin:
+		case sides != BothSides && !keepsLeft:
 			leftOnly = append(leftOnly, e)
 		default:
 			rest = append(rest, e)
 		}
 	}
 	j.Left, j.Right = filtered(left, leftOnly), filtered(right, rightOnly)
-	if kind == LeftJoin {
+	if keepsLeft {
 		j.Residual = expr.Conjoin(rest)
 		return j
 	}

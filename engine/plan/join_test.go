@@ -44,6 +44,8 @@ func TestNewJoin(t *testing.T) {
 			[]expr.Expr{compare(expr.Eq, a, c), compare(expr.Gt, b, one), compare(expr.Gt, d, one)}, "LeftJoin on a = c where b; Values; Filter d; Values"},
 		{"a constant of a left join is about matches, not about left rows", plan.LeftJoin,
 			[]expr.Expr{never}, "LeftJoin; Values; Filter; Values"},
+		{"an anti join keeps rows for which its left-sided conjunct fails", plan.AntiJoin,
+			[]expr.Expr{compare(expr.Eq, a, c), compare(expr.Gt, b, one), compare(expr.Gt, d, one)}, "AntiJoin on a = c where b; Values; Filter d; Values"},
 		{"IS NOT DISTINCT FROM lets NULL match, keys do not", plan.InnerJoin,
 			[]expr.Expr{compare(expr.NotDistinct, a, c)}, "Filter a c; CrossJoin; Values; Values"},
 	} {
