@@ -31,6 +31,8 @@ var rules = []rule{
 	// What a filter says of one side's key holds for the other's; the copy then goes down like any filter.
 	{"copy_key_constants", copyKeyConstants},
 	{"push_filters", pushFilters},
+	// With all filters in place the smaller side can be told.
+	{"order_joins", orderJoins},
 	// Filters have left gaps between projections.
 	{"merge_projects", mergeProjects},
 	// Before columns are dropped, for a limit can turn a sort into a top-N only where they are neighbours.
