@@ -569,3 +569,30 @@ func TestKeptFootersAreBounded(t *testing.T) {
 		t.Errorf("%d kept", c.order.Len())
 	}
 }
+
+func TestPageBounds(t *testing.T) {
+	for name, format := range map[string]string{"dictionary-coded": "%02d", "plain": "%02d-%d"} {
+		var values []string
+		for i := range 60 {
+			values = append(values, fmt.Sprintf(format, []any{i * 7 % 20, i}[:strings.Count(format, "%")]...))
+		}
+		col, a := text("c", values...)
+		data, _ := writePaged(t, 4, WriteOptions{Columns: []source.Column{col}}, vec.Batch{Len: len(values), Cols: []arrow.Array{a}})
+		length := int(binary.LittleEndian.Uint32(data[len(data)-8:]))
+		f, err := parseFooter(data[len(data)-8-length:len(data)-8], int64(len(data)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := f.groups[0].chunks[0]
+		pages, err := parseColumnIndex(data[c.columnIndex.offset : c.columnIndex.offset+c.columnIndex.length])
+		if err != nil || len(pages) != 15 || c.coded != (name == "dictionary-coded") {
+			t.Fatalf("%s: %d pages, dictionary %v, %v", name, len(pages), c.coded, err)
+		}
+		for i, p := range pages {
+			of := values[4*i : 4*i+4]
+			if string(p.min) != slices.Min(of) || string(p.max) != slices.Max(of) || p.nulls != 0 {
+				t.Errorf("%s, page %d: %s to %s, %d NULL; has %v", name, i, p.min, p.max, p.nulls, of)
+			}
+		}
+	}
+}
