@@ -337,19 +337,24 @@ func unnestOf(t sql.TableExpr) (*sql.UnnestTable, *sql.Aliased) {
 func (b *binder) unnest(left *relation, u *sql.UnnestTable, alias *sql.Aliased, keep bool, with *env, outer *scope) *relation {
 	x := &exprs{binder: b, with: with, in: left, outer: outer, clause: "UNNEST"}
 	n := &plan.Unnest{Ordinality: u.Ordinality, Outer: keep}
-	var added []plan.Column
+	var added, whole []plan.Column // with a column per field of a row, and with one per row
 	for _, arg := range u.Exprs {
 		e := x.expr(arg)
 		t := e.Type()
-		switch {
-		case t.Kind == sqltype.Array && t.Elem.Kind == sqltype.Row:
+		switch t.Kind {
+		case sqltype.Array:
+			element := plan.Column{Type: *t.Elem}
+			whole = append(whole, element)
+			if t.Elem.Kind != sqltype.Row {
+				added = append(added, element)
+				break
+			}
 			for _, f := range t.Elem.Fields {
 				added = append(added, plan.Column{Name: f.Name, Type: f.Type})
 			}
-		case t.Kind == sqltype.Array:
-			added = append(added, plan.Column{Type: *t.Elem})
-		case t.Kind == sqltype.Map:
-			added = append(added, plan.Column{Type: *t.Key}, plan.Column{Type: *t.Elem})
+		case sqltype.Map:
+			pair := []plan.Column{{Type: *t.Key}, {Type: *t.Elem}}
+			added, whole = append(added, pair...), append(whole, pair...)
 		default:
 			hint := ""
 			if t.Kind == sqltype.JSON || t.Kind == sqltype.Varchar {
@@ -360,18 +365,25 @@ func (b *binder) unnest(left *relation, u *sql.UnnestTable, alias *sql.Aliased, 
 		n.Exprs = append(n.Exprs, e)
 	}
 	if u.Ordinality {
-		added = append(added, plan.Column{Name: "ordinality", Type: sqltype.BigIntType})
+		ordinality := plan.Column{Name: "ordinality", Type: sqltype.BigIntType}
+		added, whole = append(added, ordinality), append(whole, ordinality)
 	}
 	var qualifier []string
 	if alias != nil {
 		qualifier = []string{lower(alias.Alias)}
-		if len(alias.Columns) > 0 {
-			if len(alias.Columns) != len(added) {
-				fail(sqlerr.Name, alias.Columns[0].Pos(), "UNNEST gives %d columns, the list of %q names %d", len(added), alias.Alias.Name, len(alias.Columns))
-			}
-			for i, id := range alias.Columns {
-				added[i].Name = id.Name
-			}
+		named := len(alias.Columns)
+		switch {
+		case named == 0 || named == len(added):
+		case named == len(whole):
+			// A name for each array: elements that are rows stay whole, as many published queries expect.
+			added, n.Whole = whole, true
+		case named < len(added) && len(n.Exprs) == 1 && !u.Ordinality:
+			// A name for the first fields of the rows: queries written before the rows grew further ones still run.
+		default:
+			fail(sqlerr.Name, alias.Columns[0].Pos(), "UNNEST gives %d columns, the list of %q names %d", len(added), alias.Alias.Name, named)
+		}
+		for i, id := range alias.Columns {
+			added[i].Name = id.Name
 		}
 	}
 	// A subquery among the arguments has put columns behind those of left; they stay unnamed.

@@ -46,9 +46,9 @@ func (e *elements) of(row int) (from, n int64) {
 	return int64(e.offsets[row]), int64(e.offsets[row+1] - e.offsets[row])
 }
 
-func newElements(a arrow.Array, t sqltype.Type) elements {
+func newElements(a arrow.Array, t sqltype.Type, whole bool) elements {
 	if a.DataType().ID() == arrow.NULL {
-		return newElements(vec.Nulls(t, a.Len()), t)
+		return newElements(vec.Nulls(t, a.Len()), t, whole)
 	}
 	e := elements{nulls: nullsOf(a)}
 	switch a := a.(type) {
@@ -58,7 +58,7 @@ func newElements(a arrow.Array, t sqltype.Type) elements {
 	case *array.List:
 		e.offsets = a.Offsets()[a.Data().Offset():]
 		e.columns = []arrow.Array{a.ListValues()}
-		if row, ok := a.ListValues().(*array.Struct); ok && t.Elem.Kind == sqltype.Row {
+		if row, ok := a.ListValues().(*array.Struct); ok && t.Elem.Kind == sqltype.Row && !whole {
 			e.columns = nil
 			for i := range row.NumField() {
 				e.columns = append(e.columns, row.Field(i))
@@ -97,7 +97,7 @@ func (o *unnestOperator) take() error {
 	o.input, o.row, o.at = b, 0, 0
 	o.lists = o.lists[:0]
 	for i, a := range arrays {
-		o.lists = append(o.lists, newElements(a, o.node.Exprs[i].Type()))
+		o.lists = append(o.lists, newElements(a, o.node.Exprs[i].Type(), o.node.Whole))
 	}
 	return nil
 }

@@ -261,7 +261,7 @@ func narrowed(n plan.Node, need []access) (plan.Node, places) {
 			}
 		}
 		in, at := narrowed(n.Input, below)
-		out := &plan.Unnest{Input: in, Exprs: at.rebaseAll(n.Exprs), Ordinality: n.Ordinality, Outer: n.Outer}
+		out := &plan.Unnest{Input: in, Exprs: at.rebaseAll(n.Exprs), Ordinality: n.Ordinality, Outer: n.Outer, Whole: n.Whole}
 		out.Columns = slices.Concat(in.Schema(), n.Columns[width:])
 		at = slices.Clone(at)
 		for i := range n.Columns[width:] {

@@ -113,6 +113,9 @@ func Describe(n Node) string {
 		if n.Outer {
 			s += ", keeping rows without elements"
 		}
+		if n.Whole {
+			s += ", rows whole"
+		}
 		return s
 	}
 	panic(fmt.Sprintf("plan: no line for %T", n))

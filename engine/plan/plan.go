@@ -128,6 +128,7 @@ type Unnest struct {
 	Exprs      []expr.Expr // arrays or maps over the input
 	Ordinality bool
 	Outer      bool
+	Whole      bool // elements that are rows come as one column, not as one per field
 	Columns    []Column
 }
 
