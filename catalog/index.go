@@ -45,6 +45,7 @@ CREATE TABLE files(
 	canonical INTEGER NOT NULL, commits INTEGER NOT NULL, sha256 BLOB, stats TEXT NOT NULL,
 	PRIMARY KEY (tbl, account, region, date, path)
 ) WITHOUT ROWID;
+CREATE INDEX files_partition ON files(tbl, account, region, date, added, removed, rows, size); -- all that partitions() needs
 CREATE INDEX files_added ON files(added);
 CREATE INDEX files_removed ON files(removed) WHERE removed IS NOT NULL;
 CREATE TABLE objects(
@@ -244,6 +245,7 @@ func (x *index) partitions(ctx context.Context, table string, version int64) ([]
 		if err := rows.Scan(&p.Account, &p.Region, &p.Date, &p.files, &p.rows, &p.size); err != nil {
 			return nil, err
 		}
+		p.facts = p.Partition.facts()
 		out = append(out, p)
 	}
 	return out, rows.Err()
@@ -251,6 +253,7 @@ func (x *index) partitions(ctx context.Context, table string, version int64) ([]
 
 type partitionSummary struct {
 	Partition
+	facts             *facts
 	files, rows, size int64
 }
 

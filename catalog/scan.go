@@ -56,13 +56,47 @@ func (t *table) leaf(p source.Path) string {
 	return name
 }
 
+// facts are what a partition says of its rows, as bounds; nil where it says nothing.
+type facts struct {
+	account, region, date any // the values of the partition columns, nil for NULL
+	from, to              any // the times of its day
+}
+
+func (p Partition) facts() *facts {
+	f := &facts{}
+	if p.Account != "" {
+		f.account = p.Account
+	}
+	if p.Region != "" {
+		f.region = p.Region
+	}
+	if day, err := time.Parse(time.DateOnly, p.Date); err == nil {
+		f.date = day.Unix() / 86400
+		f.from, f.to = day.UnixMicro(), day.UnixMicro()+86400*1e6-1
+	}
+	return f
+}
+
+// value is the value of a partition column, nil for NULL.
+func (f *facts) value(column string) any {
+	switch column {
+	case "account":
+		return f.account
+	case "region":
+		return f.region
+	case "date":
+		return f.date
+	}
+	return nil
+}
+
 // bounds are the statistics of one partition, or of one file in it, by the paths of a request.
 type bounds struct {
-	layout    *Layout
-	leaves    []string // by path
-	partition Partition
-	file      *dataFile // nil: the partition as a whole
-	rows      int64
+	layout *Layout
+	leaves []string // by path
+	facts  *facts
+	file   *dataFile // nil: the partition as a whole
+	rows   int64
 }
 
 var _ prune.Stats = (*bounds)(nil)
@@ -80,24 +114,16 @@ func (b *bounds) Bounds(column int) (lo, hi any) {
 	if len(b.layout.Partitions) == 0 {
 		return nil, nil
 	}
-	p := b.partition
 	switch leaf {
 	case "account", "region", "date":
-		if v := p.constant(b.layout, leaf); v != nil {
-			return v, v
-		}
+		v := b.facts.value(leaf)
+		return v, v
 	case "_time": // the partition's date is the day of it
-		if day, err := time.Parse(time.DateOnly, p.Date); err == nil {
-			return day.UnixMicro(), day.UnixMicro() + 86400*1e6 - 1
-		}
+		return b.facts.from, b.facts.to
 	case "recipientaccountid", "accountid": // the account is taken from it where a record has it; else it is NULL
-		if p.Account != "" {
-			return p.Account, p.Account
-		}
+		return b.facts.account, b.facts.account
 	case "awsregion":
-		if p.Region != "" {
-			return p.Region, p.Region
-		}
+		return b.facts.region, b.facts.region
 	}
 	return nil, nil
 }
@@ -113,7 +139,7 @@ func (b *bounds) Nulls(column int) (nulls, rows int64) {
 		}
 	}
 	if slices.Contains(b.layout.Partitions, leaf) {
-		if b.partition.constant(b.layout, leaf) == nil {
+		if b.facts.value(leaf) == nil {
 			return b.rows, b.rows
 		}
 		return 0, b.rows
@@ -123,33 +149,6 @@ func (b *bounds) Nulls(column int) (nulls, rows int64) {
 
 func (b *bounds) Canonical(column int) bool {
 	return b.file != nil && b.file.Canonical && b.leaves[column] == "eventtime"
-}
-
-// constant is the value of a partition column, nil for NULL.
-func (p Partition) constant(l *Layout, column string) any {
-	switch column {
-	case "account":
-		if p.Account != "" {
-			return p.Account
-		}
-	case "region":
-		if p.Region != "" {
-			return p.Region
-		}
-	case "date":
-		if p.Date == "" {
-			return nil
-		}
-		if i := ordinal(l.Columns, "date"); i >= 0 && l.Columns[i].Type.Kind == sqltype.Date {
-			day, err := time.Parse(time.DateOnly, p.Date)
-			if err != nil {
-				return nil
-			}
-			return day.Unix() / 86400
-		}
-		return p.Date
-	}
-	return nil
 }
 
 // ScanFiles scans given files of a table: the columns are the layout's.
@@ -164,9 +163,9 @@ func (l *Lake) ScanFiles(ctx context.Context, layout *Layout, files []*File, req
 }
 
 func (l *Lake) scanned(layout *Layout, f *File, stats map[string]parquetio.Stats) parquetio.File {
-	constants := map[string]any{}
+	constants, facts := map[string]any{}, f.Partition.facts()
 	for _, c := range layout.Partitions {
-		constants[c] = f.Partition.constant(layout, c)
+		constants[c] = facts.value(c)
 	}
 	if !f.Commits {
 		constants[layout.Commit] = f.Added
@@ -193,7 +192,7 @@ func (t *table) Scan(ctx context.Context, req source.Request) (source.Scan, erro
 	for _, p := range partitions {
 		report.Partitions.Add(1)
 		report.Files.Add(p.files)
-		if !req.Off.Partition && pruned.never(&bounds{t.layout, leaves, p.Partition, nil, p.rows}, &pruned.partitions) {
+		if !req.Off.Partition && pruned.never(&bounds{t.layout, leaves, p.facts, nil, p.rows}, &pruned.partitions) {
 			report.PartitionsPruned.Add(1)
 			report.FilesPruned.Add(p.files)
 			continue
@@ -211,7 +210,7 @@ func (t *table) Scan(ctx context.Context, req source.Request) (source.Scan, erro
 	var list []parquetio.File
 	left := map[Partition]bool{}
 	for _, f := range files {
-		if !req.Off.File && pruned.never(&bounds{t.layout, leaves, f.Partition, f, f.Rows}, &pruned.files) {
+		if !req.Off.File && pruned.never(&bounds{t.layout, leaves, f.facts, f, f.Rows}, &pruned.files) {
 			report.FilesPruned.Add(1)
 			continue
 		}

@@ -35,6 +35,7 @@ type tableFiles struct {
 // dataFile is a File with its statistics read.
 type dataFile struct {
 	*File
+	facts *facts // of its partition
 	stats map[string]parquetio.Stats
 }
 
@@ -186,6 +187,7 @@ func (s *Snapshot) load(ctx context.Context, table string, partitions []Partitio
 			wanted[p] = true
 		}
 		layout := LayoutOf(table)
+		known := map[Partition]*facts{}
 		for _, f := range loaded {
 			if !wanted[f.Partition] {
 				continue
@@ -194,7 +196,10 @@ func (s *Snapshot) load(ctx context.Context, table string, partitions []Partitio
 			if err != nil {
 				return nil, fmt.Errorf("%s/%s: %w", table, f.Path, err)
 			}
-			t.files[f.Partition] = append(t.files[f.Partition], &dataFile{f, stats})
+			if known[f.Partition] == nil {
+				known[f.Partition] = f.Partition.facts()
+			}
+			t.files[f.Partition] = append(t.files[f.Partition], &dataFile{f, known[f.Partition], stats})
 		}
 	}
 	var out []*dataFile

@@ -217,7 +217,10 @@ func (p *partition) add(ctx context.Context, part vec.Batch) error {
 		p.sink = b.out.open(r.layout, p.where, false)
 		b.places[place{r.layout.Name, p.where}] = true
 	}
-	return p.sink.add(r.toStore(all.Take(kept), kept, conflict))
+	if len(kept) < all.Len {
+		all = all.Take(kept)
+	}
+	return p.sink.add(r.toStore(all, kept, conflict))
 }
 
 // toStore gives rows the columns of a data file. Row i was row kept[i] where conflict was found.

@@ -37,7 +37,7 @@ const (
 	defaultMemory = 1 << 30
 	defaultGrace  = 7 * 24 * time.Hour
 	listedAtOnce  = 50_000
-	windowRows    = 32 << 10
+	windowShare   = 64 << 10 // bytes of the memory per row of a window: several windows are held at a time
 	fileBytes     = 128 << 20
 	fileRows      = 4 << 20
 	namesKept     = 20 // of objects shown in a summary
@@ -104,7 +104,7 @@ func Run(ctx context.Context, lake *catalog.Lake, sources []blob.Store, opt Opti
 		opt.chunk = listedAtOnce
 	}
 	if opt.windowRows <= 0 {
-		opt.windowRows = windowRows
+		opt.windowRows = int(min(max(opt.Memory/windowShare, 1<<10), 32<<10))
 	}
 	if opt.fileBytes <= 0 {
 		opt.fileBytes = fileBytes
@@ -162,17 +162,23 @@ func (c *compactor) run(ctx context.Context) error {
 	return err
 }
 
-// The shares of the memory that is accounted, 60 % of all: decoded rows, and what is being written. The rest of it is
-// for the merge between them.
-func (c *compactor) gatherBytes() int64 { return max(c.opt.Memory*3/10, 1) }
+// fixedBytes is what the process takes whatever the batch: program, index, compression.
+const fixedBytes = 48 << 20
+
+// budget is the memory for batches.
+func (c *compactor) budget() int64 { return max(c.opt.Memory-fixedBytes, c.opt.Memory/4) }
+
+// Of the budget, 60 % are accounted: 20 for decoded rows, 20 for their Arrow form (for a moment both exist, later the
+// windows of the merge take the place of the first), and 20 for what is being written.
+func (c *compactor) gatherBytes() int64 { return max(c.budget()/5, 1) }
 
 func (c *compactor) rowGroupBytes() int64 {
-	return min(max(c.opt.Memory/32, 4<<20), 128<<20)
+	return min(max(c.budget()/32, 4<<20), 128<<20)
 }
 
 // writers is the number of files written at a time: each holds a row group as it came and as it goes.
 func (c *compactor) writers() int {
-	return max(1, min(c.opt.Workers, int(c.opt.Memory*2/10/(2*c.rowGroupBytes()))))
+	return max(1, min(c.opt.Workers, int(c.budget()/5/(2*c.rowGroupBytes()))))
 }
 
 // objectBytes is the content that is decoded in one piece; larger objects go through temporary files.
