@@ -235,6 +235,10 @@ func (s *Snapshot) Ledger(ctx context.Context) error {
 		if err != nil || have >= s.version {
 			return err
 		}
+		files, err = newRows(files, have)
+		if err != nil {
+			return err
+		}
 		before := l.index
 		if err := l.readLedger(ctx, files); err != nil {
 			return err
@@ -250,6 +254,22 @@ func (s *Snapshot) Ledger(ctx context.Context) error {
 			return err
 		}
 	}
+}
+
+// newRows drops the files of trail_files whose rows all came with versions up to have: merged ones mostly.
+func newRows(files []*File, have int64) ([]*File, error) {
+	layout := LayoutOf(Files)
+	var out []*File
+	for _, f := range files {
+		stats, err := layout.Stats(f)
+		if err != nil {
+			return nil, fmt.Errorf("%s/%s: %w", Files, f.Path, err)
+		}
+		if newest, ok := stats[layout.Commit].Max.(int64); !ok || !f.Commits || newest > have {
+			out = append(out, f)
+		}
+	}
+	return out, nil
 }
 
 // readLedger puts the rows of trail_files' files into the index.

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
+	"syscall"
 	"testing"
 
 	"github.com/trailql/trailql/catalog"
@@ -257,13 +259,23 @@ func TestLargeObject(t *testing.T) {
 	}
 	rng.Shuffle(len(events), func(i, j int) { events[i], events[j] = events[j], events[i] })
 	src := trail{objectName("eu-west-1", 1, 0, 1): content(events...), objectName("eu-west-1", 1, 0, 2): content(events[:10]...)}.folder(t)
-	large, small := newLake(t), newLake(t)
+	var spilled atomic.Int64
+	watched := &hookStore{Store: store(t, t.TempDir()), before: func(op, name string) error {
+		if op == "create" && strings.HasPrefix(name, catalog.TempFolder) {
+			spilled.Add(1)
+		}
+		return nil
+	}}
+	large, small := newLake(t), openLake(t, watched)
 	want := compactTest(t, large, func(o *Options) { o.Memory = 4 << 30 }, src)
 	got := compactTest(t, small, func(o *Options) { o.Memory = 8 << 20 }, src)
 	if got.Rows != 4000 || got.Rows != want.Rows || got.Duplicates != want.Duplicates {
 		t.Errorf("%+v, want %+v", got, want)
 	}
 	equalLines(t, contents(t, small), contents(t, large), "contents")
+	if spilled.Load() < 2 {
+		t.Errorf("%d temporary files were written", spilled.Load())
+	}
 	left := 0
 	small.Store().List(context.Background(), catalog.TempFolder, func(blob.Info) error { left++; return nil })
 	if left != 0 {
@@ -376,6 +388,42 @@ func TestDyingAnywhere(t *testing.T) {
 			t.Logf("%d operations", k)
 			break
 		}
+	}
+}
+
+// On a full disk the run ends with an error that says so and leaves nothing behind; with space again the next one goes on.
+func TestFullDisk(t *testing.T) {
+	src := randomTrail(4, 6).folder(t)
+	alone := newLake(t)
+	compactTest(t, alone, nil, src)
+	for _, room := range []int64{0, 1, 3, 6} { // objects that still fit
+		dir := t.TempDir()
+		var left atomic.Int64
+		left.Store(1 << 40)
+		full := &hookStore{Store: store(t, dir), before: func(op, name string) error {
+			if (op == "close" || op == "put") && left.Add(-1) < 0 {
+				return fmt.Errorf("%s: %w", name, syscall.ENOSPC)
+			}
+			return nil
+		}}
+		l := openLake(t, full)
+		left.Store(room)
+		_, err := Run(context.Background(), l, []blob.Store{store(t, src)}, testOptions(), nil)
+		if !errors.Is(err, syscall.ENOSPC) {
+			t.Fatalf("room for %d: %v", room, err)
+		}
+		version := int64(0)
+		if s, err := l.Newest(context.Background()); err == nil {
+			version = s.Version()
+		}
+		var found []string
+		l.Store().List(context.Background(), "cloudtrail_logs/account", func(i blob.Info) error { found = append(found, i.Name); return nil })
+		if version == 0 && len(found) > 0 {
+			t.Errorf("room for %d: %v is left behind", room, found)
+		}
+		left.Store(1 << 40)
+		compactTest(t, l, nil, src)
+		equalLines(t, contents(t, l), contents(t, alone), fmt.Sprintf("room for %d", room))
 	}
 }
 
