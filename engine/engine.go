@@ -138,7 +138,7 @@ func (r *Result) Next() (vec.Batch, error) {
 		if r.elapsed == 0 {
 			r.elapsed = time.Since(r.started)
 		}
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return vec.Batch{}, io.EOF
 		}
 		return vec.Batch{}, shown(r.ctx, err)
@@ -204,7 +204,7 @@ func shown(ctx context.Context, err error) error {
 	case errors.Is(err, context.Canceled), ctx.Err() != nil:
 		return sqlerr.New(sqlerr.Cancelled, 0, "the query was cancelled")
 	}
-	if e, ok := err.(*sqlerr.Error); ok {
+	if e, ok := err.(*sqlerr.Error); ok { //nolint:errorlint // one that is wrapped is told of below with what wraps it
 		return e
 	}
 	var e *sqlerr.Error

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -56,7 +57,7 @@ func (q *query) analyzed(ctx context.Context, node plan.Node) (func(plan.Node) [
 	}
 	defer stream.Close()
 	for {
-		if _, err := stream.Next(); err == io.EOF {
+		if _, err := stream.Next(); errors.Is(err, io.EOF) {
 			break
 		} else if err != nil {
 			return nil, err

@@ -191,7 +191,7 @@ func (s *folder) list(ctx context.Context, dir, rest string, above []fs.FileInfo
 		return s.fail("list", dir, err)
 	}
 	entries, err := f.ReadDir(-1)
-	f.Close()
+	_ = f.Close()
 	if err != nil {
 		return s.fail("list", dir, err)
 	}
@@ -340,7 +340,7 @@ func (w *folderWriter) finish() error {
 	}
 	err := errors.Join(w.ctx.Err(), w.f.Sync())
 	if err = errors.Join(err, w.f.Close()); err != nil {
-		w.s.root.Remove(w.temp)
+		_ = w.s.root.Remove(w.temp)
 	}
 	w.f = nil
 	return err
@@ -350,7 +350,7 @@ func (w *folderWriter) Close() error {
 	err := w.finish()
 	if err == nil {
 		if err = w.s.root.Rename(w.temp, w.name); err != nil {
-			w.s.root.Remove(w.temp)
+			_ = w.s.root.Remove(w.temp)
 		} else {
 			err = w.s.syncFolder(path.Dir(w.name))
 		}
@@ -377,7 +377,7 @@ func (s *folder) PutIfAbsent(ctx context.Context, name string, data []byte) erro
 		return err
 	}
 	if _, err := w.Write(data); err != nil {
-		w.Abort()
+		_ = w.Abort()
 		return err
 	}
 	if err := w.finish(); err != nil {
@@ -387,7 +387,7 @@ func (s *folder) PutIfAbsent(ctx context.Context, name string, data []byte) erro
 	if noLinks(err) {
 		err = s.claim(w.temp, name)
 	}
-	s.root.Remove(w.temp) // if that fails, what stays behind is hidden and does no harm
+	_ = s.root.Remove(w.temp) // if that fails, what stays behind is hidden and does no harm
 	if err == nil {
 		err = s.syncFolder(path.Dir(name))
 	}
@@ -418,7 +418,7 @@ func (s *folder) claim(temp, name string) error {
 	if err != nil {
 		return err
 	}
-	marker.Close()
+	_ = marker.Close()
 	if err := s.root.Rename(temp, path.Join(mine, "content")); err != nil {
 		return err
 	}
@@ -426,12 +426,12 @@ func (s *folder) claim(temp, name string) error {
 		return err
 	}
 	if _, err := s.root.Lstat(name); err == nil { // put there by Create, without a claim
-		s.root.RemoveAll(mine)
+		_ = s.root.RemoveAll(mine)
 		return fs.ErrExist
 	}
 	lost := s.root.Rename(mine, theirs)
 	if lost != nil {
-		s.root.RemoveAll(mine)
+		_ = s.root.RemoveAll(mine)
 		if _, err := s.root.Lstat(theirs); err != nil {
 			return lost // not because of another claim
 		}

@@ -119,7 +119,7 @@ func Decode(ctx context.Context, open func() (io.ReadCloser, error), name, path 
 		if err == nil {
 			return d.finish(&w)
 		}
-		if err != errLarge && !isObjectError(err) {
+		if !errors.Is(err, errLarge) && !isObjectError(err) {
 			return Object{}, err
 		}
 		d.win.rewind()

@@ -438,7 +438,7 @@ func (w *walk) sequence() error {
 		if _, ok := w.win.peek(); !ok {
 			break
 		}
-		end := -1
+		var end int
 		why := "no JSON object"
 		for {
 			end = w.read()

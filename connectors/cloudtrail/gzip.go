@@ -134,8 +134,9 @@ func (c *content) set(reason string, err error) {
 // drain reads what is left, so that sizes and hash are those of the whole object and no fault of the packing is missed.
 func (c *content) drain() error {
 	if c.stored.err == nil {
-		io.Copy(io.Discard, struct{ io.Reader }{c})
-		io.Copy(io.Discard, c.raw)
+		// Faults met on the way are kept in c.
+		_, _ = io.Copy(io.Discard, struct{ io.Reader }{c})
+		_, _ = io.Copy(io.Discard, c.raw)
 	}
 	return c.stored.err
 }

@@ -1,3 +1,10 @@
+// Package cloudtrail knows CloudTrail's formats: names of trail objects, the
+// decoding of records into the columns of the lake, and the way back
+// (eventjson). It reads strangers' bytes and never panics on them.
+//
+//	gunzip → frame (records of an object) → record → columns, _shape, _rest → rows
+//
+// docs/format.md has the layout.
 package cloudtrail
 
 import (

@@ -151,8 +151,7 @@ func (p *page) rowCount() int {
 
 // decode fills p from a page's body; p's slices are reused. dict is nil where the chunk has none.
 func (p *page) decode(n *node, codec int8, h pageHeader, body []byte, dict *entryTable, scratch *[]byte) error {
-	var def, rep []byte
-	values := body
+	var def, rep, values []byte
 	switch h.kind {
 	case pageData:
 		data, err := decompress(codec, body, h.uncompressed, *scratch)

@@ -32,7 +32,7 @@ func (s *scan) open(ctx context.Context, m morsel) (r *reader, err error) {
 	}
 	r = &reader{s: s, ctx: ctx, file: m.file, object: object}
 	if err := r.start(m); err != nil {
-		object.Close()
+		_ = object.Close()
 		return nil, err
 	}
 	return r, nil

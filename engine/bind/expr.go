@@ -373,7 +373,7 @@ func (b *binder) apply(name string, at sqlerr.Pos, args ...operand) expr.Expr {
 
 // placed gives an error of another room a place, and makes it an *sqlerr.Error.
 func placed(err error, at sqlerr.Pos) *sqlerr.Error {
-	e, ok := err.(*sqlerr.Error)
+	e, ok := err.(*sqlerr.Error) //nolint:errorlint // a wrapped one is told of with what wraps it
 	if !ok {
 		return &sqlerr.Error{Kind: sqlerr.KindOf(err), Pos: at, Msg: fmt.Sprint(err)}
 	}

@@ -339,7 +339,7 @@ func contains(c *Call) (arrow.Array, error) {
 			k++
 		}
 		if !hit && unknown {
-			return false, null
+			return false, errNull
 		}
 		return hit, nil
 	})
@@ -598,7 +598,7 @@ func arraysOverlap(c *Call) (arrow.Array, error) {
 			}
 		}
 		if unknown {
-			return false, null
+			return false, errNull
 		}
 		return false, nil
 	})
@@ -810,7 +810,7 @@ func sequence[T cmp.Ordered, S cmp.Ordered](c *Call, first, last column[T], step
 				values = append(values, v)
 				n++
 				var err error
-				if v, err = next(a, n, s); errors.Is(err, null) { // past every value of the type, so past the last
+				if v, err = next(a, n, s); errors.Is(err, errNull) { // past every value of the type, so past the last
 					break
 				} else if err != nil {
 					return nil, err
@@ -846,7 +846,7 @@ func sequenceNumbers(c *Call) (arrow.Array, error) {
 		if v := first + move; ok && (first^v)&(move^v) >= 0 {
 			return v, nil
 		}
-		return 0, null
+		return 0, errNull
 	})
 }
 

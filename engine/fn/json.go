@@ -36,7 +36,7 @@ var jsonFunctions = []*Function{
 				}
 				at := p.find(text.at(i))
 				if at < 0 {
-					return 0, null
+					return 0, errNull
 				}
 				return jsonCount(text.at(i), at)
 			})
@@ -49,7 +49,7 @@ var jsonFunctions = []*Function{
 		Overloads: overJSON("", "bigint", lift1(func(s string) (int64, error) {
 			i := jsonSpace(s, 0)
 			if i >= len(s) || s[i] != '[' {
-				return 0, null
+				return 0, errNull
 			}
 			return jsonCount(s, i)
 		})),
@@ -108,7 +108,7 @@ var jsonFunctions = []*Function{
 			i := jsonSpace(s, 0)
 			end := jsonEnd(s, i)
 			if end < 0 || jsonSpace(s, end) != len(s) {
-				return false, null
+				return false, errNull
 			}
 			return s[i] != '{' && s[i] != '[', nil
 		})),
@@ -158,7 +158,7 @@ func extractScalar(c *Call) (arrow.Array, error) {
 		s := text.at(i)
 		at := p.find(s)
 		if at < 0 || s[at] == '{' || s[at] == '[' || p.plural() {
-			return "", null
+			return "", errNull
 		}
 		return jsonScalar(s, at)
 	})
@@ -168,7 +168,7 @@ func extractScalar(c *Call) (arrow.Array, error) {
 func jsonScalar(s string, i int) (string, error) {
 	end := jsonEnd(s, i)
 	if end < 0 || s[i:end] == "null" {
-		return "", null
+		return "", errNull
 	}
 	if s[i] != '"' {
 		return s[i:end], nil
@@ -176,7 +176,7 @@ func jsonScalar(s string, i int) (string, error) {
 	if text, ok := jsonUnquote(s[i:end]); ok {
 		return text, nil
 	}
-	return "", null
+	return "", errNull
 }
 
 func extractJSON(c *Call) (arrow.Array, error) {
@@ -192,7 +192,7 @@ func extractJSON(c *Call) (arrow.Array, error) {
 		}
 		at := p.find(s)
 		if at < 0 {
-			return nil, null
+			return nil, errNull
 		}
 		return appendValue(dst, s, at)
 	})
@@ -201,7 +201,7 @@ func extractJSON(c *Call) (arrow.Array, error) {
 func appendValue(dst []byte, s string, at int) ([]byte, error) {
 	dst, end := appendCanonical(dst, s, at, false, 0)
 	if end < 0 {
-		return nil, null
+		return nil, errNull
 	}
 	return dst, nil
 }
@@ -220,7 +220,7 @@ func appendAll(dst []byte, s string, p jsonPath) ([]byte, error) {
 		return end >= 0
 	})
 	if !whole || empty {
-		return nil, null
+		return nil, errNull
 	}
 	return append(dst, ']'), nil
 }
@@ -229,14 +229,14 @@ func appendAll(dst []byte, s string, p jsonPath) ([]byte, error) {
 func jsonCount(s string, i int) (int64, error) {
 	if s[i] != '{' && s[i] != '[' {
 		if jsonEnd(s, i) < 0 {
-			return 0, null
+			return 0, errNull
 		}
 		return 0, nil
 	}
 	n := int64(0)
 	whole := jsonPath{{all: true}}.each(s, i, func(int) bool { n++; return true })
 	if !whole {
-		return 0, null
+		return 0, errNull
 	}
 	return n, nil
 }
@@ -244,18 +244,18 @@ func jsonCount(s string, i int) (int64, error) {
 func jsonArrayGet(dst []byte, s string, n int64) ([]byte, error) {
 	i := jsonSpace(s, 0)
 	if i >= len(s) || s[i] != '[' {
-		return nil, null
+		return nil, errNull
 	}
 	if n < 0 {
 		count, err := jsonCount(s, i)
 		if err != nil || count+n < 0 {
-			return nil, null
+			return nil, errNull
 		}
 		n += count
 	}
 	at := jsonStep{index: int(min(n, math.MaxInt32))}.into(s, i)
 	if at < 0 || at >= len(s) || s[at] == ']' {
-		return nil, null
+		return nil, errNull
 	}
 	return appendValue(dst, s, at)
 }
@@ -264,7 +264,7 @@ func jsonArrayGet(dst []byte, s string, n int64) ([]byte, error) {
 func jsonArrayAny(s string, is func(value string) bool) (bool, error) {
 	i := jsonSpace(s, 0)
 	if i >= len(s) || s[i] != '[' {
-		return false, null
+		return false, errNull
 	}
 	found := false
 	whole := jsonPath{{all: true}}.each(s, i, func(at int) bool {
@@ -272,7 +272,7 @@ func jsonArrayAny(s string, is func(value string) bool) (bool, error) {
 		return true
 	})
 	if !whole {
-		return false, null
+		return false, errNull
 	}
 	return found, nil
 }
@@ -280,7 +280,7 @@ func jsonArrayAny(s string, is func(value string) bool) (bool, error) {
 func jsonKey(dst []byte, s, name string) ([]byte, error) {
 	i := jsonSpace(s, 0)
 	if i >= len(s) || s[i] != '{' {
-		return nil, null
+		return nil, errNull
 	}
 	near, at := -1, i+1
 	for first := true; ; first = false {
@@ -301,7 +301,7 @@ func jsonKey(dst []byte, s, name string) ([]byte, error) {
 		}
 	}
 	if near < 0 {
-		return nil, null
+		return nil, errNull
 	}
 	return appendAsText(dst, s, near)
 }
@@ -326,7 +326,7 @@ func jsonToMap(c *Call) (arrow.Array, error) {
 			s := text.at(row)
 			i := jsonSpace(s, 0)
 			if i >= len(s) || s[i] != '{' {
-				m.keep(row, null)
+				m.keep(row, errNull)
 				offsets = append(offsets, offsets[row])
 				continue
 			}
@@ -345,7 +345,7 @@ func jsonToMap(c *Call) (arrow.Array, error) {
 					at = jsonEnd(s, value)
 				}
 				if !ok || at < 0 { // damaged: no map rather than half of one
-					m.keep(row, null)
+					m.keep(row, errNull)
 					noValue = noValue[:offsets[row]]
 					keys.cut(len(noValue))
 					values.cut(len(noValue))

@@ -15,8 +15,8 @@ import (
 // body evaluates an overload.
 type body = func(c *Call) (arrow.Array, error)
 
-// null, returned as the error, makes the row NULL.
-var null = errors.New("null")
+// errNull, returned as the error, makes the row NULL.
+var errNull = errors.New("null")
 
 // nullMaker collects the rows that become NULL beside those with a NULL argument.
 type nullMaker struct {
@@ -31,7 +31,7 @@ func (m *nullMaker) keep(i int, err error) bool {
 	if err == nil {
 		return true
 	}
-	if !errors.Is(err, null) {
+	if !errors.Is(err, errNull) {
 		return false
 	}
 	if m.nulls == nil {

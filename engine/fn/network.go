@@ -23,7 +23,7 @@ var networkFunctions = []*Function{
 		Overloads: []Overload{{Sig: "(varchar) -> boolean", Eval: lift1(func(s string) (bool, error) {
 			ip, err := parseIP(s)
 			if err != nil {
-				return false, null
+				return false, errNull
 			}
 			return ip.IsPrivate() || ip.IsLoopback() || ip.IsLinkLocalUnicast() || sharedNetwork.Contains(ip), nil
 		})}},
@@ -59,7 +59,7 @@ func cidrContains(c *Call) (arrow.Array, error) {
 		}
 		ip, err := parseIP(text.at(i))
 		if err != nil {
-			return false, null
+			return false, errNull
 		}
 		return network.Contains(ip), nil
 	})

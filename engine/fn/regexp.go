@@ -156,11 +156,11 @@ func regexpExtract(c *Call) (arrow.Array, error) {
 			if at := re.FindStringIndex(s); at != nil {
 				return s[at[0]:at[1]], nil
 			}
-			return "", null
+			return "", errNull
 		}
 		at := re.FindStringSubmatchIndex(s)
 		if at == nil || at[2*g] < 0 {
-			return "", null
+			return "", errNull
 		}
 		return s[at[2*g]:at[2*g+1]], nil
 	})

@@ -380,14 +380,14 @@ func splitPart(s, delimiter string, n int64) (string, error) {
 	}
 	if delimiter == "" {
 		if n > int64(utf8.RuneCountInString(s)) {
-			return "", null
+			return "", errNull
 		}
 		return substr(s, n, 1), nil
 	}
 	for ; n > 1; n-- {
 		_, rest, found := strings.Cut(s, delimiter)
 		if !found {
-			return "", null
+			return "", errNull
 		}
 		s = rest
 	}

@@ -19,11 +19,11 @@ var urlFunctions = []*Function{
 		Overloads: []Overload{{Sig: "(varchar) -> bigint", Eval: lift1(func(s string) (int64, error) {
 			u, err := url.Parse(s)
 			if err != nil {
-				return 0, null
+				return 0, errNull
 			}
 			port, err := strconv.ParseInt(u.Port(), 10, 64)
 			if err != nil {
-				return 0, null
+				return 0, errNull
 			}
 			return port, nil
 		})}},
@@ -35,7 +35,7 @@ var urlFunctions = []*Function{
 		Overloads: []Overload{{Sig: "(varchar, varchar) -> varchar", Eval: lift2(func(s, name string) (string, error) {
 			u, err := url.Parse(s)
 			if err != nil {
-				return "", null
+				return "", errNull
 			}
 			for rest, more := u.RawQuery, true; more; {
 				var part string
@@ -47,7 +47,7 @@ var urlFunctions = []*Function{
 					}
 				}
 			}
-			return "", null
+			return "", errNull
 		})}},
 	},
 	{
@@ -76,7 +76,7 @@ func urlPart(name, doc, example string, part func(*url.URL) string) *Function {
 		Overloads: []Overload{{Sig: "(varchar) -> varchar", Eval: lift1(func(s string) (string, error) {
 			u, err := url.Parse(s)
 			if err != nil {
-				return "", null
+				return "", errNull
 			}
 			return part(u), nil
 		})}}}

@@ -218,16 +218,19 @@ type (
 		At
 		Base, Index Expr
 	}
-	// Null, Bool, Str, Num: literals. Num keeps its text: 1, 1.5, 1e3.
+	// Null is NULL.
 	Null struct{ At }
+	// Bool is TRUE or FALSE.
 	Bool struct {
 		At
 		Value bool
 	}
+	// Str is '…'.
 	Str struct {
 		At
 		Value string
 	}
+	// Num keeps its text: 1, 1.5, 1e3.
 	Num struct {
 		At
 		Text string

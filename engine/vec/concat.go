@@ -20,7 +20,7 @@ func Concat(arrays []arrow.Array) (arrow.Array, error) {
 		return arrays[0], nil
 	}
 	n := 0
-	form, coded := arrow.DataType(arrow.Null), false
+	form, coded := arrow.Null, false
 	for _, a := range arrays {
 		n += a.Len()
 		switch a.DataType().ID() {

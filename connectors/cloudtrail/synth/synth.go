@@ -197,9 +197,8 @@ func (d *day) add(e record) {
 func (d *day) work() {
 	r, a := d.r, d.a
 	type running struct {
-		who   identity
-		role  *role
-		until time.Time
+		who  identity
+		role *role
 	}
 	sessions := map[int]running{}
 	for len(d.records) < d.n {
