@@ -5,6 +5,7 @@ package blob
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"time"
 )
@@ -22,6 +23,29 @@ type Info struct {
 	ETag    string
 }
 
+// Unlisted is the error of a List that met entries it could not look at, such as a folder without permission or a link that
+// leads nowhere, and visited everything else.
+type Unlisted struct {
+	Count int64
+	First []error // of at most 20 entries, each with its name
+}
+
+func (u *Unlisted) Error() string {
+	if u.Count == 1 {
+		return u.First[0].Error()
+	}
+	return fmt.Sprintf("%v; and %d more that cannot be listed", u.First[0], u.Count-1)
+}
+
+func (u *Unlisted) Unwrap() []error { return u.First }
+
+func (u *Unlisted) add(err error) {
+	u.Count++
+	if len(u.First) < 20 {
+		u.First = append(u.First, err)
+	}
+}
+
 // Object is an open object: ranged reads, safe for concurrent use.
 type Object interface {
 	io.ReaderAt
@@ -34,6 +58,7 @@ type Store interface {
 	// URL is the root as a person writes it: "/data/lake", "s3://bucket/prefix"; joined with a name by "/" it is the object's URL.
 	URL() string
 	// List calls visit for each object whose name starts with prefix, in ascending byte order of names, until visit fails.
+	// What it cannot look at does not stop it: the error is an *Unlisted in the end.
 	List(ctx context.Context, prefix string, visit func(Info) error) error
 	Stat(ctx context.Context, name string) (Info, error)
 	Open(ctx context.Context, name string) (Object, error)

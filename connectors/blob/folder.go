@@ -160,7 +160,7 @@ func (s *folder) ReadAll(ctx context.Context, name string) ([]byte, error) {
 }
 
 // List holds the entries of one folder per level at a time. A folder that cannot be read, a link that leads nowhere or
-// out of the root, a loop of links and an entry that is neither file nor folder are errors: nothing is left out silently.
+// out of the root, a loop of links and an entry that is neither file nor folder are Unlisted: nothing is left out silently.
 func (s *folder) List(ctx context.Context, prefix string, visit func(Info) error) error {
 	dir, rest := ".", prefix
 	if i := strings.LastIndexByte(prefix, '/'); i >= 0 {
@@ -176,25 +176,24 @@ func (s *folder) List(ctx context.Context, prefix string, visit func(Info) error
 	if err != nil {
 		return s.fail("list", dir, err)
 	}
-	return s.list(ctx, dir, rest, []fs.FileInfo{fi}, visit)
+	var missed Unlisted
+	if err := s.list(ctx, dir, rest, []fs.FileInfo{fi}, visit, &missed); err != nil {
+		return err
+	}
+	if missed.Count > 0 {
+		return &missed
+	}
+	return nil
 }
 
 // list visits what is below dir with names that start with rest. above are dir and the folders over it.
-func (s *folder) list(ctx context.Context, dir, rest string, above []fs.FileInfo, visit func(Info) error) error {
-	here, err := s.root.OpenRoot(dir) // so that looking at an entry does not walk the whole path again
+func (s *folder) list(ctx context.Context, dir, rest string, above []fs.FileInfo, visit func(Info) error, missed *Unlisted) error {
+	entries, here, err := s.entries(dir)
 	if err != nil {
-		return s.fail("list", dir, err)
+		missed.add(s.fail("list", dir, err))
+		return nil
 	}
 	defer here.Close()
-	f, err := here.Open(".")
-	if err != nil {
-		return s.fail("list", dir, err)
-	}
-	entries, err := f.ReadDir(-1)
-	_ = f.Close()
-	if err != nil {
-		return s.fail("list", dir, err)
-	}
 
 	type child struct {
 		key string // what it contributes to names: a folder ends in a slash, so "a-b" comes before "a/b"
@@ -216,15 +215,15 @@ func (s *folder) list(ctx context.Context, dir, rest string, above []fs.FileInfo
 		}
 		switch {
 		case err != nil:
-			return s.fail("list", full, err)
+			missed.add(s.fail("list", full, err))
 		case strings.ContainsRune(name, '\\'):
-			return checkName(full)
+			missed.add(checkName(full))
 		case fi.IsDir():
 			children = append(children, child{name + "/", fi})
 		case fi.Mode().IsRegular():
 			children = append(children, child{name, fi})
 		default:
-			return s.fail("list", full, errNotRegular(fi))
+			missed.add(s.fail("list", full, errNotRegular(fi)))
 		}
 	}
 	slices.SortFunc(children, func(a, b child) int { return strings.Compare(a.key, b.key) })
@@ -240,16 +239,32 @@ func (s *folder) list(ctx context.Context, dir, rest string, above []fs.FileInfo
 			}
 			continue
 		}
-		for _, a := range above {
-			if os.SameFile(a, c.fi) {
-				return s.fail("list", full, errors.New("a link leads back to a folder above it"))
-			}
+		if slices.ContainsFunc(above, func(a fs.FileInfo) bool { return os.SameFile(a, c.fi) }) {
+			missed.add(s.fail("list", full, errors.New("a link leads back to a folder above it")))
+			continue
 		}
-		if err := s.list(ctx, full, "", append(above, c.fi), visit); err != nil {
+		if err := s.list(ctx, full, "", append(above, c.fi), visit, missed); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// entries reads a folder. The folder comes open, so that looking at an entry does not walk the whole path again.
+func (s *folder) entries(dir string) (entries []fs.DirEntry, here *os.Root, err error) {
+	if here, err = s.root.OpenRoot(dir); err != nil {
+		return nil, nil, err
+	}
+	f, err := here.Open(".")
+	if err == nil {
+		entries, err = f.ReadDir(-1)
+		_ = f.Close()
+	}
+	if err != nil {
+		_ = here.Close()
+		return nil, nil, err
+	}
+	return entries, here, nil
 }
 
 // syncFolder makes the entries of a folder durable.

@@ -120,8 +120,14 @@ func TestLinks(t *testing.T) {
 
 	for what, target := range map[string]string{"out of the root": outside, "nowhere": "missing", "to a folder above": "."} {
 		link(target, "bad")
-		if err := s.List(ctx, "", func(Info) error { return nil }); err == nil || !strings.Contains(err.Error(), "bad") {
+		var got []string
+		err := s.List(ctx, "", func(i Info) error { got = append(got, i.Name); return nil })
+		var missed *Unlisted
+		if !errors.As(err, &missed) || missed.Count != 1 || !strings.Contains(err.Error(), "bad") {
 			t.Errorf("List over a link %s: %v, want an error that names it", what, err)
+		}
+		if !slices.Equal(got, []string{"alias/x", "real/x"}) {
+			t.Errorf("List over a link %s visits %q, want all others", what, got)
 		}
 		if _, err := s.ReadAll(ctx, "bad/secret"); err == nil {
 			t.Errorf("ReadAll over a link %s passed", what)
