@@ -4,7 +4,8 @@ import "time"
 
 // parseInstant reads an ISO 8601 time: date, T or a blank, time with seconds and an optional fraction, and Z or an offset
 // from UTC; without either it is UTC, as all times of CloudTrail are. The result is in microseconds since 1970, finer
-// fractions are cut. It reports false for anything else.
+// fractions are cut. It reports false for anything else, and for times outside of the years 1 to 9999 of UTC: the day of
+// such a one, to which an offset can lead, has no spelling as the date of a partition.
 func parseInstant(b []byte) (micros int64, ok bool) {
 	if len(b) < 19 || b[4] != '-' || b[7] != '-' || b[10] != 'T' && b[10] != ' ' || b[13] != ':' || b[16] != ':' {
 		return 0, false
@@ -34,7 +35,7 @@ func parseInstant(b []byte) (micros int64, ok bool) {
 		b = b[n:]
 	}
 	if len(b) == 0 || string(b) == "Z" {
-		return micros, true
+		return micros, spelled(micros)
 	}
 	sign := int64(1)
 	switch b[0] {
@@ -59,8 +60,12 @@ func parseInstant(b []byte) (micros int64, ok bool) {
 	if !ok1 || !ok2 || hour > 23 || minute > 59 {
 		return 0, false
 	}
-	return micros - sign*(hour*60+minute)*60*1e6, true
+	micros -= sign * (hour*60 + minute) * 60 * 1e6
+	return micros, spelled(micros)
 }
+
+// spelled reports whether an instant is in the years 1 to 9999.
+func spelled(micros int64) bool { return micros >= -62_135_596_800e6 && micros < 253_402_300_800e6 }
 
 func decimal(b []byte) (v int64, ok bool) {
 	for _, c := range b {
