@@ -699,7 +699,7 @@ func askAll(t *testing.T, trails []string) {
 	for _, trail := range trails {
 		for _, e := range readTrail(t, trail) {
 			// The same record may stand in two trails.
-			if text := event(e).at(); !seen[text] {
+			if text := e.at(); !seen[text] {
 				seen[text] = true
 				events = append(events, e)
 			}
