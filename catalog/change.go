@@ -38,4 +38,4 @@ func (s *Snapshot) Since(ctx context.Context, base *Snapshot) (out []Touched, er
 }
 
 // Stats reads the bounds of a file that the log keeps, by leaf.
-func (l *Layout) Stats(f *File) (map[string]parquetio.Stats, error) { return decodeStats(l, f.stats) }
+func (t *Layout) Stats(f *File) (map[string]parquetio.Stats, error) { return decodeStats(t, f.stats) }

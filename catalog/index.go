@@ -71,7 +71,7 @@ func openIndex(ctx context.Context, path string) (_ *index, err error) {
 	x := &index{db: db}
 	defer func() {
 		if err != nil {
-			x.close()
+			_ = x.close()
 		}
 	}()
 	if x.conn, err = db.Conn(ctx); err != nil {
@@ -90,16 +90,22 @@ func openIndex(ctx context.Context, path string) (_ *index, err error) {
 	}
 	switch formatNow {
 	case indexFormat:
-		_, _, err = x.version(ctx)
-		return x, err
+		if _, _, err := x.version(ctx); err != nil {
+			return nil, err
+		}
+		return x, nil
 	case 0:
-		return x, x.write(ctx, func(tx *sql.Tx) error {
+		err := x.write(ctx, func(tx *sql.Tx) error {
 			if err := tx.QueryRowContext(ctx, "PRAGMA user_version").Scan(&formatNow); err != nil || formatNow == indexFormat {
 				return err // another process made it meanwhile
 			}
 			_, err := tx.ExecContext(ctx, fmt.Sprintf(indexSchema, indexFormat))
 			return err
 		})
+		if err != nil {
+			return nil, err
+		}
+		return x, nil
 	}
 	return nil, fmt.Errorf("the index has format %d, wanted %d", formatNow, indexFormat)
 }
@@ -138,7 +144,7 @@ func removeIndex(path string) error {
 
 func (x *index) close() error {
 	if x.conn != nil {
-		x.conn.Close()
+		_ = x.conn.Close() // the database's own Close tells of errors
 	}
 	return x.db.Close()
 }
@@ -149,8 +155,7 @@ func (x *index) write(ctx context.Context, f func(tx *sql.Tx) error) error {
 		return err
 	}
 	if err := f(tx); err != nil {
-		tx.Rollback()
-		return err
+		return errors.Join(err, tx.Rollback())
 	}
 	return tx.Commit()
 }

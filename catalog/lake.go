@@ -87,7 +87,7 @@ func (l *Lake) open(ctx context.Context) (err error) {
 	defer l.mu.Unlock()
 	defer func() {
 		if err != nil && l.index != nil {
-			l.index.close()
+			_ = l.index.close()
 		}
 	}()
 	if err := l.openIndex(ctx); err != nil {
@@ -131,7 +131,7 @@ func (l *Lake) openIndex(ctx context.Context) error {
 			l.index = x
 			return nil
 		}
-		x.close()
+		_ = x.close()
 		if checkErr != nil {
 			return checkErr
 		}
@@ -162,23 +162,27 @@ func (l *Lake) belongs(ctx context.Context, x *index) (bool, error) {
 	return slices.Equal(have[:], sum), nil
 }
 
-// freshIndex replaces the index by an empty one.
-func (l *Lake) freshIndex(ctx context.Context) (err error) {
+// freshIndex replaces the index by an empty one, in memory where the old one cannot be replaced.
+func (l *Lake) freshIndex(ctx context.Context) error {
 	l.index = nil
+	var onDisk error
 	if l.path != "" {
-		if err = removeIndex(l.path); err == nil {
-			l.index, err = openIndex(ctx, l.path)
+		if onDisk = removeIndex(l.path); onDisk == nil {
+			l.index, onDisk = openIndex(ctx, l.path)
 		}
 	}
-	if l.index == nil {
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		l.path = ""
-		if l.index, err = openIndex(ctx, ""); err != nil {
-			return fmt.Errorf("no index can be made: %w", err)
-		}
+	if l.index != nil {
+		return nil
 	}
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	l.path = ""
+	x, err := openIndex(ctx, "")
+	if err != nil {
+		return fmt.Errorf("no index can be made: %w", errors.Join(onDisk, err))
+	}
+	l.index = x
 	return nil
 }
 
@@ -188,7 +192,7 @@ func (l *Lake) withIndex(ctx context.Context, f func(x *index) error) error {
 	if err == nil || ctx.Err() != nil {
 		return cmp.Or(ctx.Err(), err)
 	}
-	l.index.close()
+	_ = l.index.close() // it is given up
 	if err := l.freshIndex(ctx); err != nil {
 		return err
 	}
@@ -206,7 +210,7 @@ func (l *Lake) refresh(ctx context.Context) error {
 	err := l.replay(ctx)
 	var indexErr *indexError
 	if errors.As(err, &indexErr) && ctx.Err() == nil {
-		l.index.close()
+		_ = l.index.close() // it is given up
 		if err := l.freshIndex(ctx); err != nil {
 			return err
 		}

@@ -2,6 +2,7 @@ package catalog
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -294,7 +295,7 @@ func (l *Lake) readLedger(ctx context.Context, files []*File) error {
 
 func (l *Lake) readLedgerMorsel(ctx context.Context, scan source.Scan, m int) error {
 	r, err := scan.Open(ctx, m)
-	if err == io.EOF {
+	if errors.Is(err, io.EOF) {
 		return nil
 	}
 	if err != nil {
@@ -303,7 +304,7 @@ func (l *Lake) readLedgerMorsel(ctx context.Context, scan source.Scan, m int) er
 	defer r.Close()
 	for {
 		b, err := r.Next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return nil
 		}
 		if err != nil {

@@ -23,7 +23,6 @@ type records struct {
 	layout                *catalog.Layout
 	time, id, path, row   int
 	account, region, date int
-	eventTime             int   // -1: the table has none
 	body                  []int // columns that copies have in common: all but the provenance and the partition
 	conflict              int   // in layout.Columns
 }
@@ -33,7 +32,6 @@ func recordsOf(table string) *records {
 	r := &records{shape: decodedShape(table), layout: layout}
 	r.time, r.id, r.path, r.row = r.ordinal("_time"), r.ordinal("eventid"), r.ordinal("_path"), r.ordinal("_row")
 	r.account, r.region, r.date = r.ordinal("account"), r.ordinal("region"), r.ordinal("date")
-	r.eventTime = r.ordinal("eventtime")
 	for i := range r.columns {
 		if !slices.Contains([]int{r.path, r.row, r.account, r.region, r.date}, i) {
 			r.body = append(r.body, i)

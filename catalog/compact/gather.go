@@ -1,6 +1,7 @@
 package compact
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
@@ -157,20 +158,12 @@ func (w *reader) read(ctx context.Context, p pending) (*object, error) {
 	if len(p.known) > 0 {
 		return o, w.compare(ctx, o)
 	}
-	err := w.decode(ctx, o)
-	var fault *cloudtrail.ObjectError
-	var lake *lakeError
-	switch {
-	case err == nil:
-	case ctx.Err() != nil:
-		return o, ctx.Err()
-	case errors.As(err, &lake):
-		return o, err
-	case errors.As(err, &fault):
-		return o, w.setAside(ctx, o, fault)
-	default:
-		o.outcome, o.err = unreadable, err
-		return o, nil
+	if err := w.decode(ctx, o); err != nil {
+		var fault *cloudtrail.ObjectError
+		if errors.As(err, &fault) && ctx.Err() == nil {
+			return o, w.setAside(ctx, o, fault)
+		}
+		return o, o.failed(ctx, err)
 	}
 	switch o.Kind {
 	case cloudtrail.KindUnknown:
@@ -189,6 +182,16 @@ func (w *reader) read(ctx context.Context, p pending) (*object, error) {
 	}
 	o.Bad = nil
 	return o, nil
+}
+
+// failed notes that the object could not be read. The error it returns is one that ends the run.
+func (o *object) failed(ctx context.Context, err error) error {
+	var lake *lakeError
+	if ctx.Err() != nil || errors.As(err, &lake) {
+		return cmp.Or(ctx.Err(), err)
+	}
+	o.outcome, o.err = unreadable, err
+	return nil
 }
 
 func (r *badRow) setRecord(b []byte) {
@@ -250,11 +253,7 @@ func (w *reader) spill(ctx context.Context, rows *cloudtrail.Rows, runs *[]table
 func (w *reader) compare(ctx context.Context, o *object) error {
 	sum, size, err := hashObject(ctx, w.c.sources[o.source], o.pending.Name)
 	if err != nil {
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		o.outcome, o.err = unreadable, err
-		return nil
+		return o.failed(ctx, err)
 	}
 	o.SHA256, o.Object.Size = sum, size
 	for _, k := range o.known {
@@ -277,15 +276,8 @@ func (w *reader) setAside(ctx context.Context, o *object, fault *cloudtrail.Obje
 // keepWhole copies an object into the lake's quarantine, and lists it there once, or once for each record salvaged from it.
 func (w *reader) keepWhole(ctx context.Context, o *object, row badRow, salvaged [][]byte) error {
 	stored, err := w.copyObject(ctx, o)
-	var lake *lakeError
-	switch {
-	case ctx.Err() != nil:
-		return ctx.Err()
-	case errors.As(err, &lake):
-		return err
-	case err != nil:
-		o.outcome, o.err = unreadable, err
-		return nil
+	if err != nil {
+		return o.failed(ctx, err)
 	}
 	row.stored = stored
 	if len(salvaged) == 0 {

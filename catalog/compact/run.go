@@ -126,7 +126,7 @@ func (r *fileRun) open(ctx context.Context) (func() (vec.Batch, error), error) {
 	return inOrder(ctx, scan), nil
 }
 
-func (r *fileRun) drop(ctx context.Context) { r.c.lake.Store().Delete(ctx, r.file.Name) }
+func (r *fileRun) drop(ctx context.Context) { _ = r.c.lake.Store().Delete(ctx, r.file.Name) }
 
 // lakeRun is a file of the lake with all columns of its table.
 type lakeRun struct {
@@ -167,7 +167,7 @@ func inOrder(ctx context.Context, scan source.Scan) func() (vec.Batch, error) {
 				var err error
 				r, err = scan.Open(ctx, morsel)
 				morsel++
-				if err == io.EOF {
+				if errors.Is(err, io.EOF) {
 					r = nil
 					continue
 				}
@@ -176,7 +176,7 @@ func inOrder(ctx context.Context, scan source.Scan) func() (vec.Batch, error) {
 				}
 			}
 			b, err := r.Next()
-			if err != io.EOF {
+			if !errors.Is(err, io.EOF) {
 				return b, err
 			}
 			if err := r.Close(); err != nil {
@@ -191,7 +191,7 @@ func inOrder(ctx context.Context, scan source.Scan) func() (vec.Batch, error) {
 func eachBatch(next func() (vec.Batch, error), visit func(vec.Batch) error) error {
 	for {
 		b, err := next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return nil
 		}
 		if err != nil {

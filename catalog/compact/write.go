@@ -2,6 +2,7 @@ package compact
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"sync"
@@ -102,7 +103,7 @@ func (o *output) fail(err error) {
 func (o *output) discard(ctx context.Context) {
 	ctx = context.WithoutCancel(ctx)
 	for _, name := range o.names {
-		o.c.lake.Store().Delete(ctx, name) // what stays is swept later
+		_ = o.c.lake.Store().Delete(ctx, name) // what stays is swept later
 	}
 }
 
@@ -134,7 +135,7 @@ func (o *output) writeAll(layout *catalog.Layout, p catalog.Partition, merged bo
 		o.files[layout.Name] = append(o.files[layout.Name], file)
 		o.mu.Unlock()
 	}
-	if err != io.EOF {
+	if !errors.Is(err, io.EOF) {
 		return err
 	}
 	return nil
