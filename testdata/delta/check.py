@@ -40,7 +40,8 @@ def plain(value):
     return value
 
 
-def rows_of(table, skip=("_commit",)):
+def rows_of(table, skip=("_commit", "commit")):
+    """The rows, but for the columns that trailql fills in from its log."""
     return collections.Counter(
         json.dumps({k: plain(v) for k, v in row.items() if k not in skip}, sort_keys=True) for row in table.to_pylist())
 
