@@ -143,6 +143,9 @@ func removeIndex(path string) error {
 }
 
 func (x *index) close() error {
+	if x.find != nil {
+		_ = x.find.Close() // an open statement would keep the file open, and locked, for as long as the process lives
+	}
 	if x.conn != nil {
 		_ = x.conn.Close() // the database's own Close tells of errors
 	}
