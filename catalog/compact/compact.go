@@ -116,7 +116,7 @@ func Run(ctx context.Context, lake *catalog.Lake, sources []blob.Store, opt Opti
 	if _, err := io.ReadFull(opt.Rand, id[:]); err != nil {
 		return Summary{}, fmt.Errorf("random name: %w", err)
 	}
-	c := &compactor{lake: lake, sources: sources, opt: opt, progress: progress, temp: catalog.TempFolder + hex.EncodeToString(id[:]) + "/", touched: map[place]bool{}}
+	c := &compactor{lake: lake, sources: outermost(sources), opt: opt, progress: progress, temp: catalog.TempFolder + hex.EncodeToString(id[:]) + "/", touched: map[place]bool{}}
 	err := c.run(ctx)
 	if snap, newestErr := lake.Newest(context.WithoutCancel(ctx)); newestErr == nil {
 		c.sum.Version = snap.Version()

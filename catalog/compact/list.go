@@ -3,6 +3,7 @@ package compact
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -51,14 +52,37 @@ func (c *compactor) list(ctx context.Context) error {
 			}
 			return nil
 		})
-		if stopped != nil {
+		var missed *blob.Unlisted
+		switch {
+		case stopped != nil:
 			return stopped
-		}
-		if err != nil {
+		case errors.As(err, &missed):
+			c.sum.Listed += missed.Count
+			c.sum.Unreadable += missed.Count
+			for _, err := range missed.First {
+				c.sum.UnreadableNames = keep(c.sum.UnreadableNames, err.Error())
+			}
+		case err != nil:
 			return fmt.Errorf("list %s: %w", store.URL(), err)
 		}
 	}
 	return flush()
+}
+
+// outermost leaves out the sources that are inside of others, or the same: each object is listed once.
+func outermost(sources []blob.Store) []blob.Store {
+	var out []blob.Store
+	for i, s := range sources {
+		covered := false
+		for j, other := range sources {
+			here, there := s.URL()+"/", other.URL()+"/"
+			covered = covered || here == there && j < i || here != there && strings.HasPrefix(here, there)
+		}
+		if !covered {
+			out = append(out, s)
+		}
+	}
+	return out
 }
 
 // lakeIn returns the prefix of the lake's own objects in a source, "" if the lake is not in it.
