@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"sync"
 	"time"
 
@@ -77,6 +78,11 @@ func compactFolders(ctx context.Context, folders []string, lakeFolder string, op
 	store, err := blob.OpenFolder(lakeFolder)
 	if err != nil {
 		return summary, fmt.Errorf("opening the lake: %w", err)
+	}
+	for _, s := range sources {
+		if strings.HasPrefix(s.URL()+"/", store.URL()+"/") {
+			return summary, usage("the source %s is in the lake %s; give the lake a folder of its own with --lake", s.URL(), store.URL())
+		}
 	}
 	lake, err := catalog.Open(ctx, store, catalog.Options{})
 	if err != nil {
