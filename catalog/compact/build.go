@@ -76,7 +76,7 @@ func (b *builder) tables(ctx context.Context, g *gathered) error {
 		}
 		r := recordsOf(name)
 		// Rows with the same partition, time and id are judged together.
-		m, err := newMerger(ctx, r.shape, len(r.layout.Partitions)+2, g.runs[name])
+		m, err := newMerger(ctx, r.shape, len(r.layout.Partitions)+2, g.runs[name], b.c.opt.windowRows)
 		if err != nil {
 			return err
 		}
@@ -263,8 +263,8 @@ func (p *partition) finish(ctx context.Context) error {
 // rewrite writes a file of the lake anew with _conflict set in the flagged rows.
 func (p *partition) rewrite(ctx context.Context, f *committedFile) error {
 	layout := p.r.layout
-	run := &lakeRun{p.b.c, layout, f.File, p.b.c.opt.windowRows}
-	next, err := run.open(ctx)
+	run := &lakeRun{p.b.c, layout, f.File}
+	next, err := run.open(ctx, p.b.c.opt.windowRows)
 	if err != nil {
 		return err
 	}

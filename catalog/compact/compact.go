@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"io"
 	"runtime"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -132,6 +133,7 @@ type compactor struct {
 	progress *Progress
 	temp     string // folder of the run's temporary files
 	spilled  atomic.Int64
+	large    sync.Mutex     // held while an object that does not fit in one piece is decoded
 	touched  map[place]bool // what got files in this run
 	sum      Summary
 }

@@ -213,9 +213,16 @@ func (w *reader) decode(ctx context.Context, o *object) (err error) {
 		w.bytes = now
 		return err
 	}
+	w.c.large.Lock() // one at a time: its runs are as large as memory allows, so that they are few
+	defer w.c.large.Unlock()
 	var rows cloudtrail.Rows
 	var runs []tableRun
-	o.Object, err = cloudtrail.Decode(ctx, open, o.pending.Name, o.url, limits, &rows, func() error { return w.spill(ctx, &rows, &runs) })
+	o.Object, err = cloudtrail.Decode(ctx, open, o.pending.Name, o.url, limits, &rows, func() error {
+		if rows.Bytes() < w.c.gatherBytes()/2 {
+			return nil
+		}
+		return w.spill(ctx, &rows, &runs)
+	})
 	if err == nil {
 		err = w.spill(ctx, &rows, &runs)
 	}
@@ -232,14 +239,14 @@ func (w *reader) decode(ctx context.Context, o *object) (err error) {
 // take makes sorted runs in memory of rows.
 func (w *reader) take(rows *cloudtrail.Rows, runs *[]tableRun) {
 	for table, b := range rows.Flush() {
-		*runs = append(*runs, tableRun{table, newMemoryRun(table, b, w.c.opt.windowRows)})
+		*runs = append(*runs, tableRun{table, newMemoryRun(table, b)})
 	}
 }
 
 // spill makes sorted runs in temporary files of rows.
 func (w *reader) spill(ctx context.Context, rows *cloudtrail.Rows, runs *[]tableRun) error {
 	for table, b := range rows.Flush() {
-		r, err := w.c.newFileRun(ctx, table, newMemoryRun(table, b, w.c.opt.windowRows))
+		r, err := w.c.newFileRun(ctx, table, newMemoryRun(table, b))
 		if err != nil {
 			return &lakeError{err}
 		}

@@ -152,9 +152,9 @@ func (c *compactor) mergeFiles(ctx context.Context, out *output, layout *catalog
 	}
 	var runs []run
 	for _, f := range files {
-		runs = append(runs, &lakeRun{c, layout, f, max(512, c.opt.windowRows/len(files))})
+		runs = append(runs, &lakeRun{c, layout, f})
 	}
-	m, err := newMerger(ctx, s, len(s.key), runs)
+	m, err := newMerger(ctx, s, len(s.key), runs, c.opt.windowRows)
 	if err != nil {
 		return err
 	}

@@ -15,8 +15,8 @@ import (
 
 // run is a sequence of rows of one table in order of their key. It can be read any number of times.
 type run interface {
-	// open starts to read it. The function yields batches of a few thousand rows, then io.EOF.
-	open(ctx context.Context) (func() (vec.Batch, error), error)
+	// open starts to read it. The function yields batches of at most so many rows, then io.EOF.
+	open(ctx context.Context, rows int) (func() (vec.Batch, error), error)
 	// drop frees it; errors do not matter, since a later sweep comes by.
 	drop(ctx context.Context)
 }
@@ -60,25 +60,24 @@ func (s *shape) sorted(b vec.Batch) []int32 {
 type memoryRun struct {
 	batch vec.Batch
 	order []int32
-	rows  int
 }
 
 // newMemoryRun makes a run of decoded rows; b is its own from now on.
-func newMemoryRun(table string, b vec.Batch, rows int) *memoryRun {
+func newMemoryRun(table string, b vec.Batch) *memoryRun {
 	s := decodedShape(table)
 	for i, c := range b.Cols {
 		b.Cols[i] = plainLists(c)
 	}
-	return &memoryRun{b, s.sorted(b), rows}
+	return &memoryRun{b, s.sorted(b)}
 }
 
-func (r *memoryRun) open(context.Context) (func() (vec.Batch, error), error) {
+func (r *memoryRun) open(_ context.Context, rows int) (func() (vec.Batch, error), error) {
 	at := 0
 	return func() (vec.Batch, error) {
 		if at >= len(r.order) {
 			return vec.Batch{}, io.EOF
 		}
-		to := min(at+r.rows, len(r.order))
+		to := min(at+rows, len(r.order))
 		b := takeRows(r.batch, r.order[at:to])
 		at = to
 		return b, nil
@@ -96,7 +95,7 @@ type fileRun struct {
 
 // newFileRun writes a run to a temporary file.
 func (c *compactor) newFileRun(ctx context.Context, table string, from run) (run, error) {
-	next, err := from.open(ctx)
+	next, err := from.open(ctx, c.opt.windowRows)
 	if err != nil {
 		return nil, err
 	}
@@ -117,8 +116,8 @@ func (c *compactor) newFileRun(ctx context.Context, table string, from run) (run
 	return &fileRun{c, parquetio.File{Name: name, Size: written.Bytes, Rows: written.Rows}, s.columns}, nil
 }
 
-func (r *fileRun) open(ctx context.Context) (func() (vec.Batch, error), error) {
-	req := allColumns(r.columns, r.c.opt.windowRows)
+func (r *fileRun) open(ctx context.Context, rows int) (func() (vec.Batch, error), error) {
+	req := allColumns(r.columns, rows)
 	scan, err := parquetio.NewScan(ctx, r.c.lake.Store(), []parquetio.File{r.file}, r.columns, req, &source.Report{})
 	if err != nil {
 		return nil, err
@@ -133,11 +132,10 @@ type lakeRun struct {
 	c      *compactor
 	layout *catalog.Layout
 	file   *catalog.File
-	rows   int
 }
 
-func (r *lakeRun) open(ctx context.Context) (func() (vec.Batch, error), error) {
-	scan, err := r.c.lake.ScanFiles(ctx, r.layout, []*catalog.File{r.file}, allColumns(r.layout.Columns, r.rows))
+func (r *lakeRun) open(ctx context.Context, rows int) (func() (vec.Batch, error), error) {
+	scan, err := r.c.lake.ScanFiles(ctx, r.layout, []*catalog.File{r.file}, allColumns(r.layout.Columns, rows))
 	if err != nil {
 		return nil, err
 	}
@@ -203,6 +201,9 @@ func eachBatch(next func() (vec.Batch, error), visit func(vec.Batch) error) erro
 	}
 }
 
+// leastRows is how many rows of a run are read at a time at least: fewer cost more in calls than they save in memory.
+const leastRows = 256
+
 // merger reads sorted runs as one. Its windows end between keys of the first group columns: rows that are equal in
 // these come in one window.
 type merger struct {
@@ -218,10 +219,11 @@ type mergeInput struct {
 	done  bool // nothing comes after cur
 }
 
-func newMerger(ctx context.Context, s shape, group int, runs []run) (*merger, error) {
+// newMerger opens the runs. A window has about so many rows, whatever the number of runs.
+func newMerger(ctx context.Context, s shape, group int, runs []run, rows int) (*merger, error) {
 	m := &merger{shape: s, group: group}
 	for _, r := range runs {
-		next, err := r.open(ctx)
+		next, err := r.open(ctx, max(rows/len(runs), leastRows))
 		if err != nil {
 			return nil, err
 		}
