@@ -164,15 +164,15 @@ func (l *Lake) belongs(ctx context.Context, x *index) (bool, error) {
 
 // freshIndex replaces the index by an empty one, in memory where the old one cannot be replaced.
 func (l *Lake) freshIndex(ctx context.Context) error {
-	l.index = nil
 	var onDisk error
 	if l.path != "" {
 		if onDisk = removeIndex(l.path); onDisk == nil {
-			l.index, onDisk = openIndex(ctx, l.path)
+			var x *index
+			if x, onDisk = openIndex(ctx, l.path); onDisk == nil {
+				l.index = x
+				return nil
+			}
 		}
-	}
-	if l.index != nil {
-		return nil
 	}
 	if ctx.Err() != nil {
 		return ctx.Err()
@@ -192,17 +192,29 @@ func (l *Lake) withIndex(ctx context.Context, f func(x *index) error) error {
 	if err == nil || ctx.Err() != nil {
 		return cmp.Or(ctx.Err(), err)
 	}
-	_ = l.index.close() // it is given up
-	if err := l.freshIndex(ctx); err != nil {
-		return err
+	return l.rebuild(ctx, f)
+}
+
+// rebuild gives the index up, makes another one from the log and runs f: on disk, or in memory where the disk does not take it.
+func (l *Lake) rebuild(ctx context.Context, f func(x *index) error) error {
+	for {
+		_ = l.index.close()
+		if err := l.freshIndex(ctx); err != nil {
+			return err
+		}
+		err := l.replay(ctx)
+		if err == nil {
+			if err = f(l.index); err == nil {
+				return nil
+			}
+			err = &indexError{err}
+		}
+		var indexErr *indexError
+		if !errors.As(err, &indexErr) || ctx.Err() != nil || l.path == "" {
+			return cmp.Or(ctx.Err(), err)
+		}
+		l.path = ""
 	}
-	if err := l.replay(ctx); err != nil {
-		return err
-	}
-	if err := f(l.index); err != nil {
-		return fmt.Errorf("index: %w", err)
-	}
-	return nil
 }
 
 // refresh brings the index up to the end of the log.
@@ -210,11 +222,7 @@ func (l *Lake) refresh(ctx context.Context) error {
 	err := l.replay(ctx)
 	var indexErr *indexError
 	if errors.As(err, &indexErr) && ctx.Err() == nil {
-		_ = l.index.close() // it is given up
-		if err := l.freshIndex(ctx); err != nil {
-			return err
-		}
-		return l.replay(ctx)
+		return l.rebuild(ctx, func(*index) error { return nil })
 	}
 	return err
 }
