@@ -99,7 +99,7 @@ func (c *content) Read(p []byte) (n int, err error) {
 		return 0, io.EOF
 	}
 	switch {
-	case err == io.EOF:
+	case errors.Is(err, io.EOF):
 		if magic, _ := c.raw.Peek(2); isGzip(magic) {
 			c.set("second gzip member", nil)
 		} else if len(magic) > 0 {
@@ -121,7 +121,7 @@ func (c *content) Read(p []byte) (n int, err error) {
 // broken notes an error of gunzip.
 func (c *content) broken(err error) {
 	reason := "corrupt gzip"
-	if errors.Is(err, io.ErrUnexpectedEOF) || err == io.EOF {
+	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
 		reason = "truncated gzip"
 	}
 	c.set(reason, err)

@@ -2,6 +2,7 @@ package parquetio
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 
@@ -87,7 +88,7 @@ func (r *reader) Close() error {
 
 func (r *reader) Next() (vec.Batch, error) {
 	b, err := r.next()
-	if err != nil && err != io.EOF {
+	if err != nil && !errors.Is(err, io.EOF) {
 		err = r.s.fault(r.ctx, r.file, err)
 	}
 	return b, err
@@ -113,7 +114,7 @@ func (r *reader) next() (b vec.Batch, err error) {
 			continue
 		}
 		b, err := r.group.next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			r.group.finish()
 			r.group = nil
 			continue

@@ -8,6 +8,7 @@ import (
 	"cmp"
 	"crypto/sha256"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"hash"
 	"io"
@@ -155,7 +156,7 @@ func (fw *fileWriter) run(next func() (vec.Batch, error)) error {
 	group := &rowGroup{}
 	for {
 		b, err := next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err != nil {
