@@ -43,6 +43,9 @@ the exit code is 3.`,
 	memory := memoryFlag(c, 1<<30)
 	workers := c.Flags().Int("workers", 0, "objects decoded at the same time; 0: one per core")
 	c.RunE = func(c *cobra.Command, args []string) error {
+		if *workers < 0 {
+			return usage("--workers %d: give a number of objects, or 0 for one per core", *workers)
+		}
 		if err := memory.bound(); err != nil {
 			return err
 		}
@@ -178,7 +181,7 @@ func report(errs io.Writer, s *compact.Summary, took time.Duration) {
 	}
 	list("set aside in trail_quarantine", s.SetAside, s.SetAsideNames)
 	list("could not be read; the next run tries again", s.Unreadable, s.UnreadableNames)
-	list("hold nothing that CloudTrail writes; left alone", s.Unknown, s.UnknownNames)
+	list("with nothing that CloudTrail writes; left alone", s.Unknown, s.UnknownNames)
 	fmt.Fprintf(errs, "objects: %s found = %s known + %s new + %s unknown + %s unreadable; of the new, %s digests, %s set aside (%s altered)\n",
 		formatCount(s.Listed), formatCount(s.Earlier), formatCount(s.New), formatCount(s.Unknown), formatCount(s.Unreadable),
 		formatCount(s.Digests), formatCount(s.SetAside), formatCount(s.Altered))
