@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
+	"sync"
 )
 
 // maxEntries bounds the entries of a page: a run of levels takes a few bytes, whatever its length.
@@ -122,6 +124,7 @@ type page struct {
 	def, rep []uint8 // nil: all at the maximum; all 0
 	starts   []int32 // entry at which each row starts; nil where nothing repeats: rows are entries then
 	at       []int32 // value of each entry, -1: none; nil: every entry has one
+	ranks    []int32 // where at stands, unless it is a part of noValues
 	present  int
 
 	codes  []int32 // dictionary-coded text
@@ -206,13 +209,13 @@ func (p *page) decode(n *node, codec int8, h pageHeader, body []byte, dict *entr
 		p.rep, p.starts = nil, nil
 	}
 	p.present = p.entries
-	if p.at = p.at[:0]; n.def > 0 {
+	if p.at = nil; n.def > 0 {
 		if p.def, err = decodeHybrid(p.def, def, bitWidth(n.def), p.entries, uint8(n.def)); err != nil {
 			return fmt.Errorf("definition levels: %w", err)
 		}
 		p.rank(uint8(n.def))
 	} else {
-		p.def, p.at = nil, nil
+		p.def = nil
 	}
 	return p.decodeValues(n, h.encoding, values, dict)
 }
@@ -229,6 +232,12 @@ func levelBlock(data []byte) (levels, rest []byte, err error) {
 	return data[4 : 4+n], data[4+n:], nil
 }
 
+// noValues are entries without values. Most columns of a trail's files have none, and many files may be open at a time: their
+// pages share this.
+var noValues = sync.OnceValue(func() []int32 {
+	return slices.Repeat([]int32{-1}, 32<<10)
+})
+
 // rank numbers the values of the entries.
 func (p *page) rank(maxDef uint8) {
 	present := 0
@@ -239,13 +248,16 @@ func (p *page) rank(maxDef uint8) {
 	}
 	p.present = present
 	if present == p.entries {
-		p.at = nil
 		return
 	}
-	if cap(p.at) < p.entries {
-		p.at = make([]int32, p.entries)
+	if present == 0 && p.entries <= len(noValues()) {
+		p.at = noValues()[:p.entries]
+		return
 	}
-	p.at = p.at[:p.entries]
+	if cap(p.ranks) < p.entries {
+		p.ranks = make([]int32, p.entries)
+	}
+	p.at = p.ranks[:p.entries]
 	next := int32(0)
 	for i, d := range p.def {
 		p.at[i] = -1
