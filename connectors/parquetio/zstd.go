@@ -20,7 +20,9 @@ func init() { compress.RegisterCodec(compress.Codecs.Zstd, zstdCodec{}) }
 var (
 	zstdEncoders = sync.Pool{New: func() any {
 		e, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.EncoderLevelFromZstd(zstdLevel)), zstd.WithEncoderCRC(true),
-			zstd.WithEncoderConcurrency(1), zstd.WithZeroFrames(true))
+			zstd.WithEncoderConcurrency(1), zstd.WithZeroFrames(true),
+			// Pages are smaller than that, but for a single long text; the default would hold 16 MiB for each encoder.
+			zstd.WithWindowSize(1<<20), zstd.WithLowerEncoderMem(true))
 		if err != nil {
 			panic("parquetio: zstd encoder options: " + err.Error())
 		}
