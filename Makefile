@@ -47,6 +47,14 @@ kills: build ## kill -9 the compactor KILLS times (200) at random moments; nothi
 delta: build ## open every table in delta-rs, an independent reader (python3 -m venv, pip install deltalake)
 	testdata/delta/run
 
+.PHONY: second-readers
+second-readers: ## read what trailql writes with arrow v17, pqarrow and DuckDB, and compare (needs a C compiler)
+	cd bench && CGO_ENABLED=1 $(GO) test ./...
+
+.PHONY: bench
+bench: ## time ten queries in trailql and DuckDB; LAKE=folder (absolute), else a generated trail (needs a C compiler)
+	cd bench && CGO_ENABLED=1 $(GO) test -run '^$$' -bench . -lake '$(LAKE)' -events 200000 .
+
 .PHONY: clean
 clean: ## remove what the verbs made
 	rm -rf bin demo
