@@ -309,6 +309,25 @@ func TestSummary(t *testing.T) {
 	}
 }
 
+// Names in a bucket are a stranger's: they do nothing to the terminal that shows them.
+func TestNamesAreShownHarmless(t *testing.T) {
+	source := t.TempDir()
+	for _, name := range []string{"\x1b[31mred.txt", "two\nlines.txt", "\u202Egpj.txt", "\x9b31m.txt", "plain é.txt"} {
+		if err := os.WriteFile(filepath.Join(source, name), nil, 0o666); err != nil {
+			t.Skip(err)
+		}
+	}
+	errs := compactTo(t, 0, filepath.Join(t.TempDir(), "lake"), source)
+	if strings.ContainsAny(errs, "\x1b\u202E") || strings.Contains(errs, "\x9b") {
+		t.Errorf("control characters: %q", errs)
+	}
+	for _, want := range []string{`\x1b[31mred.txt"`, `two\nlines.txt"`, `\u202egpj.txt"`, `\x9b31m.txt"`, "  " + source + "/plain é.txt\n"} {
+		if !strings.Contains(errs, want) {
+			t.Errorf("%q is not there: %s", want, errs)
+		}
+	}
+}
+
 // Ctrl-C ends a query and a compaction, which says that it can go on.
 func TestCancelled(t *testing.T) {
 	lake, source := tinyLake(t), objects{trailName(1): gzipped(recordsOf(eventOf("c")))}.write(t, t.TempDir())

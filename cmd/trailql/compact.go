@@ -6,9 +6,12 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 	"github.com/vbauerster/mpb/v8"
@@ -165,6 +168,14 @@ func show(p *compact.Progress, errs io.Writer) (done func()) {
 	}
 }
 
+// printable quotes a name that would do something to a terminal: who may write to a bucket chooses the names in it.
+func printable(name string) string {
+	if utf8.ValidString(name) && !strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsGraphic(r) }) {
+		return name
+	}
+	return strconv.QuoteToGraphic(name)
+}
+
 // report says what the run did so that every object and every record is accounted for.
 func report(errs io.Writer, s *compact.Summary, took time.Duration) {
 	list := func(what string, n int64, names []string) {
@@ -173,7 +184,7 @@ func report(errs io.Writer, s *compact.Summary, took time.Duration) {
 		}
 		fmt.Fprintf(errs, "%s %s %s:\n", formatCount(n), plural(n, "object"), what)
 		for _, name := range names {
-			fmt.Fprintf(errs, "  %s\n", name)
+			fmt.Fprintf(errs, "  %s\n", printable(name))
 		}
 		if more := n - int64(len(names)); more > 0 {
 			fmt.Fprintf(errs, "  … and %s more\n", formatCount(more))

@@ -115,16 +115,16 @@ func TestBombs(t *testing.T) {
 	}
 }
 
-// An object of 60 MB of JSON in a process of 64 MiB.
+// An object of 32 MiB of JSON in a process of 64 MiB.
 func TestLittleMemory(t *testing.T) {
 	if testing.Short() {
-		t.Skip("not with -short: it reads 60 MB")
+		t.Skip("not with -short: it reads 32 MiB")
 	}
 	var content bytes.Buffer
 	content.WriteString(`{"Records":[`)
 	r := rand.New(rand.NewPCG(1, 2))
 	n := 0
-	for ; content.Len() < 60<<20; n++ {
+	for ; content.Len() < 32<<20; n++ {
 		if n > 0 {
 			content.WriteByte(',')
 		}
