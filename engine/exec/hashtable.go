@@ -76,72 +76,70 @@ func (t *wordTable) grow() {
 
 func (t *wordTable) bytes() int64 { return 8*int64(cap(t.words)) + 4*int64(len(t.slots)) }
 
-// textTable numbers distinct texts likewise. A slot carries half of the hash as salt, so that most unequal texts are told apart without
-// touching them; equality is always verified. The table refers to the texts; where their bytes live is the caller's business.
+// textTable numbers distinct texts likewise. A slot carries the low half of the hash: it says where the slot belongs when the table
+// grows, and tells most unequal texts apart without touching them; equality is always verified. The table refers to the texts; where
+// their bytes live is the caller's business.
 type textTable struct {
 	texts []string // by number
 	slots []textSlot
-	hole  int // as in wordTable
 	seed  maphash.Seed
 }
 
 // skip takes the next number for something that is no text.
-func (t *textTable) skip() {
-	t.texts = append(t.texts, "")
-	t.hole = len(t.texts)
-}
+func (t *textTable) skip() { t.texts = append(t.texts, "") }
 
 type textSlot struct {
 	number uint32 // + 1; 0 is free
-	salt   uint32
+	hash   uint32
 }
 
 // hash of s, for find and insert.
-func (t *textTable) hash(s string) uint64 { return maphash.String(t.seed, s) }
+func (t *textTable) hash(s string) uint32 { return uint32(maphash.String(t.seed, s)) }
 
 // find returns the number of s, whose hash is h, or none.
-func (t *textTable) find(s string, h uint64) uint32 {
+func (t *textTable) find(s string, h uint32) uint32 {
 	mask := len(t.slots) - 1
 	for i := int(h) & mask; ; i = (i + 1) & mask {
 		slot := t.slots[i]
 		if slot.number == 0 {
 			return none
 		}
-		if slot.salt == uint32(h>>32) && t.texts[slot.number-1] == s {
+		if slot.hash == h && t.texts[slot.number-1] == s {
 			return slot.number - 1
 		}
 	}
 }
 
 // insert gives s, which the table does not hold, the next number.
-func (t *textTable) insert(s string, h uint64) uint32 {
+func (t *textTable) insert(s string, h uint32) uint32 {
 	t.texts = append(t.texts, s)
 	if 2*len(t.texts) > len(t.slots) {
 		t.grow()
-	} else {
-		t.place(h, len(t.texts))
 	}
+	t.place(textSlot{number: uint32(len(t.texts)), hash: h})
 	return uint32(len(t.texts) - 1)
 }
 
-func (t *textTable) place(h uint64, n int) {
+func (t *textTable) place(s textSlot) {
 	mask := len(t.slots) - 1
-	i := int(h) & mask
+	i := int(s.hash) & mask
 	for t.slots[i].number != 0 {
 		i = (i + 1) & mask
 	}
-	t.slots[i] = textSlot{number: uint32(n), salt: uint32(h >> 32)}
+	t.slots[i] = s
 }
 
 func newTextTable() textTable {
 	return textTable{slots: make([]textSlot, 16), seed: maphash.MakeSeed()}
 }
 
+// grow doubles the slots. It reads no text: with many, each would be a cache miss.
 func (t *textTable) grow() {
-	t.slots = make([]textSlot, 2*len(t.slots))
-	for i, s := range t.texts {
-		if i+1 != t.hole {
-			t.place(t.hash(s), i+1)
+	old := t.slots
+	t.slots = make([]textSlot, 2*len(old))
+	for _, s := range old {
+		if s.number != 0 {
+			t.place(s)
 		}
 	}
 }
