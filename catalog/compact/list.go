@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/trailql/trailql/catalog"
 	"github.com/trailql/trailql/connectors/blob"
@@ -98,7 +99,7 @@ func (c *compactor) lakeIn(source blob.Store) string {
 func (c *compactor) look(ctx context.Context, source int, info blob.Info) (p pending, wanted bool, err error) {
 	c.sum.Listed++
 	c.progress.Listed.Add(1)
-	p = pending{source: source, Info: info, url: c.sources[source].URL() + "/" + info.Name}
+	p = pending{source: source, Info: info, url: urlOf(c.sources[source].URL() + "/" + info.Name)}
 	if !strings.HasSuffix(info.Name, ".json") && !strings.HasSuffix(info.Name, ".json.gz") {
 		c.unknown(p.url)
 		return p, false, nil
@@ -121,6 +122,24 @@ func (c *compactor) look(ctx context.Context, source int, info blob.Info) (p pen
 	c.progress.Objects.Add(1)
 	c.progress.Bytes.Add(info.Size)
 	return p, true, nil
+}
+
+// urlOf is an object's URL as the tables have it, which hold text: bytes of a file's name that are no UTF-8 are percent-encoded.
+func urlOf(url string) string {
+	if utf8.ValidString(url) {
+		return url
+	}
+	var out strings.Builder
+	for len(url) > 0 {
+		r, n := utf8.DecodeRuneInString(url)
+		if r == utf8.RuneError && n == 1 {
+			fmt.Fprintf(&out, "%%%02X", url[0])
+		} else {
+			out.WriteString(url[:n])
+		}
+		url = url[n:]
+	}
+	return out.String()
 }
 
 func day(n cloudtrail.ObjectName) int64 { return n.Stamp.Unix() / 86400 }

@@ -321,7 +321,7 @@ func TestNamesAreShownHarmless(t *testing.T) {
 	if strings.ContainsAny(errs, "\x1b\u202E") || strings.Contains(errs, "\x9b") {
 		t.Errorf("control characters: %q", errs)
 	}
-	for _, want := range []string{`\x1b[31mred.txt"`, `two\nlines.txt"`, `\u202egpj.txt"`, `\x9b31m.txt"`, "  " + source + "/plain é.txt\n"} {
+	for _, want := range []string{`\x1b[31mred.txt"`, `two\nlines.txt"`, `\u202egpj.txt"`, "/%9B31m.txt", "  " + source + "/plain é.txt\n"} {
 		if !strings.Contains(errs, want) {
 			t.Errorf("%q is not there: %s", want, errs)
 		}

@@ -378,6 +378,21 @@ func TestUnreadable(t *testing.T) {
 	}
 }
 
+// Names of files are bytes: those that are no text stop nobody, and stay apart.
+func TestNamesThatAreNoText(t *testing.T) {
+	source, lake := filepath.Join(t.TempDir(), "a\xffb"), filepath.Join(t.TempDir(), "lake\xff")
+	if err := os.Mkdir(source, 0o777); err != nil {
+		t.Skip(err)
+	}
+	objects{"\xff.json": recordsOf(eventOf("a"), `7`), "\xfe.json": recordsOf(eventOf("b")), "\uFFFD.json": recordsOf(eventOf("c")), "\xff.txt": nil,
+		trailName(1) + "\xfd.json.gz": []byte("torn")}.write(t, source)
+	compactTo(t, exitQuarantine, lake, source)
+	compactTo(t, 0, lake, source)
+	at := filepath.Dir(source) + "/a%FFb/"
+	expect(t, lake, `SELECT path, rows FROM trail_files ORDER BY 1`, at+"%FE.json|1", at+"%FF.json|1", at+trailName(1)+"%FD.json.gz|0", at+"\uFFFD.json|1")
+	expect(t, lake, `SELECT _path, eventid FROM cloudtrail_logs ORDER BY 2`, at+"%FF.json|a", at+"%FE.json|b", at+"\uFFFD.json|c")
+}
+
 // A folder may have a name that ends in .json.gz: what is in it counts.
 func TestFolderNamedLikeAnObject(t *testing.T) {
 	source, lake := t.TempDir(), filepath.Join(t.TempDir(), "lake")
