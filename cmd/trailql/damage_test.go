@@ -283,7 +283,7 @@ func TestDamagedDataFile(t *testing.T) {
 	r := rand.New(rand.NewPCG(7, 7))
 	rounds, noticed := 120, 0
 	if testing.Short() {
-		rounds = 15
+		rounds = 8
 	}
 	for i := range rounds {
 		file := files[r.IntN(len(files))]
@@ -351,7 +351,7 @@ func TestDamagedLog(t *testing.T) {
 	r := rand.New(rand.NewPCG(9, 9))
 	rounds := 150
 	if testing.Short() {
-		rounds = 20
+		rounds = 8
 	}
 	for i := range rounds {
 		entry := entries[r.IntN(len(entries))]

@@ -214,6 +214,9 @@ func TestFullDisk(t *testing.T) {
 
 // Queries need no right to write: neither to the lake nor beside it.
 func TestReadOnlyLake(t *testing.T) {
+	if testing.Short() {
+		t.Skip("not with -short: it mounts")
+	}
 	source, lake := smallTrail(t, t.TempDir(), 300), filepath.Join(t.TempDir(), "lake")
 	compactTo(t, exitQuarantine, lake, source)
 	want := everything(t, lake)
