@@ -255,7 +255,7 @@ func (l *Lake) replay(ctx context.Context) error {
 			}
 			e, err := decodeCommit(v, data)
 			if err != nil {
-				return fmt.Errorf("%s/%s: %w", l.store.URL(), entryName(Files, v), err)
+				return fmt.Errorf("%s/%s cannot be read: %w; put it back from a copy of the lake", l.store.URL(), entryName(Files, v), err)
 			}
 			entries = append(entries, e)
 			size += len(data)
@@ -416,7 +416,7 @@ func (l *Lake) rollForward(ctx context.Context) error {
 		}
 		e, err := decodeCommit(v, data)
 		if err != nil {
-			return fmt.Errorf("%s/%s: %w", l.store.URL(), entryName(Files, v), err)
+			return fmt.Errorf("%s/%s cannot be read: %w; put it back from a copy of the lake", l.store.URL(), entryName(Files, v), err)
 		}
 		info := e.tables[Files][0].CommitInfo
 		for _, table := range slices.Sorted(maps.Keys(e.tables)) {

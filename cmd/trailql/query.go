@@ -90,11 +90,7 @@ func openLake(ctx context.Context, folder string) (*catalog.Lake, error) {
 	if err != nil {
 		return nil, fmt.Errorf("opening the lake: %w", err)
 	}
-	lake, err := catalog.Open(ctx, store, catalog.Options{ReadOnly: true})
-	if err != nil {
-		return nil, fmt.Errorf("opening the lake at %s: %w", folder, err)
-	}
-	return lake, nil
+	return catalog.Open(ctx, store, catalog.Options{ReadOnly: true})
 }
 
 // asker runs statements and writes their results in one format.
