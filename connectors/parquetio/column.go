@@ -222,7 +222,8 @@ func (c *columnReader) text() (*array.String, error) {
 		if c.dict == nil {
 			return nil, errors.New("a dictionary is announced and missing")
 		}
-		var out leafValues
+		// Each entry of raw has its length in four bytes before it.
+		out := leafValues{text: make([]byte, 0, max(0, len(c.dict.raw)-4*c.dict.n)), ends: make([]int32, 0, c.dict.n)}
 		for i := range c.dict.n {
 			out.appendText(c.dict.raw[c.dict.ends[i]+4 : c.dict.ends[i+1]])
 		}
