@@ -23,7 +23,7 @@ test: ## every test that needs only Go
 
 .PHONY: race
 race: ## the tests under the race detector (needs a C compiler)
-	CGO_ENABLED=1 $(GO) test -race -short ./...
+	CGO_ENABLED=1 $(GO) test -race -short -timeout 30m ./...
 
 .PHONY: lint
 lint: ## golangci-lint, pinned in tools/go.mod
