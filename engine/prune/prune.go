@@ -1,6 +1,6 @@
 // Package prune decides from statistics whether a predicate can hold: predicate ×
 // statistics → never, maybe or always. It knows nothing of CloudTrail or Parquet;
-// partitions, files, row groups, pages and dictionaries all use it. Doubt keeps data.
+// partitions, files, row groups and pages all use it. Doubt keeps data.
 //
 // A predicate is not judged as true or false but by its outcomes: which of true, false and NULL it may yield on some row, given what
 // is known of the columns. Outcomes combine by three-valued logic, so negation needs no care: NOT swaps true and false, and a NULL
@@ -8,8 +8,6 @@
 package prune
 
 import (
-	"github.com/apache/arrow-go/v18/arrow"
-
 	"github.com/trailql/trailql/engine/expr"
 	"github.com/trailql/trailql/engine/sqltype"
 	"github.com/trailql/trailql/engine/vec"
@@ -37,42 +35,6 @@ type Stats interface {
 // Check judges a boolean predicate (NULL counts as no match).
 func Check(e expr.Expr, s Stats) Verdict {
 	return outcomesOf(e, s).verdict()
-}
-
-// Entries judges a predicate over the one column it uses by that column's distinct entries: Never if it is false or NULL for all
-// of them and for NULL where nulls is true. A predicate that fails on an entry is Maybe.
-func Entries(e expr.Expr, column int, entries arrow.Array, nulls bool) Verdict {
-	if expr.Volatile(e) {
-		return Maybe
-	}
-	e = expr.Rewrite(e, func(e expr.Expr) expr.Expr {
-		if c, ok := e.(*expr.Column); ok {
-			return &expr.Column{Index: 0, Name: c.Name, T: c.T}
-		}
-		return e
-	})
-	var all outcomes
-	judge := func(values arrow.Array) bool {
-		if values.Len() == 0 {
-			return true
-		}
-		d, err := expr.Eval(e, vec.Batch{Len: values.Len(), Cols: []arrow.Array{values}}, utc)
-		if err != nil {
-			return false
-		}
-		result := vec.Column(d, values.Len())
-		matches := len(vec.True(result))
-		all.yes = all.yes || matches > 0
-		all.no = all.no || matches < values.Len()
-		return true
-	}
-	if !judge(entries) {
-		return Maybe
-	}
-	if nulls && !judge(vec.Take(entries, []int32{-1})) {
-		return Maybe
-	}
-	return all.verdict()
 }
 
 // EqualTo returns the values that a conjunct demands of a column (column = v, column IN (…)), for bloom filters; ok is false

@@ -256,36 +256,6 @@ func TestEqualTo(t *testing.T) {
 	}
 }
 
-func TestEntries(t *testing.T) {
-	entries := column(sqltype.VarcharType, []any{"CreateUser", "DeleteUser"})
-	lower := func(op expr.CompareOp, text string) expr.Expr {
-		return compareExpr(op, call("lower", name), literal(text))
-	}
-	for _, c := range []struct {
-		e     expr.Expr
-		nulls bool
-		want  Verdict
-		why   string
-	}{
-		{lower(expr.Eq, "listusers"), true, Never, "no entry"},
-		{lower(expr.Eq, "createuser"), false, Maybe, "one of two"},
-		{lower(expr.Gt, "a"), false, Always, "both"},
-		{lower(expr.Gt, "a"), true, Maybe, "not the NULLs"},
-		{&expr.IsNull{Arg: name}, true, Maybe, "the NULLs"},
-		{&expr.IsNull{Arg: name}, false, Never, "no NULL"},
-		{compareExpr(expr.Gt, &expr.Cast{Arg: name, T: sqltype.BigIntType}, literal(1)), false, Maybe, "the cast fails"},
-		{compareExpr(expr.Gt, call("random"), literal(2.0)), false, Maybe, "different at each call"},
-	} {
-		if got := Entries(c.e, 0, entries, c.nulls); got != c.want {
-			t.Errorf("%s: got %d, want %d: %s", expr.Format(c.e), got, c.want, c.why)
-		}
-	}
-	other := &expr.Column{Index: 5, Name: "name", T: sqltype.VarcharType}
-	if got := Entries(compareExpr(expr.Eq, other, literal("x")), 5, entries, false); got != Never {
-		t.Errorf("at another ordinal: %d", got)
-	}
-}
-
 func column(t sqltype.Type, cells []any) arrow.Array {
 	arrays := []arrow.Array{vec.Nulls(t, 0)}
 	for _, v := range cells {
