@@ -3,6 +3,7 @@ package catalog
 import (
 	"bufio"
 	"bytes"
+	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -261,6 +262,7 @@ type File struct {
 	Canonical  bool   // see parquetio.File
 	Commits    bool   // the file holds each row's commit itself (it was merged); else it is Added for all rows
 	SHA256     []byte // of the file
+	Footer     []byte // SHA-256 of the footer; see parquetio.File
 	stats      string // as in the log; see decodeStats
 }
 
@@ -285,12 +287,29 @@ func fileOf(a *addAction) (*File, error) {
 	if a.Size < 0 || counts.NumRecords < 0 {
 		return nil, fmt.Errorf("%s: negative size or number of rows", name)
 	}
-	sum, err := hex.DecodeString(a.Tags[tagSHA256])
+	sum, err := hashTag(a, tagSHA256)
 	if err != nil {
-		return nil, fmt.Errorf("%s: tag %s is no hexadecimal number", name, tagSHA256)
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	footer, err := hashTag(a, tagFooter)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	return &File{Path: name, Partition: p, Size: a.Size, Rows: counts.NumRecords, Canonical: a.Tags[tagCanonical] == "true",
-		Commits: a.Tags[tagCommits] == "true", SHA256: sum, stats: a.Stats}, nil
+		Commits: a.Tags[tagCommits] == "true", SHA256: sum, Footer: footer, stats: a.Stats}, nil
+}
+
+// hashTag reads a SHA-256 from a tag; nil if there is none.
+func hashTag(a *addAction, tag string) ([]byte, error) {
+	text, ok := a.Tags[tag]
+	if !ok {
+		return nil, nil
+	}
+	sum, err := hex.DecodeString(text)
+	if err != nil || len(sum) != sha256.Size {
+		return nil, fmt.Errorf("tag %s is no SHA-256 in hexadecimal", tag)
+	}
+	return sum, nil
 }
 
 type schemaField struct {

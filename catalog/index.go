@@ -27,7 +27,7 @@ type index struct {
 }
 
 // indexFormat counts changes of the schema below; an index of another format is built anew.
-const indexFormat = 1
+const indexFormat = 2
 
 const indexSchema = `
 CREATE TABLE state(
@@ -42,7 +42,7 @@ CREATE TABLE files(
 	tbl TEXT NOT NULL, account TEXT NOT NULL, region TEXT NOT NULL, date TEXT NOT NULL, path TEXT NOT NULL,
 	size INTEGER NOT NULL, rows INTEGER NOT NULL,
 	added INTEGER NOT NULL, removed INTEGER, removed_at INTEGER, -- versions; milliseconds
-	canonical INTEGER NOT NULL, commits INTEGER NOT NULL, sha256 BLOB, stats TEXT NOT NULL,
+	canonical INTEGER NOT NULL, commits INTEGER NOT NULL, sha256 BLOB, footer BLOB, stats TEXT NOT NULL,
 	PRIMARY KEY (tbl, account, region, date, path)
 ) WITHOUT ROWID;
 CREATE INDEX files_partition ON files(tbl, account, region, date, added, removed, rows, size); -- all that partitions() needs
@@ -186,7 +186,7 @@ func (x *index) apply(ctx context.Context, entries []entry) error {
 		if have != entries[0].version-1 {
 			return nil
 		}
-		add, err := tx.PrepareContext(ctx, `INSERT INTO files VALUES (?,?,?,?,?,?,?,?,NULL,NULL,?,?,?,?)`)
+		add, err := tx.PrepareContext(ctx, `INSERT INTO files VALUES (?,?,?,?,?,?,?,?,NULL,NULL,?,?,?,?,?)`)
 		if err != nil {
 			return err
 		}
@@ -221,7 +221,7 @@ func applyAction(ctx context.Context, tx *sql.Tx, add *sql.Stmt, version int64, 
 			return err
 		}
 		_, err = add.ExecContext(ctx, table, f.Partition.Account, f.Partition.Region, f.Partition.Date, f.Path, f.Size, f.Rows,
-			version, f.Canonical, f.Commits, f.SHA256, f.stats)
+			version, f.Canonical, f.Commits, f.SHA256, f.Footer, f.stats)
 		return err
 	case a.Remove != nil:
 		name, err := decodePath(a.Remove.Path)
@@ -265,7 +265,7 @@ type partitionSummary struct {
 	files, rows, size int64
 }
 
-const fileColumnsSQL = `account, region, date, path, size, rows, added, canonical, commits, sha256, stats`
+const fileColumnsSQL = `account, region, date, path, size, rows, added, canonical, commits, sha256, footer, stats`
 
 // files lists a table's files at a version, those of one partition, or with nil of all, in order of partition and path.
 func (x *index) files(ctx context.Context, table string, version int64, of *Partition) ([]*File, error) {
@@ -286,7 +286,7 @@ func (x *index) selectFiles(ctx context.Context, query string, args ...any) ([]*
 	var out []*File
 	for rows.Next() {
 		f := &File{}
-		if err := rows.Scan(&f.Partition.Account, &f.Partition.Region, &f.Partition.Date, &f.Path, &f.Size, &f.Rows, &f.Added, &f.Canonical, &f.Commits, &f.SHA256, &f.stats); err != nil {
+		if err := rows.Scan(&f.Partition.Account, &f.Partition.Region, &f.Partition.Date, &f.Path, &f.Size, &f.Rows, &f.Added, &f.Canonical, &f.Commits, &f.SHA256, &f.Footer, &f.stats); err != nil {
 			return nil, err
 		}
 		out = append(out, f)

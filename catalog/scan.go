@@ -170,7 +170,9 @@ func (l *Lake) scanned(layout *Layout, f *File, stats map[string]parquetio.Stats
 	if !f.Commits {
 		constants[layout.Commit] = f.Added
 	}
-	return parquetio.File{Name: layout.Name + "/" + f.Path, Size: f.Size, Rows: f.Rows, Constants: constants, Stats: stats, Canonical: f.Canonical}
+	file := parquetio.File{Name: layout.Name + "/" + f.Path, Size: f.Size, Rows: f.Rows, Constants: constants, Stats: stats, Canonical: f.Canonical}
+	copy(file.FooterSHA256[:], f.Footer) // all zero where the log has none: not checked
+	return file
 }
 
 // Scan prunes partitions by their values and files by the bounds in the log, and leaves the rest to parquetio.
