@@ -1,7 +1,10 @@
 package compact
 
 import (
+	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"math/rand"
@@ -17,6 +20,8 @@ import (
 	"github.com/trailql/trailql/catalog"
 	"github.com/trailql/trailql/connectors/blob"
 	"github.com/trailql/trailql/connectors/cloudtrail"
+	"github.com/trailql/trailql/engine/source"
+	"github.com/trailql/trailql/engine/sqlerr"
 )
 
 func equalLines(t testing.TB, got, want []string, what string) {
@@ -509,4 +514,65 @@ func (w *hookWriter) Close() error {
 		return err
 	}
 	return w.Writer.Close()
+}
+
+// The log holds the hashes of whole files and of their footers, and a reader holds a footer against its hash: nothing else would notice a
+// footer whose damage is still well-formed.
+func TestHashesInTheLog(t *testing.T) {
+	tr := trail{objectName("eu-west-1", 1, 0, 1): content(event("a", 1, 10), event("b", 2, 10))}
+	made := t.TempDir()
+	compactTest(t, openLake(t, store(t, made)), nil, tr.folder(t))
+	// A copy, whose footers this process has not in its cache.
+	dir := filepath.Join(t.TempDir(), "copy")
+	if err := os.CopyFS(dir, os.DirFS(made)); err != nil {
+		t.Fatal(err)
+	}
+	l := openLake(t, store(t, dir))
+	snap, err := l.Newest(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	partitions, err := snap.Partitions(t.Context(), cloudtrail.Logs)
+	if err != nil || len(partitions) != 2 {
+		t.Fatalf("%d partitions, %v", len(partitions), err)
+	}
+	for _, p := range partitions {
+		files, err := snap.Files(t.Context(), cloudtrail.Logs, p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range files {
+			name := filepath.Join(dir, cloudtrail.Logs, filepath.FromSlash(f.Path))
+			data, err := os.ReadFile(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			footer := data[len(data)-8-int(binary.LittleEndian.Uint32(data[len(data)-8:])):]
+			whole, part := sha256.Sum256(data), sha256.Sum256(footer)
+			if !bytes.Equal(f.SHA256, whole[:]) || !bytes.Equal(f.Footer, part[:]) {
+				t.Errorf("%s: the log has hashes %x and %x, the file %x and %x", f.Path, f.SHA256, f.Footer, whole, part)
+			}
+			footer[len(footer)/3] ^= 4
+			if err := os.WriteFile(name, data, 0o666); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	table, ok := snap.Resolve([]string{cloudtrail.Logs})
+	if !ok {
+		t.Fatal("no table")
+	}
+	scan, err := table.(source.Stored).Table.Scan(t.Context(), source.Request{Paths: []source.Path{{Column: 0}}, Limit: -1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for m := range scan.Morsels() {
+		r, err := scan.Open(t.Context(), m)
+		if err == nil {
+			_, err = r.Next()
+		}
+		if sqlerr.KindOf(err) != sqlerr.Data {
+			t.Errorf("a file with a damaged footer is read: %v", err)
+		}
+	}
 }
