@@ -1,6 +1,6 @@
 package cloudtrail
 
-import "time"
+import "github.com/trailql/trailql/engine/sqltype"
 
 // parseInstant reads an ISO 8601 time: date, T or a blank, time with seconds and an optional fraction, and Z or an offset
 // from UTC; without either it is UTC, as all times of CloudTrail are. The result is in microseconds since 1970, finer
@@ -16,11 +16,11 @@ func parseInstant(b []byte) (micros int64, ok bool) {
 	hour, ok4 := decimal(b[11:13])
 	minute, ok5 := decimal(b[14:16])
 	second, ok6 := decimal(b[17:19])
-	if !(ok1 && ok2 && ok3 && ok4 && ok5 && ok6) || month < 1 || month > 12 || day < 1 || day > monthDays(year, month) ||
+	if !(ok1 && ok2 && ok3 && ok4 && ok5 && ok6) || month < 1 || month > 12 || day < 1 || int(day) > sqltype.DaysIn(int(year), int(month)) ||
 		hour > 23 || minute > 59 || second > 59 {
 		return 0, false
 	}
-	micros = (dayNumber(year, month, day)*86400 + hour*3600 + minute*60 + second) * 1e6
+	micros = (int64(sqltype.Days(int(year), int(month), int(day)))*86400 + hour*3600 + minute*60 + second) * 1e6
 
 	b = b[19:]
 	if len(b) > 0 && (b[0] == '.' || b[0] == ',') {
@@ -75,24 +75,6 @@ func decimal(b []byte) (v int64, ok bool) {
 		v = v*10 + int64(c-'0')
 	}
 	return v, true
-}
-
-func monthDays(year, month int64) int64 {
-	switch month {
-	case 4, 6, 9, 11:
-		return 30
-	case 2:
-		if year%4 == 0 && (year%100 != 0 || year%400 == 0) {
-			return 29
-		}
-		return 28
-	}
-	return 31
-}
-
-// dayNumber counts the days of the proleptic Gregorian calendar from 1 January 1970.
-func dayNumber(year, month, day int64) int64 {
-	return time.Date(int(year), time.Month(month), int(day), 0, 0, 0, 0, time.UTC).Unix() / 86400
 }
 
 // dayOf returns the UTC day of an instant, as days since 1970.

@@ -115,14 +115,7 @@ func monthsLater(days, months int) int64 {
 	first := y*12 + m - 1 + months
 	m = int(floorModulus(int64(first), 12))
 	y = (first - m) / 12
-	return int64(sqltype.Days(y, m+1, min(d, daysIn(y, m+1))))
-}
-
-func daysIn(y, m int) int {
-	if m == 12 {
-		return 31
-	}
-	return sqltype.Days(y, m+1, 1) - sqltype.Days(y, m, 1)
+	return int64(sqltype.Days(y, m+1, min(d, sqltype.DaysIn(y, m+1))))
 }
 
 func addMonthsToDate(d, months int32) (int32, error) {
@@ -270,7 +263,7 @@ func diffLocal(a, b int64, u unit) int64 {
 	ya, ma, da := civil(a)
 	yb, mb, db := civil(b)
 	months := int64(yb-ya)*12 + int64(mb-ma)
-	if db == daysIn(yb, mb) && da > db {
+	if db == sqltype.DaysIn(yb, mb) && da > db {
 		da = db
 	}
 	if da > db || da == db && floorModulus(a, microsPerDay) > floorModulus(b, microsPerDay) {

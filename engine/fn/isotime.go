@@ -75,7 +75,7 @@ func (r *isoReader) day() (days int, ok bool) {
 	if ok && r.skip('-') {
 		d, ok = r.number(2)
 	}
-	if !ok || m < 1 || m > 12 || d < 1 || d > daysIn(y, m) {
+	if !ok || m < 1 || m > 12 || d < 1 || d > sqltype.DaysIn(y, m) {
 		return 0, false
 	}
 	return sqltype.Days(y, m, d), true

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
+
+	"github.com/trailql/trailql/engine/sqltype"
 )
 
 // The JSON scanner walks over text without building a tree. It skips what it does not need by matching quotes and
@@ -231,38 +233,6 @@ func hex4(s string) (r rune, ok bool) {
 	return r, true
 }
 
-// appendJSONString appends text as a JSON string.
-func appendJSONString(dst []byte, text string) []byte {
-	const hex = "0123456789abcdef"
-	dst = append(dst, '"')
-	start := 0
-	for i := 0; i < len(text); i++ {
-		c := text[i]
-		if c >= ' ' && c != '"' && c != '\\' {
-			continue
-		}
-		dst = append(dst, text[start:i]...)
-		start = i + 1
-		switch c {
-		case '"', '\\':
-			dst = append(dst, '\\', c)
-		case '\b':
-			dst = append(dst, '\\', 'b')
-		case '\f':
-			dst = append(dst, '\\', 'f')
-		case '\n':
-			dst = append(dst, '\\', 'n')
-		case '\r':
-			dst = append(dst, '\\', 'r')
-		case '\t':
-			dst = append(dst, '\\', 't')
-		default:
-			dst = append(dst, '\\', 'u', '0', '0', hex[c>>4], hex[c&15])
-		}
-	}
-	return append(append(dst, text[start:]...), '"')
-}
-
 // appendCanonical appends the value that starts at i without blanks, strings in their shortest form, numbers as they
 // are written. With sorted, keys of objects are in order and the last of equal ones counts. It returns the position
 // after the value, -1 if it is no JSON.
@@ -331,7 +301,7 @@ func appendCanonicalString(dst []byte, s string, i int) ([]byte, int) {
 	if !ok {
 		return dst, -1
 	}
-	return appendJSONString(dst, text), end
+	return sqltype.AppendJSONString(dst, text), end
 }
 
 func appendSortedObject(dst []byte, s string, i, depth int) ([]byte, int) {
@@ -362,7 +332,7 @@ func appendSortedObject(dst []byte, s string, i, depth int) ([]byte, int) {
 		if dst[len(dst)-1] != '{' {
 			dst = append(dst, ',')
 		}
-		dst = append(appendJSONString(dst, m.key), ':')
+		dst = append(sqltype.AppendJSONString(dst, m.key), ':')
 		dst = append(dst, m.value...)
 	}
 	return append(dst, '}'), jsonSpace(s, at) + 1

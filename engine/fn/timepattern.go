@@ -487,7 +487,7 @@ func (t *parsedTime) local() (us int64, ok bool) {
 			return 0, false
 		}
 	default:
-		if t.day > daysIn(y, t.month) {
+		if t.day > sqltype.DaysIn(y, t.month) {
 			return 0, false
 		}
 		days = sqltype.Days(y, t.month, t.day)

@@ -153,13 +153,14 @@ func (c *clock) date() (days int, ok bool) {
 	if negative {
 		year = -year
 	}
-	if !ok2 || month < 1 || month > 12 || day < 1 || day > daysIn(year, month) || year > 5_000_000 || year < -5_000_000 {
+	if !ok2 || month < 1 || month > 12 || day < 1 || day > DaysIn(year, month) || year > 5_000_000 || year < -5_000_000 {
 		return 0, false
 	}
 	return Days(year, month, day), true
 }
 
-func daysIn(year, month int) int {
+// DaysIn is the number of days of a month of the Gregorian calendar.
+func DaysIn(year, month int) int {
 	switch month {
 	case 4, 6, 9, 11:
 		return 30

@@ -47,13 +47,13 @@ func AppendJSON(dst []byte, t Type, a arrow.Array, row int) []byte {
 			if i > 0 {
 				dst = append(dst, ',')
 			}
-			dst = appendQuoted(dst, fieldName(f, i))
+			dst = AppendJSONString(dst, fieldName(f, i))
 			dst = append(dst, ':')
 			dst = AppendJSON(dst, f.Type, s.Field(i), row)
 		}
 		return append(dst, '}')
 	}
-	return appendQuoted(dst, string(appendScalar(nil, t, a, row)))
+	return AppendJSONString(dst, string(appendScalar(nil, t, a, row)))
 }
 
 func appendJSONMap(dst []byte, t Type, m *array.Map, row int) []byte {
@@ -72,15 +72,15 @@ func appendJSONMap(dst []byte, t Type, m *array.Map, row int) []byte {
 		if i > 0 {
 			dst = append(dst, ',')
 		}
-		dst = appendQuoted(dst, e.key)
+		dst = AppendJSONString(dst, e.key)
 		dst = append(dst, ':')
 		dst = AppendJSON(dst, *t.Elem, m.Items(), e.at)
 	}
 	return append(dst, '}')
 }
 
-// appendQuoted appends s as a JSON string. Bytes that are no UTF-8 become U+FFFD.
-func appendQuoted(dst []byte, s string) []byte {
+// AppendJSONString appends s as a JSON string. Bytes that are no UTF-8 become U+FFFD.
+func AppendJSONString(dst []byte, s string) []byte {
 	const hex = "0123456789abcdef"
 	dst = append(dst, '"')
 	from := 0
