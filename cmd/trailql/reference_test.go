@@ -722,9 +722,6 @@ func askAll(t *testing.T, trails []string) {
 			sortRows(want)
 		}
 		for name, opt := range variants() {
-			if opt.BatchRows == 1 && len(events) > 10_000 && strings.Contains(q.sql, "JOIN") {
-				opt.BatchRows = 3 // a join of all rows one by one takes minutes; three is as odd
-			}
 			got, err := answerOf(t.Context(), eng, q.sql, opt)
 			if err != nil {
 				t.Errorf("%s\n%s: %v", q.sql, name, err)
