@@ -139,9 +139,14 @@ func (s *Stream) Metrics() map[plan.Node]*Metrics {
 func Prune(ctx context.Context, node plan.Node, opt Options) (map[plan.Node]*source.Report, error) {
 	r := newRun(ctx, opt)
 	reports := map[plan.Node]*source.Report{}
-	var visit func(plan.Node) error
-	visit = func(node plan.Node) error {
-		if n, ok := node.(*plan.Scan); ok {
+	var scans []*plan.Scan
+	plan.Walk(node, func(n plan.Node) {
+		if scan, ok := n.(*plan.Scan); ok {
+			scans = append(scans, scan)
+		}
+	})
+	err := guard(func() error {
+		for _, n := range scans {
 			scan, err := n.Table.Scan(ctx, r.request(n))
 			if err == nil {
 				err = scan.Prune(ctx)
@@ -151,14 +156,9 @@ func Prune(ctx context.Context, node plan.Node, opt Options) (map[plan.Node]*sou
 			}
 			reports[n] = scan.Report()
 		}
-		for _, input := range node.Inputs() {
-			if err := visit(input); err != nil {
-				return err
-			}
-		}
 		return nil
-	}
-	if err := guard(func() error { return visit(node) }); err != nil {
+	})
+	if err != nil {
 		return nil, err
 	}
 	return reports, nil
