@@ -206,12 +206,15 @@ func (r *badRow) setRecord(b []byte) {
 func (w *reader) decode(ctx context.Context, o *object) (err error) {
 	open := func() (io.ReadCloser, error) { return openStream(ctx, w.c.sources[o.source], o.pending.Name) }
 	limits := cloudtrail.Limits{Memory: w.c.objectBytes()}
-	o.Object, err = cloudtrail.Decode(ctx, open, o.pending.Name, o.url, limits, &w.rows, func() error { return errTooLarge })
-	if !errors.Is(err, errTooLarge) {
-		now := w.rows.Bytes()
-		w.held.Add(now - w.bytes)
-		w.bytes = now
-		return err
+	// What is larger as stored is not smaller unpacked: trying it in one piece would read it in vain.
+	if o.pending.Size <= limits.Memory {
+		o.Object, err = cloudtrail.Decode(ctx, open, o.pending.Name, o.url, limits, &w.rows, func() error { return errTooLarge })
+		if !errors.Is(err, errTooLarge) {
+			now := w.rows.Bytes()
+			w.held.Add(now - w.bytes)
+			w.bytes = now
+			return err
+		}
 	}
 	w.c.large.Lock() // one at a time: its runs are as large as memory allows, so that they are few
 	defer w.c.large.Unlock()
