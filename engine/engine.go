@@ -7,6 +7,8 @@ import (
 	"context"
 	"errors"
 	"io"
+	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/trailql/trailql/engine/bind"
@@ -32,11 +34,12 @@ type Options struct {
 	BatchRows    int             // 0: default
 	Memory       int64           // bytes the query may hold; 0: no limit
 	Now          time.Time       // zero: the clock
+	Snapshot     source.Snapshot // nil: the newest of the catalog
 	Off          source.Switches // steps turned off, for tests
 	WithoutRules []string        // optimizer rules turned off, for tests
 }
 
-// Result is a running query. Used by one goroutine.
+// Result is a running query. Used by one goroutine, but Stats may be called by any.
 type Result struct {
 	Columns []plan.Column // names as shown: _col0 … for unnamed ones
 	Version int64         // of the snapshot
@@ -45,8 +48,8 @@ type Result struct {
 	stream  *exec.Stream // nil: the answer is fixed
 	fixed   []vec.Batch
 	started time.Time
-	elapsed time.Duration // once the end is reached
-	rows    int64
+	elapsed atomic.Int64 // nanoseconds, once the end is reached
+	rows    atomic.Int64
 }
 
 // Query parses, binds, plans and starts one statement (SELECT, EXPLAIN, SHOW, DESCRIBE). Errors are *sqlerr.Error with a place in text.
@@ -65,9 +68,11 @@ func (e *Engine) start(ctx context.Context, text string, opt Options) (*Result, 
 	if err != nil {
 		return nil, err
 	}
-	snap, err := e.catalog.Snapshot(ctx)
-	if err != nil {
-		return nil, err
+	snap := opt.Snapshot
+	if snap == nil {
+		if snap, err = e.catalog.Snapshot(ctx); err != nil {
+			return nil, err
+		}
 	}
 	if opt.Now.IsZero() {
 		opt.Now = started
@@ -99,6 +104,17 @@ func (e *Engine) start(ctx context.Context, text string, opt Options) (*Result, 
 		r.Columns, r.fixed = t.columns, t.batches()
 	}
 	return r, nil
+}
+
+// Repeatable reports whether a statement answers the same over the same snapshot whenever it is asked: it names no function that reads the
+// clock or draws chance. It looks at words only, so that it may doubt where there is no need.
+func Repeatable(text string) bool {
+	for _, t := range sql.Tokens(text) {
+		if f, ok := fn.Lookup(strings.Trim(text[t.Start:t.End], "\"`")); ok && (f.Volatile || f.Clock) {
+			return false
+		}
+	}
+	return true
 }
 
 // query is what the statements of one call share.
@@ -135,15 +151,13 @@ func (r *Result) Next() (vec.Batch, error) {
 		b, r.fixed, err = r.fixed[0], r.fixed[1:], nil
 	}
 	if err != nil {
-		if r.elapsed == 0 {
-			r.elapsed = time.Since(r.started)
-		}
+		r.elapsed.CompareAndSwap(0, int64(time.Since(r.started)))
 		if errors.Is(err, io.EOF) {
 			return vec.Batch{}, io.EOF
 		}
 		return vec.Batch{}, shown(r.ctx, err)
 	}
-	r.rows += int64(b.Len)
+	r.rows.Add(int64(b.Len))
 	return b, nil
 }
 
@@ -162,6 +176,7 @@ func (r *Result) Close() error {
 type Stats struct {
 	Rows                       int64 // returned
 	RowsRead, BytesRead        int64
+	Morsels, MorselsDone       int64 // of all scans: how far the query is
 	Partitions, Files          int64 // of the tables scanned
 	PartitionsPruned           int64
 	FilesPruned                int64
@@ -172,7 +187,7 @@ type Stats struct {
 
 // Stats says what the query read and skipped so far, summed over its scans.
 func (r *Result) Stats() Stats {
-	s := Stats{Rows: r.rows, Elapsed: r.elapsed}
+	s := Stats{Rows: r.rows.Load(), Elapsed: time.Duration(r.elapsed.Load())}
 	if s.Elapsed == 0 {
 		s.Elapsed = time.Since(r.started)
 	}
@@ -181,6 +196,8 @@ func (r *Result) Stats() Stats {
 	}
 	for _, m := range r.stream.Metrics() {
 		s.Memory += m.Memory
+		s.Morsels += m.Morsels
+		s.MorselsDone += m.MorselsDone
 		if m.Scan == nil {
 			continue
 		}

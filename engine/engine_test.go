@@ -239,3 +239,21 @@ func TestStats(t *testing.T) {
 		t.Errorf("got %+v, want 2 rows of 3 read", s)
 	}
 }
+
+// TestRepeatable: only what names neither clock nor chance may be answered from a stored result.
+func TestRepeatable(t *testing.T) {
+	for text, want := range map[string]bool{
+		"SELECT count(*) FROM t":                          true,
+		"SELECT 'now()' -- random()\nFROM t":              true,
+		"SELECT * FROM t WHERE d > CURRENT_DATE":          false,
+		"SELECT current_timestamp":                        false,
+		`SELECT "now"()`:                                  false,
+		"SELECT uuid()":                                   false,
+		"SELECT rand()":                                   false,
+		"SELECT date_trunc('day', localtimestamp) FROM t": false,
+	} {
+		if got := engine.Repeatable(text); got != want {
+			t.Errorf("%s: repeatable %v, want %v", text, got, want)
+		}
+	}
+}

@@ -42,7 +42,13 @@ var rooms = []struct {
 	{"connectors/parquetio", []string{"connectors/blob", "engine/source", "engine/prune", "engine/expr", "engine/fn", "engine/vec"}},
 	{"catalog", []string{"connectors/blob", "connectors/cloudtrail", "connectors/parquetio", "engine/source", "engine/prune", "engine/expr", "engine/vec"}},
 	{"catalog/compact", []string{"catalog", "connectors/blob", "connectors/cloudtrail", "connectors/parquetio", "engine/source", "engine/expr", "engine/fn", "engine/vec"}},
-	{"cmd/trailql", []string{"engine", "engine/sql", "catalog", "catalog/compact", "connectors/blob", "connectors/sink", "connectors/cloudtrail/synth"}},
+	{"catalog/verify", []string{"catalog", "engine", "engine/source", "engine/vec"}},
+	{"engine/service", []string{"engine", "engine/source", "engine/sql", "engine/vec"}},
+	{"engine/report", []string{"engine", "engine/service", "engine/source", "engine/sql", "engine/vec", "connectors/sink"}},
+	{"connectors/shell", []string{"engine", "engine/service", "engine/sql", "engine/fn", "engine/vec", "connectors/sink"}},
+	{"connectors/rest", []string{"engine", "engine/service", "engine/sql", "engine/vec", "connectors/sink"}},
+	{"cmd/trailql", []string{"engine", "engine/service", "engine/report", "engine/sql", "engine/vec", "catalog", "catalog/compact", "catalog/verify", "connectors/blob", "connectors/sink", "connectors/shell", "connectors/rest",
+		"connectors/cloudtrail/synth"}},
 }
 
 // TestRooms reads the imports of every product file. Tests of a room may import what they need.

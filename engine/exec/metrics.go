@@ -14,6 +14,8 @@ type Metrics struct {
 	Rows, Batches int64         // put out
 	Wall          time.Duration // in the node, without its inputs, summed over workers
 	Memory        int64         // peak accounted
+	Morsels       int64         // of a scan
+	MorselsDone   int64
 	Scan          *source.Report
 }
 
@@ -21,6 +23,7 @@ type Metrics struct {
 type meter struct {
 	rows, batches, wall atomic.Int64
 	held, peak          atomic.Int64
+	morsels, done       atomic.Int64
 	scan                *source.Report
 }
 
@@ -36,11 +39,13 @@ func (m *meter) hold(delta int64) {
 
 func (m *meter) metrics() *Metrics {
 	return &Metrics{
-		Rows:    m.rows.Load(),
-		Batches: m.batches.Load(),
-		Wall:    time.Duration(m.wall.Load()),
-		Memory:  m.peak.Load(),
-		Scan:    m.scan,
+		Rows:        m.rows.Load(),
+		Batches:     m.batches.Load(),
+		Wall:        time.Duration(m.wall.Load()),
+		Memory:      m.peak.Load(),
+		Morsels:     m.morsels.Load(),
+		MorselsDone: m.done.Load(),
+		Scan:        m.scan,
 	}
 }
 

@@ -1,6 +1,9 @@
 package exec
 
 import (
+	"errors"
+	"io"
+
 	"github.com/trailql/trailql/engine/expr"
 	"github.com/trailql/trailql/engine/plan"
 	"github.com/trailql/trailql/engine/source"
@@ -24,6 +27,7 @@ func (r *run) scan(n *plan.Scan, m *meter) (flow, error) {
 		return flow{}, sourceError(r.ctx, n.Table, err)
 	}
 	m.scan = scan.Report()
+	m.morsels.Store(int64(scan.Morsels()))
 	var rest []expr.Expr
 	for i, applied := range scan.Applied() {
 		if !applied {
@@ -31,7 +35,7 @@ func (r *run) scan(n *plan.Scan, m *meter) (flow, error) {
 		}
 	}
 	return flow{tasks: scan.Morsels(), open: func(w *worker, task int) operator {
-		return &scanOperator{run: r, worker: w, table: n.Table, scan: scan, morsel: task, conjuncts: rest, out: pieces{most: r.batchRows}}
+		return &scanOperator{run: r, worker: w, meter: m, table: n.Table, scan: scan, morsel: task, conjuncts: rest, out: pieces{most: r.batchRows}}
 	}}, nil
 }
 
@@ -39,6 +43,7 @@ func (r *run) scan(n *plan.Scan, m *meter) (flow, error) {
 type scanOperator struct {
 	run       *run
 	worker    *worker
+	meter     *meter
 	table     source.Table
 	scan      source.Scan
 	morsel    int
@@ -60,6 +65,9 @@ func (o *scanOperator) next() (vec.Batch, error) {
 			return vec.Batch{}, cancelled(o.worker.ctx)
 		}
 		b, err := o.reader.Next()
+		if errors.Is(err, io.EOF) {
+			o.meter.done.Add(1)
+		}
 		if err != nil {
 			return vec.Batch{}, sourceError(o.worker.ctx, o.table, err)
 		}

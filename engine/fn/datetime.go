@@ -22,7 +22,7 @@ const (
 
 var dateFunctions = []*Function{
 	{
-		Name: "now", Aliases: []string{"current_timestamp"}, Category: dates,
+		Name: "now", Aliases: []string{"current_timestamp"}, Category: dates, Clock: true,
 		Doc:     "The time at which the query started, in the session's zone.",
 		Example: "now() = current_timestamp → true",
 		Overloads: []Overload{{Sig: "() -> timestamp with time zone", Eval: func(c *Call) (arrow.Array, error) {
@@ -30,7 +30,7 @@ var dateFunctions = []*Function{
 		}}},
 	},
 	{
-		Name: "current_date", Category: dates,
+		Name: "current_date", Category: dates, Clock: true,
 		Doc:     "The date at which the query started, in the session's zone.",
 		Example: "current_date = date(now()) → true",
 		Overloads: []Overload{{Sig: "() -> date", Eval: func(c *Call) (arrow.Array, error) {
@@ -39,7 +39,7 @@ var dateFunctions = []*Function{
 		}}},
 	},
 	{
-		Name: "localtimestamp", Category: dates,
+		Name: "localtimestamp", Category: dates, Clock: true,
 		Doc:     "The time at which the query started, on the clock of the session's zone.",
 		Example: "date(localtimestamp) = current_date → true",
 		Overloads: []Overload{{Sig: "() -> timestamp", Eval: func(c *Call) (arrow.Array, error) {
@@ -47,7 +47,7 @@ var dateFunctions = []*Function{
 		}}},
 	},
 	{
-		Name: "localtime", Aliases: []string{"current_time"}, Category: dates,
+		Name: "localtime", Aliases: []string{"current_time"}, Category: dates, Clock: true,
 		Doc:     "The time of day at which the query started, on the clock of the session's zone.",
 		Example: "localtime = current_time → true",
 		Overloads: []Overload{{Sig: "() -> time", Eval: func(c *Call) (arrow.Array, error) {

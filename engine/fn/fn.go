@@ -34,6 +34,8 @@ type Function struct {
 	NullCall bool
 	// Volatile: each row, each call anew (random, uuid); never folded or lifted.
 	Volatile bool
+	// Clock: the body reads Session.Now, so that the answer differs from query to query.
+	Clock bool
 	// CanFail: the body can return an error for some values; then it is only run on rows that need it.
 	CanFail bool
 }

@@ -1,0 +1,128 @@
+// Package report answers packs of named queries over one snapshot and gives verdicts with their evidence: the query text, the snapshot,
+// the coverage of the period, hashes of the results. It runs them by hand and on a schedule.
+package report
+
+import (
+	"context"
+	"io"
+	"time"
+
+	"github.com/trailql/trailql/engine/service"
+	"github.com/trailql/trailql/engine/source"
+)
+
+// Period is a half-open span of time, UTC.
+type Period struct {
+	From time.Time `json:"from"` // included
+	To   time.Time `json:"to"`   // not included
+}
+
+// Coverage says whether the archive holds all of a period.
+type Coverage struct {
+	Complete bool      `json:"complete"`
+	Basis    string    `json:"basis"`   // how it was judged, in a sentence
+	Objects  int64     `json:"objects"` // trail objects delivered in the period
+	Records  int64     `json:"records"` // in them
+	Gaps     []Gap     `json:"gaps"`    // why it is not complete; at most 1,000, the longest first
+	MoreGaps int64     `json:"more_gaps,omitempty"`
+	Accounts []Account `json:"accounts"`
+}
+
+// Account tells what one account and region delivered in the period.
+type Account struct {
+	Account string    `json:"account"`
+	Region  string    `json:"region"`
+	Basis   string    `json:"basis"` // "digests", "deliveries"
+	Objects int64     `json:"objects"`
+	Records int64     `json:"records"`
+	First   time.Time `json:"first"` // delivery
+	Last    time.Time `json:"last"`
+	Gaps    int64     `json:"gaps"`
+}
+
+// Gap is a stretch of the period of which something is, or may be, missing.
+type Gap struct {
+	Account string    `json:"account,omitempty"` // "": all
+	Region  string    `json:"region,omitempty"`  // "": all
+	From    time.Time `json:"from"`
+	To      time.Time `json:"to"`
+	Reason  string    `json:"reason"` // a sentence
+}
+
+// Covered judges the coverage of a period in a snapshot.
+type Covered func(ctx context.Context, snap source.Snapshot, p Period) (Coverage, error)
+
+// Verdict on a control.
+type Verdict string
+
+const (
+	NoneFound   Verdict = "none found"   // no event of the period matches, and the archive holds all of the period
+	Findings    Verdict = "findings"     // events match; true whether or not the archive is complete
+	NotProvable Verdict = "not provable" // nothing matches but something is missing, or the control is about state that no event shows
+)
+
+// Runner runs packs.
+type Runner struct {
+	Service *service.Service
+	Covered Covered
+	Lake    string           // URL, for the evidence
+	Version string           // of trailql, for the evidence
+	Now     func() time.Time // nil: the clock
+}
+
+// Run answers all controls of a pack over one snapshot. A control whose query fails carries its error and is not provable; Run itself
+// fails only if nothing can be said at all. The result's rows stay in the service, so that the report must be written while it is open.
+func (r *Runner) Run(ctx context.Context, p *Pack, period Period) (*Report, error) {
+	panic("not written yet")
+}
+
+// Pack is a list of controls, read from a YAML file beside the SQL files it names.
+type Pack struct {
+	ID       string
+	Title    string
+	About    string
+	Controls []Control
+}
+
+// Control is one question of a pack.
+type Control struct {
+	ID     string
+	Title  string
+	About  string // what a finding means and what to look at
+	State  bool   // about state that no event shows: never proven, whatever its events say
+	SQL    string // as in the file; :from and :to stand for the period as timestamps
+	Source string // name of the file
+}
+
+// Report is the answered pack.
+type Report struct {
+	Pack     *Pack
+	Period   Period
+	Lake     string
+	Snapshot int64
+	Version  string
+	Began    time.Time
+	Ended    time.Time
+	Coverage Coverage
+	Verdict  Verdict // of the whole: findings, not provable or none found; see Run
+	Answers  []Answer
+
+	service *service.Service
+}
+
+// Answer to a control.
+type Answer struct {
+	Control  Control
+	Verdict  Verdict
+	Reason   string // a sentence
+	SQL      string // as it was run, :from and :to replaced: it can be asked again as it stands
+	Findings int64  // rows
+	SHA256   string // of the rows as JSON lines, hex
+	Err      error
+	Query    string // id in the service
+}
+
+// HTML writes one page without outside parts that also prints well. JSON writes everything, all rows included. CSV writes a line per finding.
+func (r *Report) HTML(ctx context.Context, w io.Writer) error { panic("not written yet") }
+func (r *Report) JSON(ctx context.Context, w io.Writer) error { panic("not written yet") }
+func (r *Report) CSV(ctx context.Context, w io.Writer) error  { panic("not written yet") }
