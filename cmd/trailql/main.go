@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"runtime/debug"
 	"syscall"
 
@@ -112,4 +113,18 @@ func lakeFlag(c *cobra.Command) *string {
 		lake = "lake"
 	}
 	return c.Flags().String("lake", lake, "folder of the lake (or TRAILQL_LAKE)")
+}
+
+// stateFlag adds --state, which falls back to TRAILQL_STATE, then to the user's state folder (XDG Base Directory).
+func stateFlag(c *cobra.Command) *string {
+	state := os.Getenv("TRAILQL_STATE")
+	if state == "" {
+		base := os.Getenv("XDG_STATE_HOME")
+		if base == "" {
+			home, _ := os.UserHomeDir()
+			base = filepath.Join(home, ".local", "state")
+		}
+		state = filepath.Join(base, "trailql")
+	}
+	return c.Flags().String("state", state, "folder for what is not data: tokens, history, stored results, schedules (or TRAILQL_STATE)")
 }
