@@ -4,7 +4,6 @@ package report
 
 import (
 	"context"
-	"io"
 	"time"
 
 	"github.com/trailql/trailql/engine/service"
@@ -68,12 +67,9 @@ type Runner struct {
 	Lake    string           // URL, for the evidence
 	Version string           // of trailql, for the evidence
 	Now     func() time.Time // nil: the clock
-}
 
-// Run answers all controls of a pack over one snapshot. A control whose query fails carries its error and is not provable; Run itself
-// fails only if nothing can be said at all. The result's rows stay in the service, so that the report must be written while it is open.
-func (r *Runner) Run(ctx context.Context, p *Pack, period Period) (*Report, error) {
-	panic("not written yet")
+	// Answered, if any, is told of each control as its query ends, one at a time; done counts them.
+	Answered func(c Control, done int)
 }
 
 // Pack is a list of controls, read from a YAML file beside the SQL files it names.
@@ -82,6 +78,9 @@ type Pack struct {
 	Title    string
 	About    string
 	Controls []Control
+
+	file string // name of its YAML file
+	text string // what stands in it
 }
 
 // Control is one question of a pack.
@@ -105,6 +104,7 @@ type Report struct {
 	Ended    time.Time
 	Coverage Coverage
 	Verdict  Verdict // of the whole: findings, not provable or none found; see Run
+	Reason   string  // of the verdict, in sentences
 	Answers  []Answer
 
 	service *service.Service
@@ -121,8 +121,3 @@ type Answer struct {
 	Err      error
 	Query    string // id in the service
 }
-
-// HTML writes one page without outside parts that also prints well. JSON writes everything, all rows included. CSV writes a line per finding.
-func (r *Report) HTML(ctx context.Context, w io.Writer) error { panic("not written yet") }
-func (r *Report) JSON(ctx context.Context, w io.Writer) error { panic("not written yet") }
-func (r *Report) CSV(ctx context.Context, w io.Writer) error  { panic("not written yet") }
