@@ -14,6 +14,7 @@ const (
 	Files      = "trail_files"      // the ledger: one row per trail object read; its log is the lake's commit log
 	Duplicates = "trail_duplicates" // one row per dropped copy of a record
 	Quarantine = "trail_quarantine" // one row per record or object that could not be read
+	Digests    = "trail_digests"    // one row per digest file read: what CloudTrail says it delivered
 )
 
 // States of a trail object in the ledger.
@@ -21,7 +22,7 @@ const (
 	StateOK          = "ok"          // every record is a row or a duplicate
 	StateQuarantined = "quarantined" // something of it is in quarantine
 	StateAltered     = "altered"     // bytes that differ from those read earlier under the same name: kept in quarantine
-	StateDigest      = "digest"      // a digest file: no records
+	StateDigest      = "digest"      // a digest file: no records, a row of trail_digests
 )
 
 // Layout is what the lake knows of one of its tables. It is shared: nobody may change it.
@@ -69,6 +70,15 @@ var layouts = sync.OnceValue(func() []*Layout {
 			Statistics: []string{"path", "reason", "commit"},
 			Bloom:      []string{"path"},
 			NoStats:    []string{"record", "bytes"},
+		},
+		{
+			Name:       Digests,
+			Comment:    "one row per digest file: the log files that CloudTrail says it delivered in its span, with their hashes",
+			Columns:    digestColumns,
+			SortBy:     []string{"account", "region", "end_time", "path"},
+			Commit:     "commit",
+			Statistics: []string{"path", "account", "region", "trail", "start_time", "end_time", "commit"},
+			Bloom:      []string{"path", "object"},
 		},
 	}
 	for _, name := range []string{cloudtrail.Logs, cloudtrail.Insights, cloudtrail.Aggregated} {
@@ -200,3 +210,28 @@ var quarantineColumns = []source.Column{
 	text("bytes", "the record's bytes in base64, where it is not"),
 	count("commit", "the version of the lake that brought this row"),
 }
+
+var digestColumns = []source.Column{
+	text("path", "the digest file's URL"),
+	text("account", "whose log files it names"),
+	text("region", "of the log files"),
+	text("trail", "the trail's name, from the digest's own"),
+	instant("start_time", "log files delivered from then on are named, UTC"),
+	instant("end_time", "up to then"),
+	text("bucket", "where CloudTrail delivered the digest"),
+	text("object", "and under which key"),
+	text("previous_object", "key of the digest before it in the chain; NULL: a chain begins"),
+	text("previous_hash", "SHA-256 of that digest's uncompressed text, hex"),
+	text("fingerprint", "of the public key that belongs to the digest's signature"),
+	{Name: "backfill", Type: sqltype.BooleanType, Comment: "it names files that the digests of their hour left out; from its name"},
+	{Name: "logs", Type: digestLogs, Comment: "the log files: key, SHA-256 of the uncompressed text in hex, times of the oldest and newest event"},
+	text("sha256", "of the digest's uncompressed text, hex"),
+	count("commit", "the version of the lake that brought this row"),
+}
+
+var digestLogs = sqltype.ArrayOf(sqltype.RowOf(
+	sqltype.Field{Name: "object", Type: sqltype.VarcharType},
+	sqltype.Field{Name: "hash", Type: sqltype.VarcharType},
+	sqltype.Field{Name: "oldest", Type: sqltype.TimestampType},
+	sqltype.Field{Name: "newest", Type: sqltype.TimestampType},
+))

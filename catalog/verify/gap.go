@@ -1,0 +1,166 @@
+package verify
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/trailql/trailql/engine/report"
+)
+
+// kind of a gap. Gaps of one kind that touch are one.
+type kind uint8
+
+const (
+	nothing    kind = iota // no object in the whole period
+	beyond                 // the period goes on after the newest delivery
+	silence                // longer than usual
+	uncovered              // by digests
+	noDigest               // a digest that cannot be read
+	missing                // log files that a digest names
+	unread                 // log files that could not be read in full
+	altered                // log files whose bytes changed
+	unknowable             // log files whose names tell no time could not be read in full
+)
+
+// gap is a stretch of one unit's time. Names are those of the first objects it is about.
+type gap struct {
+	unit
+	kind     kind
+	from, to time.Time
+	n        int64 // objects
+	names    []string
+	digests  bool   // the objects are named by digests
+	said     string // what the kind alone does not say
+}
+
+// namesShown is how many objects the reason of a gap names.
+const namesShown = 2
+
+// join takes in b, which is of the same kind and unit, if the two touch.
+func (g *gap) join(b gap) bool {
+	if g.unit != b.unit || g.kind != b.kind || g.said != b.said || b.from.After(g.to) || g.from.After(b.to) {
+		return false
+	}
+	if b.from.Before(g.from) {
+		g.from = b.from
+	}
+	if b.to.After(g.to) {
+		g.to = b.to
+	}
+	g.n += b.n
+	for _, name := range b.names {
+		if len(g.names) < namesShown {
+			g.names = append(g.names, name)
+		}
+	}
+	return true
+}
+
+func (g *gap) reason() string {
+	files := "1 log file"
+	if g.n != 1 {
+		files = fmt.Sprintf("%d log files", g.n)
+	}
+	if g.digests {
+		if files += " that the digest names"; g.n != 1 {
+			files = strings.Replace(files, "the digest names", "the digests name", 1)
+		}
+	}
+	is := map[bool]string{true: "is", false: "are"}[g.n == 1]
+	was := map[bool]string{true: "was", false: "were"}[g.n == 1]
+	names := strings.Join(g.names, ", ")
+	if g.n > int64(len(g.names)) {
+		names += ", …"
+	}
+	switch g.kind {
+	case nothing:
+		return "no log file and no digest was delivered in this period" + g.said
+	case beyond:
+		return "the period goes beyond the newest delivery that the lake has"
+	case silence:
+		return g.said
+	case uncovered:
+		return "no digest covers this time"
+	case noDigest:
+		if g.n == 1 {
+			return "1 digest could not be read: " + names
+		}
+		return fmt.Sprintf("%d digests could not be read: %s", g.n, names)
+	case missing:
+		return fmt.Sprintf("%s %s not in the lake: %s", files, is, names)
+	case unread:
+		return fmt.Sprintf("%s could not be read in full: %s", files, names)
+	case altered:
+		return fmt.Sprintf("%s %s altered after the lake had read it: %s", files, was, names)
+	case unknowable:
+		return fmt.Sprintf("%s could not be read in full, and the name does not tell when it was delivered: %s", files, names)
+	}
+	return ""
+}
+
+// gaps collects what is missing. It holds a bounded number of gaps: when there are more, it lets go of the shortest.
+type gaps struct {
+	list    []gap
+	dropped int64
+	units   map[unit]int64 // gaps of each
+}
+
+// most is the number of gaps that a coverage lists.
+const most = 1000
+
+// add takes the gap if it is not empty. Gaps of one unit and kind must come in the order of their starts.
+func (s *gaps) add(g gap) {
+	if !g.from.Before(g.to) {
+		return
+	}
+	// The one that it may touch is near the end: only gaps of other kinds of the same unit come between.
+	for i := len(s.list) - 1; i >= 0 && i >= len(s.list)-8 && s.list[i].unit == g.unit; i-- {
+		if s.list[i].join(g) {
+			return
+		}
+	}
+	if s.units == nil {
+		s.units = map[unit]int64{}
+	}
+	s.units[g.unit]++
+	if s.list = append(s.list, g); len(s.list) >= 4*most {
+		s.cut()
+	}
+}
+
+// cut keeps the longest gaps.
+func (s *gaps) cut() {
+	slices.SortStableFunc(s.list, func(a, b gap) int {
+		return cmp.Or(cmp.Compare(b.to.Sub(b.from), a.to.Sub(a.from)), strings.Compare(a.account, b.account), strings.Compare(a.region, b.region),
+			a.from.Compare(b.from), cmp.Compare(a.kind, b.kind))
+	})
+	if len(s.list) > most {
+		s.dropped += int64(len(s.list) - most)
+		s.list = slices.Clone(s.list[:most])
+	}
+}
+
+func (s *gaps) report() (out []report.Gap, more int64) {
+	s.cut()
+	for i := range s.list {
+		g := &s.list[i]
+		out = append(out, report.Gap{Account: g.account, Region: g.region, From: g.from, To: g.to, Reason: g.reason()})
+	}
+	return out, s.dropped
+}
+
+// spell writes a length of time shortly.
+func spell(d time.Duration) string {
+	switch {
+	case d < 2*time.Minute:
+		return fmt.Sprintf("%d s", int64(d.Round(time.Second)/time.Second))
+	case d < 2*time.Hour:
+		return fmt.Sprintf("%d min", int64(d.Round(time.Minute)/time.Minute))
+	case d < 48*time.Hour:
+		return strings.TrimSuffix(fmt.Sprintf("%.1f", d.Hours()), ".0") + " h"
+	}
+	return strings.TrimSuffix(fmt.Sprintf("%.1f", d.Hours()/24), ".0") + " days"
+}
