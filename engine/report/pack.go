@@ -136,7 +136,7 @@ func Open(name string) (*Pack, error) {
 type loader struct {
 	fsys     fs.FS
 	file     string
-	queries  map[string]*token.Token // by control id: where the file of its query is named
+	ids      []*token.Token // of the controls: where they stand; nil: there is none
 	problems Problems
 }
 
@@ -155,7 +155,6 @@ func (l *loader) load() (*Pack, error) {
 		return nil, fmt.Errorf("reading the pack: %w", err)
 	}
 	p := &Pack{file: path.Base(l.file), text: text}
-	l.queries = map[string]*token.Token{}
 	body := l.parse(text)
 	if body == nil {
 		return p, nil
@@ -186,7 +185,7 @@ func (l *loader) load() (*Pack, error) {
 		} else if at != nil {
 			seen[c.ID] = at.Position.Line
 		}
-		p.Controls = append(p.Controls, c)
+		p.Controls, l.ids = append(p.Controls, c), append(l.ids, at)
 	}
 	return p, nil
 }
@@ -232,7 +231,6 @@ func (l *loader) control(node ast.Node, what string) (c Control, at *token.Token
 		l.wrong(where, "%s is empty", c.Source)
 	}
 	c.SQL = text
-	l.queries[c.ID] = where
 	return c, at
 }
 
