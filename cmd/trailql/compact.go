@@ -101,7 +101,7 @@ func compactFolders(ctx context.Context, folders []string, lakeFolder string, op
 	done := show(&progress, errs)
 	summary, err = compact.Run(ctx, lake, sources, opt, &progress)
 	done()
-	report(errs, &summary, time.Since(begun))
+	summarise(errs, &summary, time.Since(begun))
 	if err != nil {
 		return summary, fmt.Errorf("compacting stopped: %w; what was committed stays, run it again to go on", err)
 	}
@@ -176,8 +176,8 @@ func printable(name string) string {
 	return strconv.QuoteToGraphic(name)
 }
 
-// report says what the run did so that every object and every record is accounted for.
-func report(errs io.Writer, s *compact.Summary, took time.Duration) {
+// summarise says what the run did so that every object and every record is accounted for.
+func summarise(errs io.Writer, s *compact.Summary, took time.Duration) {
 	list := func(what string, n int64, names []string) {
 		if n == 0 {
 			return
