@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"github.com/trailql/trailql/connectors/sink"
 )
 
 // byteSize is a flag value: 1GiB, 512MiB, 2000000.
@@ -34,32 +36,9 @@ func (b *byteSize) Set(text string) error {
 	return nil
 }
 
-func (b *byteSize) String() string { return formatBytes(int64(*b)) }
+func (b *byteSize) String() string { return sink.Bytes(int64(*b)) }
 
 func (*byteSize) Type() string { return "size" }
-
-// formatBytes shows a size to a person: 1.5 GiB.
-func formatBytes(n int64) string {
-	for _, u := range byteUnits[:3] {
-		if n >= u.size {
-			return strings.TrimSuffix(strconv.FormatFloat(float64(n)/float64(u.size), 'f', 1, 64), ".0") + " " + u.suffix
-		}
-	}
-	return strconv.FormatInt(n, 10) + " B"
-}
-
-// formatCount shows a count to a person: 1,234,567.
-func formatCount(n int64) string {
-	s := strconv.FormatInt(n, 10)
-	start := 0
-	if n < 0 {
-		start = 1
-	}
-	for i := len(s) - 3; i > start; i -= 3 {
-		s = s[:i] + "," + s[i:]
-	}
-	return s
-}
 
 // minMemory is the least that the fixed parts of the process need.
 const minMemory = 64 << 20

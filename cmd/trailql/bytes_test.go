@@ -16,16 +16,3 @@ func TestByteSize(t *testing.T) {
 		}
 	}
 }
-
-func TestFormats(t *testing.T) {
-	for n, want := range map[int64]string{0: "0", 999: "999", 1000: "1,000", 1234567: "1,234,567", -1000: "-1,000", -100: "-100"} {
-		if got := formatCount(n); got != want {
-			t.Errorf("formatCount(%d) = %q, want %q", n, got, want)
-		}
-	}
-	for n, want := range map[int64]string{5: "5 B", 1 << 30: "1 GiB", 3 << 29: "1.5 GiB", 1536: "1.5 KiB"} {
-		if got := formatBytes(n); got != want {
-			t.Errorf("formatBytes(%d) = %q, want %q", n, got, want)
-		}
-	}
-}

@@ -21,6 +21,7 @@ import (
 	"github.com/trailql/trailql/catalog"
 	"github.com/trailql/trailql/catalog/compact"
 	"github.com/trailql/trailql/connectors/blob"
+	"github.com/trailql/trailql/connectors/sink"
 )
 
 func compactCommand() *cobra.Command {
@@ -113,7 +114,7 @@ func show(p *compact.Progress, errs io.Writer) (done func()) {
 	begun := time.Now()
 	rates := func() string {
 		s := max(time.Since(begun).Seconds(), 0.001)
-		return fmt.Sprintf("%s events/s, %.1f MB/s", formatCount(int64(float64(p.Records.Load())/s)), float64(p.BytesDone.Load())/1e6/s)
+		return fmt.Sprintf("%s events/s, %.1f MB/s", sink.Count(int64(float64(p.Records.Load())/s)), float64(p.BytesDone.Load())/1e6/s)
 	}
 	var stopped sync.WaitGroup
 	stop := make(chan struct{})
@@ -140,7 +141,7 @@ func show(p *compact.Progress, errs io.Writer) (done func()) {
 			if b := p.BytesDone.Load(); b > 0 {
 				left = (time.Duration(float64(time.Since(begun)) * float64(p.Bytes.Load()-b) / float64(b))).Round(time.Second).String()
 			}
-			fmt.Fprintf(errs, "%s of %s objects, %s events, %s, %s left\n", formatCount(p.Done.Load()), formatCount(p.Objects.Load()), formatCount(p.Records.Load()), rates(), left)
+			fmt.Fprintf(errs, "%s of %s objects, %s events, %s, %s left\n", sink.Count(p.Done.Load()), sink.Count(p.Objects.Load()), sink.Count(p.Records.Load()), rates(), left)
 		})
 		return end
 	}
@@ -148,14 +149,14 @@ func show(p *compact.Progress, errs io.Writer) (done func()) {
 	screen := mpb.New(mpb.WithOutput(errs), mpb.WithWidth(40))
 	bar := screen.AddBar(0, mpb.BarRemoveOnComplete(),
 		mpb.PrependDecorators(decor.Any(func(decor.Statistics) string {
-			return formatCount(p.Done.Load()) + " of " + formatCount(p.Objects.Load()) + " objects "
+			return sink.Count(p.Done.Load()) + " of " + sink.Count(p.Objects.Load()) + " objects "
 		})),
 		mpb.AppendDecorators(decor.Percentage(), decor.Any(func(s decor.Statistics) string {
 			left := ""
 			if s.Current > 0 {
 				left = ", " + (time.Duration(float64(time.Since(begun)) * float64(s.Total-s.Current) / float64(s.Current))).Round(time.Second).String() + " left"
 			}
-			return "  " + formatCount(p.Records.Load()) + " events, " + rates() + left
+			return "  " + sink.Count(p.Records.Load()) + " events, " + rates() + left
 		})))
 	each(100*time.Millisecond, func() {
 		bar.SetTotal(p.Bytes.Load(), false)
@@ -182,24 +183,24 @@ func summarise(errs io.Writer, s *compact.Summary, took time.Duration) {
 		if n == 0 {
 			return
 		}
-		fmt.Fprintf(errs, "%s %s %s:\n", formatCount(n), plural(n, "object"), what)
+		fmt.Fprintf(errs, "%s %s %s:\n", sink.Count(n), sink.Plural(n, "object"), what)
 		for _, name := range names {
 			fmt.Fprintf(errs, "  %s\n", printable(name))
 		}
 		if more := n - int64(len(names)); more > 0 {
-			fmt.Fprintf(errs, "  … and %s more\n", formatCount(more))
+			fmt.Fprintf(errs, "  … and %s more\n", sink.Count(more))
 		}
 	}
 	list("set aside in trail_quarantine", s.SetAside, s.SetAsideNames)
 	list("could not be read; the next run tries again", s.Unreadable, s.UnreadableNames)
 	list("with nothing that CloudTrail writes; left alone", s.Unknown, s.UnknownNames)
 	fmt.Fprintf(errs, "objects: %s found = %s known + %s new + %s unknown + %s unreadable; of the new, %s digests, %s set aside (%s altered)\n",
-		formatCount(s.Listed), formatCount(s.Earlier), formatCount(s.New), formatCount(s.Unknown), formatCount(s.Unreadable),
-		formatCount(s.Digests), formatCount(s.SetAside), formatCount(s.Altered))
+		sink.Count(s.Listed), sink.Count(s.Earlier), sink.Count(s.New), sink.Count(s.Unknown), sink.Count(s.Unreadable),
+		sink.Count(s.Digests), sink.Count(s.SetAside), sink.Count(s.Altered))
 	fmt.Fprintf(errs, "records: %s read = %s rows + %s duplicates + %s quarantined\n",
-		formatCount(s.Records), formatCount(s.Rows), formatCount(s.Duplicates), formatCount(s.Quarantined))
+		sink.Count(s.Records), sink.Count(s.Rows), sink.Count(s.Duplicates), sink.Count(s.Quarantined))
 	seconds := max(took.Seconds(), 0.001)
 	fmt.Fprintf(errs, "%s in %s (%s events/s, %.1f MB/s); %s files written, %s merged; the lake is at version %d\n",
-		formatBytes(s.Bytes), took.Round(10*time.Millisecond), formatCount(int64(float64(s.Records)/seconds)), float64(s.Bytes)/1e6/seconds,
-		formatCount(s.FilesAdded), formatCount(s.Merged), s.Version)
+		sink.Bytes(s.Bytes), took.Round(10*time.Millisecond), sink.Count(int64(float64(s.Records)/seconds)), float64(s.Bytes)/1e6/seconds,
+		sink.Count(s.FilesAdded), sink.Count(s.Merged), s.Version)
 }

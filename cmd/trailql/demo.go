@@ -16,6 +16,8 @@ import (
 
 	"github.com/trailql/trailql/catalog/compact"
 	"github.com/trailql/trailql/connectors/cloudtrail/synth"
+	"github.com/trailql/trailql/connectors/shell"
+	"github.com/trailql/trailql/connectors/sink"
 	"github.com/trailql/trailql/engine"
 )
 
@@ -108,8 +110,8 @@ func (d demo) trail(ctx context.Context, opt synth.Options) (*synth.Truth, error
 	if err := os.WriteFile(truthFile, append(text, '\n'), 0o666); err != nil {
 		return nil, fmt.Errorf("writing the truth file: %w", err)
 	}
-	fmt.Fprintf(d.errs, "%s: %s records in %s objects, %s (%s)\n", filepath.Join(d.dir, "trail"), formatCount(int64(truth.Records)),
-		formatCount(int64(truth.Objects)), formatBytes(size), time.Since(begun).Round(10*time.Millisecond))
+	fmt.Fprintf(d.errs, "%s: %s records in %s objects, %s (%s)\n", filepath.Join(d.dir, "trail"), sink.Count(int64(truth.Records)),
+		sink.Count(int64(truth.Objects)), sink.Bytes(size), time.Since(begun).Round(10*time.Millisecond))
 	return truth, nil
 }
 
@@ -168,10 +170,11 @@ func (d demo) lake(ctx context.Context, truth *synth.Truth, memory *byteSize) er
 		return err
 	}
 	defer l.Close()
-	a := asker{engine: engine.New(l), format: "table", out: d.out, errs: d.errs, memory: memory.queries()}
+	backend := shell.Direct(engine.New(l), engine.Options{Memory: memory.queries()})
 	for _, q := range questions(truth) {
 		fmt.Fprintf(d.out, "\n-- %s\n%s;\n\n", q.title, q.sql)
-		if err := a.script(ctx, q.sql); err != nil {
+		s := shell.New(shell.Config{Backend: backend, Out: d.out, Errs: d.errs, Format: "table", Size: terminalSize(d.out)})
+		if err := s.Script(ctx, q.sql); err != nil {
 			return err
 		}
 	}
@@ -184,7 +187,7 @@ func (d demo) lake(ctx context.Context, truth *synth.Truth, memory *byteSize) er
 			summary.Rows, summary.Duplicates, summary.SetAside, rows, truth.Duplicates, len(truth.Damaged))
 	}
 	fmt.Fprintf(d.out, "\nThe lake agrees with %s: %s rows, %s duplicates, %d damaged object.\nAsk your own:\n  trailql query --lake %s \"%s\"\n",
-		filepath.Join(d.dir, "truth.json"), formatCount(int64(rows)), formatCount(int64(truth.Duplicates)), len(truth.Damaged), folder,
+		filepath.Join(d.dir, "truth.json"), sink.Count(int64(rows)), sink.Count(int64(truth.Duplicates)), len(truth.Damaged), folder,
 		strings.Join(strings.Fields(`SELECT eventtime, eventname, errorcode FROM cloudtrail_logs WHERE sourceipaddress = '198.51.100.77' ORDER BY eventtime`), " "))
 	return nil
 }

@@ -1,24 +1,22 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"strings"
-	"time"
+	"syscall"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
 	"github.com/trailql/trailql/catalog"
 	"github.com/trailql/trailql/connectors/blob"
+	"github.com/trailql/trailql/connectors/shell"
 	"github.com/trailql/trailql/connectors/sink"
 	"github.com/trailql/trailql/engine"
-	"github.com/trailql/trailql/engine/sql"
-	"github.com/trailql/trailql/engine/sqlerr"
 )
 
 func queryCommand() *cobra.Command {
@@ -55,8 +53,11 @@ a file may hold several statements, each ended by a semicolon.
 			return err
 		}
 		defer l.Close()
-		q := asker{engine: engine.New(l), format: *format, out: c.OutOrStdout(), errs: c.ErrOrStderr(), quiet: *quiet, memory: memory.queries()}
-		return q.script(c.Context(), text)
+		return runScript(c.Context(), shell.New(shell.Config{
+			Backend: shell.Direct(engine.New(l), engine.Options{Memory: memory.queries()}),
+			Out:     c.OutOrStdout(), Errs: c.ErrOrStderr(), Format: *format, Quiet: *quiet,
+			Size: terminalSize(c.OutOrStdout()), Progress: terminalSize(c.ErrOrStderr()),
+		}), text)
 	}
 	return c
 }
@@ -93,105 +94,32 @@ func openLake(ctx context.Context, folder string) (*catalog.Lake, error) {
 	return catalog.Open(ctx, store, catalog.Options{ReadOnly: true})
 }
 
-// asker runs statements and writes their results in one format.
-type asker struct {
-	engine *engine.Engine
-	format string
-	out    io.Writer
-	errs   io.Writer
-	quiet  bool
-	memory int64
+// runScript runs a script for a command, with the exit code that its end deserves.
+func runScript(ctx context.Context, s *shell.Session, text string) error {
+	err := s.Script(ctx, text)
+	var misuse shell.Misuse
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &misuse):
+		return &exit{exitUsage, err}
+	case errors.Is(err, syscall.EPIPE):
+		return &exit{code: exitFailed} // whoever reads has had enough, as head
+	}
+	return &exit{exitFailed, err}
 }
 
-// script runs the statements of text in order and stops at the first that fails.
-func (a *asker) script(ctx context.Context, text string) error {
-	pieces := sql.Split(text)
-	if len(pieces) == 0 {
-		return usage("what is the question? the SQL is empty")
+// terminalSize returns how to ask for the size of the terminal that w is; nil if it is none.
+func terminalSize(w io.Writer) func() (width, height int) {
+	f, ok := w.(*os.File)
+	if !ok || !term.IsTerminal(int(f.Fd())) {
+		return nil
 	}
-	if len(pieces) > 1 && (a.format == "arrow" || a.format == "parquet") {
-		return usage("%s holds one result; give one statement", a.format)
-	}
-	for i, p := range pieces {
-		if i > 0 && a.format != "jsonl" {
-			fmt.Fprintln(a.out)
+	return func() (width, height int) {
+		width, height, err := term.GetSize(int(f.Fd()))
+		if err != nil || width <= 0 || height <= 0 {
+			return 80, 24
 		}
-		if err := a.ask(ctx, p.Text); err != nil {
-			return &exit{exitFailed, errors.New(sqlerr.Render(text, shift(err, p.Offset)))}
-		}
+		return width, height
 	}
-	return nil
-}
-
-// shift moves an error's place from the statement's text to that of the whole script.
-func shift(err error, offset int) error {
-	var e *sqlerr.Error
-	if errors.As(err, &e) && e.Pos > 0 {
-		moved := *e
-		moved.Pos += sqlerr.Pos(offset)
-		return &moved
-	}
-	return err
-}
-
-// ask runs one statement.
-func (a *asker) ask(ctx context.Context, text string) (err error) {
-	begun := time.Now()
-	result, err := a.engine.Query(ctx, text, engine.Options{Memory: a.memory})
-	if err != nil {
-		return err
-	}
-	defer func() { err = cmp.Or(err, result.Close()) }()
-	columns := make([]sink.Column, len(result.Columns))
-	for i, c := range result.Columns {
-		columns[i] = sink.Column{Name: c.Name, Type: c.Type}
-	}
-	var opt sink.Options
-	if f, ok := a.out.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
-		opt.CellWidth = 80
-	}
-	w, err := sink.New(a.format, a.out, columns, opt)
-	if err != nil {
-		return err
-	}
-	var rows int64
-	for {
-		batch, err := result.Next()
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil {
-			return err
-		}
-		rows += int64(batch.Len)
-		if err := w.Write(batch.Cols, batch.Len); err != nil {
-			return err
-		}
-	}
-	if err := w.Close(); err != nil {
-		return err
-	}
-	if !a.quiet {
-		a.summary(rows, result.Stats(), time.Since(begun))
-	}
-	return nil
-}
-
-// summary says in a line what the answer cost.
-func (a *asker) summary(rows int64, s engine.Stats, took time.Duration) {
-	line := fmt.Sprintf("%s %s in %s", formatCount(rows), plural(rows, "row"), took.Round(time.Millisecond))
-	if s.Files > 0 {
-		line += fmt.Sprintf("; read %s of %d of %d %s", formatBytes(s.BytesRead), s.Files-s.FilesPruned, s.Files, plural(s.Files, "file"))
-		if s.PartitionsPruned > 0 {
-			line += fmt.Sprintf(", skipped %d of %d partitions", s.PartitionsPruned, s.Partitions)
-		}
-	}
-	fmt.Fprintln(a.errs, "("+line+")")
-}
-
-func plural(n int64, word string) string {
-	if n == 1 {
-		return word
-	}
-	return word + "s"
 }

@@ -1,5 +1,5 @@
 // Package sink writes result rows in the formats that people and scripts read:
-// table, csv, json, jsonl, markdown, arrow, parquet.
+// table, csv, json, jsonl, markdown, arrow, parquet, vertical.
 package sink
 
 import (
@@ -26,20 +26,24 @@ type Writer interface {
 	Close() error
 }
 
-// Options of a format.
+// Options of the formats for people, table and vertical; the others have none.
 type Options struct {
-	// CellWidth cuts cells of the table format to so many terminal columns; 0: never.
-	CellWidth int
+	// Width is that of the terminal: a table cuts its widest columns so that a line fits; 0: nothing is cut.
+	Width int
+	// Turn writes a table whose lines do not fit Width vertically instead of cutting it.
+	Turn bool
+	// Styled writes NULL in faint letters, so that it cannot be taken for the text NULL.
+	Styled bool
 }
 
 // Formats lists the names that New takes.
-var Formats = []string{"table", "csv", "json", "jsonl", "markdown", "arrow", "parquet"}
+var Formats = []string{"table", "csv", "json", "jsonl", "markdown", "arrow", "parquet", "vertical"}
 
 // New returns the writer of a format.
 func New(format string, w io.Writer, columns []Column, opt Options) (Writer, error) {
 	switch format {
 	case "table":
-		return &table{out: bufio.NewWriter(w), columns: columns, cellWidth: opt.CellWidth}, nil
+		return &table{out: bufio.NewWriter(w), columns: columns, options: opt}, nil
 	case "csv":
 		return newCSV(w, columns), nil
 	case "json":
@@ -52,6 +56,8 @@ func New(format string, w io.Writer, columns []Column, opt Options) (Writer, err
 		return newArrow(w, columns), nil
 	case "parquet":
 		return newParquet(w, columns)
+	case "vertical":
+		return &table{out: bufio.NewWriter(w), columns: columns, options: opt, vertical: true}, nil
 	}
 	return nil, fmt.Errorf("there is no format %q; take one of %s", format, strings.Join(Formats, ", "))
 }

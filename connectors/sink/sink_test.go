@@ -83,8 +83,45 @@ func TestTable(t *testing.T) {
 	if got := string(written(t, "table", Options{})); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
-	if got := string(written(t, "table", Options{CellWidth: 5})); !strings.Contains(got, " say … | -3") {
-		t.Errorf("a cell of more than 5 columns is not cut:\n%s", got)
+	// 30 columns: cells of 16, 2 and 4, each in a frame of 3 less one.
+	want = strings.Join([]string{
+		` name             | n  | name`,
+		`------------------+----+------`,
+		` a,b              |  1 | y|z`,
+		" \x1b[2mNULL\x1b[22m             | 22 | \x1b[2mNULL\x1b[22m",
+		` say "hi"\n\u001… | -3 | `,
+		``}, "\n")
+	if got := string(written(t, "table", Options{Width: 30, Styled: true})); got != want {
+		t.Errorf("a table for a narrow terminal: got\n%q\nwant\n%q", got, want)
+	}
+}
+
+func TestVertical(t *testing.T) {
+	want := strings.Join([]string{
+		`-[ row 1 ]--------------------`,
+		`name | a,b`,
+		`n    | 1`,
+		`name | y|z`,
+		`-[ row 2 ]--------------------`,
+		`name | NULL`,
+		`n    | 22`,
+		`name | NULL`,
+		`-[ row 3 ]--------------------`,
+		`name | say "hi"\n\u001b[31m`,
+		`n    | -3`,
+		`name | `,
+		``}, "\n")
+	if got := string(written(t, "vertical", Options{Width: 10})); got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+	if got := string(written(t, "table", Options{Width: 33, Turn: true})); got != want {
+		t.Errorf("a table of 34 columns for a terminal of 33: got\n%s", got)
+	}
+	if got := string(written(t, "table", Options{Width: 34, Turn: true})); got != string(written(t, "table", Options{})) {
+		t.Errorf("a table of 34 columns for a terminal of 34: got\n%s", got)
+	}
+	if got := string(written(t, "vertical", Options{Styled: true})); !strings.Contains(got, "name | \x1b[2mNULL\x1b[22m\n") {
+		t.Errorf("NULL is not told from text:\n%q", got)
 	}
 }
 

@@ -19,12 +19,15 @@ const measuredRows = 1000
 // table aligns columns for a person. NULL is shown as NULL; control characters are shown escaped, since much of a
 // trail's text is chosen by strangers and must not steer the terminal.
 type table struct {
-	out       *bufio.Writer
-	columns   []Column
-	cellWidth int
-	held      [][]string
-	widths    []int // set once the head is written
-	scratch   []byte
+	out     *bufio.Writer
+	columns []Column
+	options Options
+	held    [][]string
+	widths  []int // of the columns, set once the head is written; vertically, that of the names
+	scratch []byte
+
+	vertical bool
+	records  int64 // written vertically
 }
 
 func (t *table) Write(cols []arrow.Array, rows int) error {
@@ -33,7 +36,12 @@ func (t *table) Write(cols []arrow.Array, rows int) error {
 		for i, col := range cols {
 			cells[i] = t.cell(t.columns[i].Type, col, row)
 		}
-		if t.widths != nil {
+		switch {
+		case t.widths == nil:
+		case t.vertical:
+			t.record(cells)
+			continue
+		default:
 			t.line(cells)
 			continue
 		}
@@ -60,14 +68,58 @@ func (t *table) flush() error {
 
 func (t *table) cell(typ sqltype.Type, col arrow.Array, row int) string {
 	if col.IsNull(row) {
-		return "NULL"
+		return nullMark
 	}
 	t.scratch = sqltype.AppendText(t.scratch[:0], typ, col, row)
-	text := visible(string(t.scratch))
-	if t.cellWidth > 0 && runewidth.StringWidth(text) > t.cellWidth {
-		text = runewidth.Truncate(text, t.cellWidth, "…")
+	return visible(string(t.scratch))
+}
+
+// nullMark stands for NULL among cells; no visible text holds it.
+const nullMark = "\x00"
+
+func nullCell(styled bool) string {
+	if styled {
+		return "\x1b[2mNULL\x1b[22m"
 	}
-	return text
+	return "NULL"
+}
+
+func cellWidth(cell string) int {
+	if cell == nullMark {
+		return len("NULL")
+	}
+	return runewidth.StringWidth(cell)
+}
+
+// leastWidth is that to which a column is cut at the most.
+const leastWidth = 8
+
+// fit cuts the widest columns until a line has at most width terminal columns, or no column can be cut.
+func fit(widths []int, width int) {
+	for i, w := range widths {
+		widths[i] = min(w, max(width, leastWidth))
+	}
+	for lineWidth(widths) > width {
+		widest := 0
+		for i, w := range widths {
+			if w > widths[widest] {
+				widest = i
+			}
+		}
+		if widths[widest] <= leastWidth {
+			return
+		}
+		widths[widest]--
+	}
+}
+
+// lineWidth is how wide the lines of a table are: " cell | cell".
+func lineWidth(widths []int) int {
+	total := 3*len(widths) - 1
+	for _, w := range widths {
+		total += w
+	}
+	return total
 }
 
 func (t *table) head() {
@@ -79,14 +131,25 @@ func (t *table) head() {
 	}
 	for _, cells := range t.held {
 		for i, cell := range cells {
-			t.widths[i] = max(t.widths[i], runewidth.StringWidth(cell))
+			t.widths[i] = max(t.widths[i], cellWidth(cell))
 		}
+	}
+	if t.options.Width > 0 && t.options.Turn && lineWidth(t.widths) > t.options.Width {
+		t.vertical = true
+	}
+	if t.vertical {
+		t.turn(names)
+		return
+	}
+	if t.options.Width > 0 {
+		fit(t.widths, t.options.Width)
 	}
 	for i, name := range names {
 		if i > 0 {
 			t.out.WriteString(" |")
 		}
 		t.out.WriteByte(' ')
+		name = t.cut(i, name)
 		t.out.WriteString(name)
 		if i < len(names)-1 {
 			t.pad(t.widths[i] - runewidth.StringWidth(name))
@@ -112,10 +175,16 @@ func (t *table) line(cells []string) {
 			t.out.WriteString(" |")
 		}
 		t.out.WriteByte(' ')
-		gap := t.widths[i] - runewidth.StringWidth(cell)
+		if cell != nullMark {
+			cell = t.cut(i, cell)
+		}
+		gap := t.widths[i] - cellWidth(cell)
 		if isNumber(t.columns[i].Type) {
 			t.pad(gap)
 			gap = 0
+		}
+		if cell == nullMark {
+			cell = nullCell(t.options.Styled)
 		}
 		t.out.WriteString(cell)
 		if i < len(cells)-1 {
@@ -123,6 +192,14 @@ func (t *table) line(cells []string) {
 		}
 	}
 	t.out.WriteByte('\n')
+}
+
+// cut shortens a cell to its column's width, where lines are to fit a terminal.
+func (t *table) cut(column int, cell string) string {
+	if t.options.Width > 0 && cellWidth(cell) > t.widths[column] {
+		return runewidth.Truncate(cell, t.widths[column], "…")
+	}
+	return cell
 }
 
 func (t *table) pad(n int) {

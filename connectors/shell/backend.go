@@ -1,0 +1,67 @@
+// Package shell is the analyst's prompt, and the runner of scripts that `trailql
+// query` shares with it: statements and backslash commands in, results, progress
+// and errors out. It answers nothing itself: a Backend does, in this process or
+// on a server.
+package shell
+
+import (
+	"context"
+
+	"github.com/trailql/trailql/connectors/sink"
+	"github.com/trailql/trailql/engine"
+	"github.com/trailql/trailql/engine/service"
+	"github.com/trailql/trailql/engine/vec"
+)
+
+// Backend starts one statement; ctx binds it. Errors about the statement are *sqlerr.Error with a place in its text.
+// Safe for concurrent use.
+type Backend func(ctx context.Context, sql string) (Rows, error)
+
+// Rows is a running statement. Used by one goroutine, but Stats and Query may be called by any.
+type Rows interface {
+	// Columns waits until they are known.
+	Columns() ([]service.Column, error)
+	// Next returns the next batch, never empty; io.EOF at the end.
+	Next() (vec.Batch, error)
+	// Stats says how far the statement is, or what it took.
+	Stats() engine.Stats
+	Query() service.Query
+	// Close ends a statement that still runs.
+	Close() error
+}
+
+// Direct answers in this process and keeps no results.
+func Direct(e *engine.Engine, opt engine.Options) Backend {
+	return func(ctx context.Context, sql string) (Rows, error) {
+		r, err := e.Query(ctx, sql, opt)
+		if err != nil {
+			return nil, err
+		}
+		return direct{Result: r, sql: sql}, nil
+	}
+}
+
+type direct struct {
+	*engine.Result
+	sql string
+}
+
+func (d direct) Columns() ([]service.Column, error) {
+	columns := make([]service.Column, len(d.Result.Columns))
+	for i, c := range d.Result.Columns {
+		columns[i] = service.Column{Name: c.Name, Type: c.Type}
+	}
+	return columns, nil
+}
+
+func (d direct) Query() service.Query {
+	return service.Query{SQL: d.sql, State: service.Running, Snapshot: d.Version, Stats: d.Stats()}
+}
+
+func heads(columns []service.Column) []sink.Column {
+	out := make([]sink.Column, len(columns))
+	for i, c := range columns {
+		out[i] = sink.Column{Name: c.Name, Type: c.Type}
+	}
+	return out
+}
