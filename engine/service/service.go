@@ -4,12 +4,27 @@
 //
 // A query is queued, runs, and ends as succeeded, failed or cancelled. While it runs its rows are stored, and can be read page by page
 // as they come. What is kept lies in one folder, the state: a SQLite file with one row a query, and an Arrow IPC stream a result.
+//
+//	Submit → history: a row, state queued → admission: the queue, a slot → run: cache, else engine → spool → finish
+//	Page, Rows ← stored: the file's extents, each with its hash ← the spool while it runs, the history afterwards
+//
+// Every end of a query, whoever brings it about (the last row, an error, Cancel, a limit, Close), is one call of finish, of which
+// the first wins: it writes the history, then lets go of the query in memory, then wakes who waits. Cancel, limits and Close cancel the
+// query's context with the *sqlerr.Error that shall be its end, and that alone calls finish: nobody waits for an operator to notice. The slot
+// is free once the engine has stopped. Only what waits or runs is in memory; all else is read from the state folder.
 package service
 
 import (
+	"cmp"
 	"context"
+	"crypto/rand"
 	"errors"
+	"fmt"
 	"io"
+	"math"
+	"os"
+	"path/filepath"
+	"sync"
 	"time"
 
 	"github.com/trailql/trailql/engine"
@@ -133,44 +148,208 @@ type Totals struct {
 }
 
 // Service runs queries. Safe for concurrent use.
-type Service struct{}
+type Service struct {
+	config  Config
+	limits  Limits // 0: none
+	engine  *engine.Engine
+	catalog *catalog // with the service's own tables
+	folder  string
+	history *history
+
+	mu       sync.Mutex
+	admitted int               // being written to the history, not yet in the queue
+	queue    []*query          // first in, first out
+	running  int               // slots in use
+	live     map[string]*query // by id: those that have not ended
+	pins     map[string]int    // results being read: not to be removed
+	totals   Totals            // without Queued and Running
+	closed   bool              // no more queries
+	stopped  chan struct{}     // closed once Close is through with the queries
+	queries  sync.WaitGroup    // that have not ended, or whose goroutine has not
+	expiring sync.WaitGroup    // the goroutine of keepExpiring
+	ctx      context.Context   // of all queries
+	cancel   context.CancelCauseFunc
+}
 
 // Open opens a service over its state folder. Queries that were waiting or running when the process before ended are failed.
-func Open(ctx context.Context, c Config) (*Service, error) { panic("not written yet") }
+func Open(ctx context.Context, c Config) (_ *Service, err error) {
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Rand == nil {
+		c.Rand = rand.Reader
+	}
+	s := &Service{config: c, limits: c.Limits.withDefaults(), folder: c.State, live: map[string]*query{}, pins: map[string]int{}, stopped: make(chan struct{})}
+	if s.limits.Memory > 0 && s.limits.Concurrent == math.MaxInt {
+		return nil, errors.New("a memory limit needs a limit of queries that run at once, to divide it by")
+	}
+	if s.folder == "" {
+		if s.folder, err = os.MkdirTemp("", "trailql-state-"); err != nil {
+			return nil, fmt.Errorf("making a temporary state folder: %w", err)
+		}
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.release())
+		}
+	}()
+	if err := os.MkdirAll(s.results(), 0o700); err != nil {
+		return nil, fmt.Errorf("making the state folder: %w", err)
+	}
+	if s.history, err = openHistory(ctx, filepath.Join(s.folder, "service.db")); err != nil {
+		return nil, err
+	}
+	if s.catalog, err = newCatalog(ctx, s, c); err != nil {
+		return nil, err
+	}
+	s.engine = engine.New(s.catalog)
+	if err := s.history.recover(ctx, c.Now()); err != nil {
+		return nil, err
+	}
+	if s.totals.Results, s.totals.ResultBytes, err = s.history.kept(ctx); err != nil {
+		return nil, err
+	}
+	if err := s.removeOrphans(ctx); err != nil {
+		return nil, err
+	}
+	if err := s.expire(ctx, c.Now()); err != nil {
+		return nil, err
+	}
+	s.ctx, s.cancel = context.WithCancelCause(context.Background())
+	s.expiring.Go(s.keepExpiring)
+	return s, nil
+}
 
-// Submit queues a statement and returns at once; ctx does not bind the query. Errors of the statement come as the query's state;
-// those returned here are ErrBusy, ErrTooLong, ErrClosed, wrapped.
-func (s *Service) Submit(ctx context.Context, r Request) (Query, error) { panic("not written yet") }
+// withDefaults replaces 0 by the default and what is negative by no limit: 0, or the largest number where there must be one.
+func (l Limits) withDefaults() Limits {
+	l.Concurrent = limit(l.Concurrent, 4, math.MaxInt)
+	l.Queue = limit(l.Queue, 1000, math.MaxInt)
+	l.Memory = limit(l.Memory, 0, 0)
+	l.Text = limit(l.Text, 256<<10, math.MaxInt)
+	l.Bytes = limit(l.Bytes, 0, 0)
+	l.Rows = limit(l.Rows, 0, 0)
+	l.Time = limit(l.Time, 0, 0)
+	l.Keep = limit(l.Keep, 24*time.Hour, 100*365*24*time.Hour)
+	l.KeepBytes = limit(l.KeepBytes, 10<<30, math.MaxInt64)
+	l.History = limit(l.History, 45*24*time.Hour, 100*365*24*time.Hour)
+	return l
+}
 
-// Get returns a query as it is now.
-func (s *Service) Get(ctx context.Context, id string) (Query, error) { panic("not written yet") }
+func limit[T cmp.Ordered](given, byDefault, none T) T {
+	var zero T
+	switch {
+	case given < zero:
+		return none
+	case given == zero:
+		return byDefault
+	}
+	return given
+}
+
+// results is the folder of the stored results.
+func (s *Service) results() string { return filepath.Join(s.folder, "results") }
+
+// Get returns a query as it is now. Columns and Expires are unknown once its result is no longer kept.
+func (s *Service) Get(ctx context.Context, id string) (Query, error) {
+	if q := s.find(id); q != nil {
+		return q.view(), nil
+	}
+	q, _, err := s.past(ctx, id)
+	return q, err
+}
+
+// find returns a query that has not ended, nil if it has or never was.
+func (s *Service) find(id string) *query {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.live[id]
+}
+
+// past returns a query that has ended, and its result, nil if none is kept.
+func (s *Service) past(ctx context.Context, id string) (Query, *stored, error) {
+	q, result, err := s.history.get(ctx, id, s.config.Now())
+	return q, result, s.known(err)
+}
+
+// known turns what the history says once the service has stopped into ErrClosed.
+func (s *Service) known(err error) error {
+	select {
+	case <-s.stopped:
+		if err != nil {
+			return ErrClosed
+		}
+	default:
+	}
+	return err
+}
 
 // Wait returns when the query is done, or ctx is: then the query as it is now, and no error.
-func (s *Service) Wait(ctx context.Context, id string) (Query, error) { panic("not written yet") }
-
-// Page returns at most rows rows of a result; it waits until there are some, or the query is done, or ctx is (then its error).
-// A query that failed or was cancelled gives its *sqlerr.Error. There are no rows beyond the end.
-func (s *Service) Page(ctx context.Context, id string, from, rows int64) (Page, error) {
-	panic("not written yet")
+func (s *Service) Wait(ctx context.Context, id string) (Query, error) {
+	q := s.find(id)
+	if q == nil {
+		return s.Get(context.WithoutCancel(ctx), id)
+	}
+	_ = q.wait(ctx, q.ended) // however the wait ends, the answer is the query as it is
+	return q.view(), nil
 }
 
 // Cancel ends a query, waiting or running; it is no error if the query is done already.
-func (s *Service) Cancel(ctx context.Context, id string) error { panic("not written yet") }
-
-// Run submits a statement and reads its result as it comes; ctx binds the query.
-func (s *Service) Run(ctx context.Context, r Request) (*Rows, error) { panic("not written yet") }
-
-// History lists queries, newest first, waiting and running ones included.
-func (s *Service) History(ctx context.Context, f Filter) ([]Query, error) { panic("not written yet") }
+func (s *Service) Cancel(ctx context.Context, id string) error {
+	q := s.find(id)
+	if q == nil {
+		_, err := s.Get(ctx, id)
+		return err
+	}
+	q.cancel(sqlerr.New(sqlerr.Cancelled, 0, "the query was cancelled"))
+	return q.wait(ctx, q.ended)
+}
 
 // Snapshot is the newest, for requests that must all see the same.
-func (s *Service) Snapshot(ctx context.Context) (source.Snapshot, error) { panic("not written yet") }
+func (s *Service) Snapshot(ctx context.Context) (source.Snapshot, error) {
+	return s.catalog.Snapshot(ctx)
+}
 
 // Totals counts.
-func (s *Service) Totals() Totals { panic("not written yet") }
+func (s *Service) Totals() Totals {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	t := s.totals
+	t.Queued, t.Running = int64(len(s.queue)), int64(s.running)
+	return t
+}
 
 // Close takes no more queries, lets those that wait or run finish until ctx is done, then cancels them.
-func (s *Service) Close(ctx context.Context) error { panic("not written yet") }
+func (s *Service) Close(ctx context.Context) error {
+	s.mu.Lock()
+	first := !s.closed
+	s.closed = true
+	s.mu.Unlock()
+	if !first {
+		<-s.stopped
+		return nil
+	}
+	stop := context.AfterFunc(ctx, func() {
+		s.cancel(sqlerr.New(sqlerr.Cancelled, 0, "trailql stopped before the query was done"))
+	})
+	s.queries.Wait()
+	stop()
+	s.cancel(nil)
+	close(s.stopped)
+	s.expiring.Wait()
+	return s.release()
+}
+
+// release gives up the state folder; a temporary one is removed.
+func (s *Service) release() error {
+	var err error
+	if s.history != nil {
+		err = s.history.close()
+	}
+	if s.config.State == "" {
+		err = errors.Join(err, os.RemoveAll(s.folder))
+	}
+	return err
+}
 
 // Filter of the history.
 type Filter struct {
@@ -179,21 +358,3 @@ type Filter struct {
 	State  State  // "": all
 	User   string // "": all
 }
-
-// Rows reads a result in order while the query runs. Used by one goroutine, but Stats and Query may be called by any.
-type Rows struct{}
-
-// Columns waits until they are known.
-func (r *Rows) Columns() ([]Column, error) { panic("not written yet") }
-
-// Next returns the next batch, never empty; io.EOF at the end, else a *sqlerr.Error or the error of the context.
-func (r *Rows) Next() (vec.Batch, error) { panic("not written yet") }
-
-// Stats says how far the query is, or what it took.
-func (r *Rows) Stats() engine.Stats { panic("not written yet") }
-
-// Query is the query as it is now.
-func (r *Rows) Query() Query { panic("not written yet") }
-
-// Close cancels a query that still runs.
-func (r *Rows) Close() error { panic("not written yet") }

@@ -1,0 +1,154 @@
+package service
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"math"
+	"os"
+	"sort"
+
+	"github.com/apache/arrow-go/v18/arrow/ipc"
+	"github.com/cespare/xxhash/v2"
+
+	"github.com/trailql/trailql/engine/sqlerr"
+	"github.com/trailql/trailql/engine/vec"
+)
+
+// pageBytes is where a page ends though more rows were asked for.
+const pageBytes = 16 << 20
+
+// Page returns at most rows rows of a result, fewer where they are large; it waits until there are some, or the query is done, or ctx is
+// (then its error). A query that failed or was cancelled gives its *sqlerr.Error. There are no rows beyond the end. A stored result that
+// is damaged is an error of kind Data, never other rows.
+func (s *Service) Page(ctx context.Context, id string, from, rows int64) (Page, error) {
+	if from < 0 || rows < 0 {
+		return Page{}, fmt.Errorf("a page cannot begin at row %d or have %d rows", from, rows)
+	}
+	if q := s.find(id); q != nil {
+		return s.pageOf(ctx, q, from, rows)
+	}
+	q, result, err := s.past(ctx, id)
+	switch {
+	case err != nil:
+		return Page{}, err
+	case q.Err != nil:
+		return Page{}, q.Err
+	case result == nil:
+		return Page{}, fmt.Errorf("%w: query %s", ErrExpired, id)
+	}
+	s.pin(result.id)
+	defer s.unpin(result.id)
+	p, err := s.read(result, from, rows)
+	p.More = err == nil && from+p.Rows < result.rows
+	return p, err
+}
+
+// pageOf is Page of a query in memory.
+func (s *Service) pageOf(ctx context.Context, q *query, from, rows int64) (Page, error) {
+	var end Query
+	var so stored
+	err := q.wait(ctx, func() bool {
+		end = q.now
+		switch {
+		case q.stored != nil:
+			so = *q.stored
+		case q.spool != nil:
+			so = q.spool.soFar()
+		}
+		return q.done || so.rows > from || rows == 0 && so.columns != nil
+	})
+	switch {
+	case err != nil:
+		return Page{}, err
+	case end.Err != nil:
+		return Page{}, end.Err
+	}
+	p, err := s.read(&so, from, rows)
+	if err != nil {
+		if now := q.view(); now.Err != nil {
+			return Page{}, now.Err // its rows went while they were read
+		}
+		return Page{}, err
+	}
+	p.More = !end.State.Done() || from+p.Rows < so.rows
+	return p, nil
+}
+
+// read returns rows of a stored result. One file is open for so long.
+func (s *Service) read(result *stored, from, rows int64) (Page, error) {
+	rows = min(rows, math.MaxInt64-from)
+	p := Page{Columns: result.columns, From: from}
+	at := sort.Search(len(result.extents), func(i int) bool { return result.extents[i].first+result.extents[i].rows > from })
+	if at == len(result.extents) || rows == 0 {
+		return p, nil
+	}
+	path := resultPath(s.results(), result.id)
+	file, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return Page{}, fmt.Errorf("%w: %s is gone", ErrExpired, path)
+	}
+	if err != nil {
+		return Page{}, sqlerr.Wrap(sqlerr.Data, err, "the stored result cannot be read")
+	}
+	defer file.Close()
+	var head bytes.Buffer
+	if err := ipc.NewWriter(&head, ipc.WithSchema(schemaOf(result.columns))).Close(); err != nil {
+		return Page{}, sqlerr.Wrap(sqlerr.Internal, err, "the columns of a stored result have no Arrow form")
+	}
+	schema := head.Bytes()[:head.Len()-8] // without the mark of the end
+	for bytes := int64(0); at < len(result.extents) && p.Rows < rows; at++ {
+		e := result.extents[at]
+		if p.Rows > 0 && bytes+e.length > pageBytes {
+			break
+		}
+		bytes += e.length
+		b, err := readExtent(file, schema, e)
+		if err != nil {
+			return Page{}, sqlerr.Wrap(sqlerr.Data, err, "the stored result %s is damaged", path).WithHint("run the query again")
+		}
+		first, last := max(0, from-e.first), min(e.rows, from+rows-e.first)
+		if first > 0 || last < e.rows {
+			b = b.Slice(int(first), int(last))
+		}
+		p.Batches = append(p.Batches, b)
+		p.Rows += int64(b.Len)
+	}
+	return p, nil
+}
+
+// readExtent reads one record batch; schema is the Arrow message that goes before it. Whatever the file holds, it is the batch that was
+// written or an error.
+func readExtent(file io.ReaderAt, schema []byte, e extent) (b vec.Batch, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("row %d and following: %v", e.first, p)
+		}
+	}()
+	message := make([]byte, e.length)
+	if _, err := file.ReadAt(message, e.offset); err != nil {
+		return vec.Batch{}, fmt.Errorf("row %d and following: %w", e.first, err)
+	}
+	if xxhash.Sum64(message) != e.hash {
+		return vec.Batch{}, fmt.Errorf("row %d and following are not what was written", e.first)
+	}
+	r, err := ipc.NewReader(io.MultiReader(bytes.NewReader(schema), bytes.NewReader(message)))
+	if err != nil {
+		return vec.Batch{}, fmt.Errorf("row %d and following: %w", e.first, err)
+	}
+	if !r.Next() {
+		return vec.Batch{}, fmt.Errorf("row %d and following: %w", e.first, errors.Join(io.ErrUnexpectedEOF, r.Err()))
+	}
+	record := r.RecordBatch()
+	if record.NumRows() != e.rows {
+		return vec.Batch{}, fmt.Errorf("row %d and following: %d rows instead of %d", e.first, record.NumRows(), e.rows)
+	}
+	b = vec.Batch{Len: int(e.rows), Cols: record.Columns()}
+	for _, col := range b.Cols {
+		col.NullN() // counted now: the array may be shared by goroutines later
+	}
+	return b, nil
+}

@@ -1,0 +1,254 @@
+package service
+
+import (
+	"bytes"
+	"errors"
+	"os"
+	"path/filepath"
+	"sync"
+
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
+	"github.com/apache/arrow-go/v18/arrow/ipc"
+	"github.com/cespare/xxhash/v2"
+
+	"github.com/trailql/trailql/engine/sqlerr"
+	"github.com/trailql/trailql/engine/vec"
+)
+
+// The rows and the bytes of one record batch of a file, at most; one row may be larger. Small batches are put together until they
+// reach the lower bounds, or for watchEvery.
+const (
+	extentRows       = 64 << 10
+	extentBytes      = 8 << 20
+	extentRowsLeast  = 8 << 10
+	extentBytesLeast = 1 << 20
+)
+
+// extent is one record batch of a stored result.
+type extent struct {
+	first, rows    int64
+	offset, length int64
+	hash           uint64 // XXH64 of its bytes in the file
+}
+
+// stored is a result as it can be read: whole, or so far as it is written.
+type stored struct {
+	id          string // names the file
+	key         []byte // of the cache; nil: not to be found there
+	columns     []Column
+	extents     []extent
+	rows, bytes int64
+}
+
+// spool writes a result to its file as an Arrow IPC stream whose record batches stand alone, without dictionaries. Safe for concurrent use.
+type spool struct {
+	path   string
+	schema *arrow.Schema
+	most   int64 // bytes of the file
+
+	mu      sync.Mutex
+	file    *os.File
+	out     *ipc.Writer
+	message bytes.Buffer // what out wrote and the file has not
+	waiting []vec.Batch  // rows to be put together
+	rows    int          // in waiting
+	size    int64        // bytes of waiting
+	done    stored
+	err     error // sticky
+}
+
+// payloads is a spool as the ipc.Writer's way to the file; the lock is held.
+type payloads struct{ *spool }
+
+func resultPath(folder, id string) string { return filepath.Join(folder, id+".arrow") }
+
+// schemaOf is the Arrow schema of a stored result: plain forms. The SQL types are in the history.
+func schemaOf(columns []Column) *arrow.Schema {
+	fields := make([]arrow.Field, len(columns))
+	for i, c := range columns {
+		fields[i] = arrow.Field{Name: c.Name, Type: c.Type.Arrow(), Nullable: true}
+	}
+	return arrow.NewSchema(fields, nil)
+}
+
+func newSpool(folder, id string, columns []Column, most int64) (*spool, error) {
+	s := &spool{path: resultPath(folder, id), schema: schemaOf(columns), most: most, done: stored{id: id, columns: columns}}
+	file, err := os.OpenFile(s.path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return nil, s.unwritable(err)
+	}
+	s.file = file
+	s.out = ipc.NewWriterWithPayloadWriter(payloads{s}, ipc.WithSchema(s.schema))
+	return s, nil
+}
+
+func (s *spool) unwritable(err error) error {
+	return sqlerr.Wrap(sqlerr.Resource, err, "the result cannot be stored").WithHint("free space in %s", filepath.Dir(s.path))
+}
+
+// add takes a batch; stored is true if rows reached the file.
+func (s *spool) add(b vec.Batch) (stored bool, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	before := s.done.rows
+	err = s.take(b)
+	return s.done.rows > before, err
+}
+
+// take is add under the lock.
+func (s *spool) take(b vec.Batch) error {
+	size := plainSize(b)
+	if b.Len > 1 && (b.Len > extentRows || size > extentBytes) {
+		if err := s.take(b.Slice(0, b.Len/2)); err != nil {
+			return err
+		}
+		return s.take(b.Slice(b.Len/2, b.Len))
+	}
+	if s.rows+b.Len > extentRows || s.size+size > extentBytes {
+		if err := s.write(); err != nil {
+			return err
+		}
+	}
+	plain := vec.Batch{Len: b.Len, Cols: make([]arrow.Array, len(b.Cols))}
+	for i, col := range b.Cols {
+		plain.Cols[i] = vec.Plain(col)
+	}
+	s.waiting = append(s.waiting, plain)
+	s.rows += b.Len
+	s.size += size
+	if len(s.done.extents) == 0 || s.rows >= extentRowsLeast || s.size >= extentBytesLeast {
+		return s.write()
+	}
+	return s.err
+}
+
+// plainSize estimates the bytes of b once its dictionaries are resolved.
+func plainSize(b vec.Batch) int64 {
+	bytes := int64(0)
+	for _, col := range b.Cols {
+		d, ok := col.(*array.Dictionary)
+		if !ok {
+			bytes += vec.Size(col)
+			continue
+		}
+		entries := vec.Entries(d)
+		bytes += 4 * int64(d.Len())
+		for row, code := range vec.Codes(d) {
+			if d.IsValid(row) {
+				bytes += int64(entries.ValueLen(int(code)))
+			}
+		}
+	}
+	return bytes
+}
+
+// flush stores the rows that wait; stored is true if there were any. It does nothing once the spool is closed or removed.
+func (s *spool) flush() (stored bool, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if errors.Is(s.err, os.ErrClosed) {
+		return false, nil
+	}
+	before := s.done.rows
+	err = s.write()
+	return s.done.rows > before, err
+}
+
+// write writes what waits as one extent. The lock is held.
+func (s *spool) write() error {
+	if s.err != nil || s.rows == 0 {
+		return s.err
+	}
+	all, err := vec.ConcatBatches(s.waiting)
+	if err == nil {
+		err = s.out.Write(array.NewRecordBatch(s.schema, all.Cols, int64(all.Len)))
+	}
+	if err != nil {
+		return s.fail(err)
+	}
+	clear(s.waiting)
+	s.waiting, s.rows, s.size = s.waiting[:0], 0, 0
+	return nil
+}
+
+func (s *spool) fail(err error) error {
+	if s.err == nil {
+		s.err = err
+	}
+	return s.err
+}
+
+// Start does nothing.
+func (p payloads) Start() error { return nil }
+
+// WritePayload writes a message: the schema first, then record batches.
+func (p payloads) WritePayload(payload ipc.Payload) error {
+	s := p.spool
+	s.message.Reset()
+	if _, err := payload.WritePayload(&s.message); err != nil {
+		return err
+	}
+	from := s.done.bytes
+	if err := s.append(s.message.Bytes()); err != nil {
+		return err
+	}
+	if from == 0 {
+		return nil // the schema
+	}
+	e := extent{first: s.done.rows, rows: int64(s.rows), offset: from, length: s.done.bytes - from, hash: xxhash.Sum64(s.message.Bytes())}
+	s.done.extents = append(s.done.extents, e)
+	s.done.rows += e.rows
+	return nil
+}
+
+// Close writes the mark of the stream's end: a continuation and no length.
+func (p payloads) Close() error { return p.spool.append([]byte{0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0}) }
+
+func (s *spool) append(b []byte) error {
+	if s.done.bytes+int64(len(b)) > s.most {
+		return sqlerr.New(sqlerr.Resource, 0, "the result is larger than the %s that all results together may take", size(s.most)).
+			WithHint("select fewer rows or columns, or raise the limit")
+	}
+	n, err := s.file.Write(b)
+	s.done.bytes += int64(n)
+	if err != nil {
+		return s.unwritable(err)
+	}
+	return nil
+}
+
+// soFar is what can be read now.
+func (s *spool) soFar() stored {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.done
+}
+
+// close stores the rest and returns the whole.
+func (s *spool) close() (*stored, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.write(); err != nil {
+		return nil, err
+	}
+	if err := s.out.Close(); err != nil {
+		return nil, s.fail(err)
+	}
+	if err := s.file.Close(); err != nil {
+		return nil, s.fail(s.unwritable(err))
+	}
+	s.err = os.ErrClosed
+	done := s.done
+	return &done, nil
+}
+
+// remove ends the spool and deletes its file.
+func (s *spool) remove() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_ = s.fail(os.ErrClosed)
+	_ = s.file.Close()    // it may be closed already
+	_ = os.Remove(s.path) // what is left behind is an orphan, removed by the next Open
+	s.waiting = nil
+}
