@@ -52,8 +52,8 @@ second-readers: ## read what trailql writes with arrow v17, pqarrow and DuckDB, 
 	cd bench && CGO_ENABLED=1 $(GO) test ./...
 
 .PHONY: bench
-bench: ## time ten queries in trailql and DuckDB; LAKE=folder (absolute), else a generated trail (needs a C compiler)
-	cd bench && CGO_ENABLED=1 $(GO) test -run '^$$' -bench . -lake '$(LAKE)' -events 200000 .
+bench: build ## compaction and ten queries beside DuckDB, on a generated trail of EVENTS (200000); prints a table (needs a C compiler)
+	cd bench && CGO_ENABLED=1 $(GO) run . -events $${EVENTS:-200000}
 
 .PHONY: clean
 clean: ## remove what the verbs made

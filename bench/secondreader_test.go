@@ -1,4 +1,4 @@
-package bench
+package main
 
 import (
 	"bytes"
@@ -33,7 +33,7 @@ var spacedTime = regexp.MustCompile(`"(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d(?:\.\d+)
 // TestSecondReaders reads every data file with arrow/go v17 and with pqarrow of v18. Every column of every row must be equal between the
 // two, and equal to what trailql answers.
 func TestSecondReaders(t *testing.T) {
-	l := openLake(t)
+	l := aLake(t)
 	e := engine.New(l)
 	arrow17 := filepath.Join(t.TempDir(), "arrow17")
 	if out, err := exec.Command("go", "build", "-o", arrow17, "./arrow17").CombinedOutput(); err != nil {
@@ -41,7 +41,7 @@ func TestSecondReaders(t *testing.T) {
 	}
 	for _, table := range tables {
 		t.Run(table, func(t *testing.T) {
-			files, rows := l.files(t, table)
+			files, rows := dataFiles(t, l, table)
 			if len(files) == 0 {
 				t.Fatal("the table has no files: the test shows nothing")
 			}
