@@ -9,7 +9,7 @@ import (
 // incident is a story over two accounts in one day: a deployment key leaks, its finder looks around, is refused, makes
 // himself a user and a key, signs in without MFA, assumes a role into the other account and on into a second one, blinds
 // the trail and Config, opens a port, empties a bucket, makes it public and schedules a key's deletion; the root user is
-// used to leave a way back.
+// used to leave a way back. In the morning the owners find out, and mend the trail as root.
 type incident struct {
 	story    Incident
 	day      int
@@ -90,6 +90,22 @@ func (p *incident) intrusion(d *day) {
 		t = p.act(d, deploy, api{source: "cloudtrail", name: name, control: "trail_change", request: fixed(`{"name":"organisation-trail"}`)}, t, nil)
 	}
 	p.act(d, deploy, api{source: "organizations", name: "LeaveOrganization", control: "organizations_change", global: true}, t, func(e *record) { e.deny(a) })
+	p.recovery(d)
+}
+
+// recovery is what the owners do at the beginning of the working day.
+func (p *incident) recovery(d *day) {
+	at := p.at.Truncate(time.Hour).Add(6*time.Hour + time.Duration(d.r.IntN(1800))*time.Second)
+	e := d.signIn(d.a.users[0], at, false, true)
+	e.who, e.ip, e.controls = d.a.root(), d.a.office, []string{"root_use"}
+	d.add(e)
+	for _, name := range []string{"CreateTrail", "UpdateTrail", "StartLogging"} {
+		at = at.Add(time.Duration(20+d.r.IntN(60)) * time.Second)
+		call := api{source: "cloudtrail", name: name, control: "trail_change", request: fixed(`{"name":"organisation-trail","s3BucketName":"trail-archive"}`)}
+		e := newRecord(d.r, d.a, d.a.root(), &call, at, d.w.regions[0])
+		e.controls = append(e.controls, "root_use")
+		d.add(e)
+	}
 }
 
 // assumed records the link-th AssumeRole of the chain, whose answer issues keys[link].

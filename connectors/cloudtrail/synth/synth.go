@@ -53,7 +53,7 @@ type Truth struct {
 	Rows       map[string]int      `json:"rows"`       // distinct records by table
 	Duplicates int                 `json:"duplicates"` // records delivered again, word for word
 	Damaged    []string            `json:"damaged"`    // names of objects that cannot be read
-	Events     map[string][]string `json:"events"`     // event ids by what they are: a CIS control, "unauthorized", "incident", "role_chain"
+	Events     map[string][]string `json:"events"`     // event ids by what they are: of a CIS control, "incident", "role_chain"
 	Incident   *Incident           `json:"incident"`   // nil: none planted
 }
 
@@ -173,6 +173,7 @@ func newDay(w *world, opt Options, dayIndex, accountIndex int, plan *incident) *
 	if plan != nil {
 		plan.play(d, dayIndex, accountIndex)
 	}
+	d.deal(dayIndex*opt.Accounts+accountIndex, opt.Days*opt.Accounts)
 	return d
 }
 

@@ -90,7 +90,7 @@ func TestTruthCountsWhatIsThere(t *testing.T) {
 	}
 	for _, what := range []string{"unauthorized", "console_login_no_mfa", "root_use", "iam_policy_change", "trail_change", "console_login_failed",
 		"kms_key_disabled", "s3_policy_change", "config_change", "security_group_change", "network_acl_change", "gateway_change", "route_change",
-		"vpc_change", "organizations_change", "incident", "role_chain"} {
+		"vpc_change", "organizations_change", "security_group_rules_modified", "incident", "role_chain"} {
 		if len(truth.Events[what]) == 0 {
 			t.Errorf("the incident shows nothing under %s", what)
 		}
@@ -120,6 +120,10 @@ func TestWithoutIncident(t *testing.T) {
 	_, truth := collect(t, opt)
 	if truth.Incident != nil || len(truth.Events["incident"]) > 0 || len(truth.Events["trail_change"]) > 0 || len(truth.Events["root_use"]) > 0 {
 		t.Errorf("an ordinary week has no %v", truth.Events["incident"])
+	}
+	// Each chore is dealt once, however many days there are: all 16 names of the control on IAM policies, and 4 of other services.
+	if n := len(truth.Events["iam_policy_change"]); n < 20 {
+		t.Errorf("%d changes of IAM policies in an ordinary week, want 20 or more", n)
 	}
 }
 
