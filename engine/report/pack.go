@@ -62,6 +62,13 @@ func (p Problems) Error() string {
 	return strings.Join(lines, "\n")
 }
 
+// Below puts a folder before the names of the files.
+func (p Problems) Below(folder string) {
+	for i := range p {
+		p[i].File = filepath.Join(folder, p[i].File)
+	}
+}
+
 func (p Problems) sort() {
 	slices.SortStableFunc(p, func(a, b Problem) int {
 		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
@@ -113,10 +120,11 @@ func Open(name string) (*Pack, error) {
 		}
 		defer folder.Close()
 		p, err := Load(folder.FS(), filepath.Base(name))
-		if err != nil {
-			return nil, err
+		var problems Problems
+		if errors.As(err, &problems) {
+			problems.Below(filepath.Dir(name))
 		}
-		return p, nil
+		return p, err
 	}
 	packs, err := Packs()
 	if err != nil {

@@ -11,43 +11,48 @@ import (
 )
 
 // Save writes report.html, report.json and findings.csv into a folder, made if missing, in place of those of before. They are written
-// aside first: what keeps one of them from being written leaves the folder as it was.
-func (r *Report) Save(ctx context.Context, folder string) error {
-	if err := r.save(ctx, folder); err != nil {
-		return fmt.Errorf("writing the report to %s: %w", folder, err)
+// aside first: what keeps one of them from being written leaves the folder as it was. Where is its absolute path.
+func (r *Report) Save(ctx context.Context, folder string) (Delivered, error) {
+	d, err := r.save(ctx, folder)
+	if err != nil {
+		return Delivered{}, fmt.Errorf("writing the report to %s: %w", folder, err)
 	}
-	return nil
+	return d, nil
 }
 
-func (r *Report) save(ctx context.Context, folder string) (err error) {
-	if err := os.MkdirAll(folder, 0o777); err != nil {
-		return err
+func (r *Report) save(ctx context.Context, folder string) (d Delivered, err error) {
+	if d.Where, err = filepath.Abs(folder); err != nil {
+		return d, err
 	}
-	root, err := os.OpenRoot(folder)
+	if err := os.MkdirAll(d.Where, 0o777); err != nil {
+		return d, err
+	}
+	root, err := os.OpenRoot(d.Where)
 	if err != nil {
-		return err
+		return d, err
 	}
 	defer root.Close()
 	aside := fmt.Sprintf(".tmp-report-%d", os.Getpid())
 	if err := errors.Join(root.RemoveAll(aside), root.Mkdir(aside, 0o777)); err != nil {
-		return err
+		return d, err
 	}
 	defer func() { err = errors.Join(err, root.RemoveAll(aside)) }()
 	files := []struct {
 		name  string
 		write func(context.Context, io.Writer) error
-	}{{"report.html", r.HTML}, {"report.json", r.JSON}, {"findings.csv", r.CSV}}
+	}{{"report.html", r.HTML}, {"findings.csv", r.CSV}, {"report.json", r.JSON}}
 	for _, f := range files {
-		if _, err := writeFile(root, path.Join(aside, f.name), func(w io.Writer) error { return f.write(ctx, w) }); err != nil {
-			return err
+		// The last is report.json, whose hash goes along.
+		if d.SHA256, err = writeFile(root, path.Join(aside, f.name), func(w io.Writer) error { return f.write(ctx, w) }); err != nil {
+			return d, err
 		}
 	}
 	for _, f := range files {
 		if err := root.Rename(path.Join(aside, f.name), f.name); err != nil {
-			return err
+			return d, err
 		}
 	}
-	return syncFolder(root, ".")
+	return d, syncFolder(root, ".")
 }
 
 // Export writes the files of a pack into a folder, made if missing, for its reader to change. It fails if one of them is there already.
