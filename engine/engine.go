@@ -213,9 +213,13 @@ func (r *Result) Stats() Stats {
 	return s
 }
 
-// shown makes of any error the *sqlerr.Error that callers get.
+// shown makes of any error the *sqlerr.Error that callers get. A *sqlerr.Error that ctx was cancelled with says why better than the
+// engine could: it is a limit of the service.
 func shown(ctx context.Context, err error) error {
+	var cause *sqlerr.Error
 	switch {
+	case errors.As(context.Cause(ctx), &cause):
+		return cause
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(ctx.Err(), context.DeadlineExceeded):
 		return sqlerr.New(sqlerr.Cancelled, 0, "the query ran out of time")
 	case errors.Is(err, context.Canceled), ctx.Err() != nil:

@@ -106,6 +106,32 @@ func TestCancel(t *testing.T) {
 	}
 }
 
+// TestCancelWithACause: a limit cancels with what the person shall read, at whatever stage it comes.
+func TestCancelWithACause(t *testing.T) {
+	eng := numbers(t)
+	cause := sqlerr.New(sqlerr.Resource, 0, "the query read more than it may")
+	done, cancel := context.WithCancelCause(t.Context())
+	cancel(cause)
+	for _, sql := range []string{"SELECT * FROM n", "SELECT * FROM n ORDER BY i", "SHOW TABLES", "EXPLAIN ANALYZE SELECT * FROM n"} {
+		if _, err := lines(eng.Query(done, sql, engine.Options{})); err != error(cause) {
+			t.Errorf("%s: %v", sql, err)
+		}
+	}
+	running, cancel := context.WithCancelCause(t.Context())
+	r, err := eng.Query(running, "SELECT a.i FROM n a, n b, n c ORDER BY 1", engine.Options{BatchRows: 1, Workers: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	if _, err := r.Next(); err != nil {
+		t.Fatal(err)
+	}
+	cancel(cause)
+	if _, err := r.Next(); err != error(cause) {
+		t.Errorf("while it runs: %v", err)
+	}
+}
+
 func TestCancelWhileRunning(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	r, err := numbers(t).Query(ctx, "SELECT i FROM n", engine.Options{BatchRows: 1, Workers: 1})
