@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"io"
-	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -404,7 +403,12 @@ func TestCISOnRealEvents(t *testing.T) {
 			}))
 			times := c.times()
 			middle := times[len(times)/2]
-			c.check(t, []packs.Period{ever, {From: times[0], To: middle.Add(time.Second)}, {From: middle, To: ever.To}}, nil)
+			found := c.check(t, []packs.Period{ever, {From: times[0], To: middle.Add(time.Second)}, {From: middle, To: ever.To}}, nil)
+			for _, control := range []string{"4.1", "4.4", "4.5", "4.10", "4.15"} { // attacks leave these in each of them
+				if found["cis-3.0 "+control] == 0 {
+					t.Errorf("no event of control %s", control)
+				}
+			}
 		})
 	}
 }
