@@ -26,10 +26,11 @@ const (
 var pageText string
 
 var pageTemplate = template.Must(template.New("report").Funcs(template.FuncMap{
-	"count":   sink.Count,
-	"counted": counted,
-	"visible": visible,
-	"time":    func(t time.Time) string { return t.UTC().Format(shownTime) },
+	"count":    sink.Count,
+	"counted":  counted,
+	"visible":  visible,
+	"sentence": sentence,
+	"time":     func(t time.Time) string { return t.UTC().Format(shownTime) },
 	"class": func(v Verdict) string {
 		return map[Verdict]string{NoneFound: "none", Findings: "findings", NotProvable: "unproven"}[v]
 	},

@@ -2,6 +2,7 @@ package report
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -121,11 +122,15 @@ func (r *Report) answerJSON(ctx context.Context, out *bufio.Writer, a *Answer) e
 
 // unclosed writes an object without its closing brace and a last key, whose value the caller writes.
 func unclosed(out *bufio.Writer, object any, last string) error {
-	text, err := json.MarshalIndent(object, "", " ")
-	if err != nil {
+	var text bytes.Buffer
+	e := json.NewEncoder(&text)
+	e.SetEscapeHTML(false) // SQL stays readable
+	e.SetIndent("", " ")
+	if err := e.Encode(object); err != nil {
 		return fmt.Errorf("writing the report as JSON: %w", err)
 	}
-	out.Write(text[:len(text)-len("\n}")])
+	text.Truncate(text.Len() - len("\n}\n"))
+	out.Write(text.Bytes())
 	out.WriteString(",\n " + `"` + last + `": `)
 	return nil
 }

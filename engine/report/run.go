@@ -77,7 +77,7 @@ func (r *Runner) coverage(ctx context.Context, snap source.Snapshot, p Period) C
 	}
 	c, err := r.Covered(ctx, snap, p)
 	if err != nil {
-		return Coverage{Basis: fmt.Sprintf("The coverage of the period could not be judged: %v.", err)}
+		return Coverage{Basis: sentence(fmt.Sprintf("The coverage of the period could not be judged: %v", err))}
 	}
 	return c
 }
@@ -177,7 +177,7 @@ func (a *Answer) judge(c Coverage) {
 	switch {
 	case a.Err != nil:
 		a.Verdict = NotProvable
-		a.Reason = "The query failed: " + failure(a.SQL, a.Err)
+		a.Reason = sentence("The query failed: " + failure(a.SQL, a.Err))
 	case a.Control.State:
 		a.Verdict = NotProvable
 		a.Reason = fmt.Sprintf("The control is about state that no event shows; for information: %s of the period.", n)
@@ -185,7 +185,7 @@ func (a *Answer) judge(c Coverage) {
 		a.Verdict = Findings
 		a.Reason = fmt.Sprintf("%s of the period to look at.", n)
 		if !c.Complete {
-			a.Reason += " There may be more: " + c.missing()
+			a.Reason += " There may be more, as it is not shown that the archive holds all of the period."
 		}
 	case !c.Complete:
 		a.Verdict = NotProvable
@@ -199,12 +199,12 @@ func (a *Answer) judge(c Coverage) {
 // missing says what is missing, in a sentence or two; for a coverage that is not complete.
 func (c Coverage) missing() string {
 	if len(c.Gaps) == 0 {
-		return c.Basis
+		return sentence(c.Basis)
 	}
 	if n := int64(len(c.Gaps)) + c.MoreGaps; n > 1 {
-		return fmt.Sprintf("%s gaps, the longest: %s", sink.Count(n), c.Gaps[0])
+		return sentence(fmt.Sprintf("%s gaps, the longest: %s", sink.Count(n), c.Gaps[0]))
 	}
-	return c.Gaps[0].String()
+	return sentence(c.Gaps[0].String())
 }
 
 // String is the gap in a sentence.
@@ -266,6 +266,9 @@ func (r *Report) pages(ctx context.Context, a *Answer, limit int64, each func(ve
 	}
 	return nil
 }
+
+// sentence ends a text with a full stop.
+func sentence(text string) string { return strings.TrimRight(text, ".") + "." }
 
 // counted is a number with its noun: 1 event, 2 events.
 func counted(n int64, noun string) string {

@@ -33,7 +33,7 @@ func (r *Report) Text(w io.Writer) error {
 	}
 	fmt.Fprintf(out, "\nVerdict: %s. %s\n", r.Verdict, visible(r.Reason))
 	c := r.Coverage
-	fmt.Fprintf(out, "\nCoverage: %s %s with %s delivered.\n", visible(c.Basis), counted(c.Objects, "object"), counted(c.Records, "record"))
+	fmt.Fprintf(out, "\nCoverage: %s %s with %s delivered.\n", visible(sentence(c.Basis)), counted(c.Objects, "object"), counted(c.Records, "record"))
 	for _, g := range c.Gaps[:min(len(c.Gaps), shownGaps)] {
 		fmt.Fprintf(out, "  %s\n", visible(g.String()))
 	}
