@@ -1,0 +1,215 @@
+package main
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"crypto/rand"
+	"crypto/tls"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log"
+	"net"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/trailql/trailql/connectors/rest"
+	"github.com/trailql/trailql/engine/service"
+)
+
+// graceful is how long requests and queries may take to end once the server is told to stop.
+const graceful = 10 * time.Second
+
+func serveCommand() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "serve",
+		Short: "answer queries over HTTP",
+		Long: `Serves the query endpoint over a lake: JSON, NDJSON, CSV and Arrow results, pages, progress, cancel, history.
+Every query sees the newest snapshot; a compactor may run beside.
+
+  trailql serve --lake ./lake
+  curl -H "Authorization: Bearer $(cat ~/.local/state/trailql/token)" -H "Content-Type: application/json" \
+       -d '{"sql": "SELECT count(*) FROM cloudtrail_logs"}' http://127.0.0.1:8765/api/v1/queries
+
+The token is made at the first start and kept in the state folder. The first signal stops the server gracefully, within 10 s; the second at once.`,
+		Args: cobra.NoArgs,
+	}
+	s := server{limits: service.Limits{}}
+	lake, state := lakeFlag(c), stateFlag(c)
+	flags := c.Flags()
+	flags.StringVar(&s.listen, "listen", "127.0.0.1:8765", "address and port")
+	flags.StringVar(&s.tokenFile, "token-file", "", "file with the token that clients must show; made if missing (default: token in the state folder)")
+	flags.StringArrayVar(&s.hosts, "host", nil, "a name by which clients call this server, beside localhost and the address it listens on; may be repeated")
+	flags.StringVar(&s.cert, "tls-cert", "", "certificate file, for https")
+	flags.StringVar(&s.key, "tls-key", "", "key file of the certificate")
+	flags.BoolVar(&s.insecure, "insecure", false, "listen beyond this machine without TLS: right only behind a proxy that ends TLS")
+	flags.IntVar(&s.limits.Concurrent, "max-running", 4, "queries that run at once; others wait")
+	var maxBytes byteSize
+	flags.Var(&maxBytes, "max-bytes", "compressed bytes that a query may read from the lake (default: no limit)")
+	flags.Int64Var(&s.limits.Rows, "max-rows", 0, "rows that a result may have; 0: no limit")
+	flags.DurationVar(&s.limits.Time, "max-time", 30*time.Minute, "time that a query may run")
+	flags.DurationVar(&s.limits.Keep, "keep", 24*time.Hour, "time that results are kept")
+	memory := memoryFlag(c, 2<<30)
+	c.RunE = func(c *cobra.Command, _ []string) error {
+		if s.limits.Concurrent < 1 || s.limits.Rows < 0 || s.limits.Time <= 0 || s.limits.Keep <= 0 {
+			return usage("--max-running, --max-time and --keep must be more than nothing, --max-rows not less")
+		}
+		if err := s.checkAddress(); err != nil {
+			return err
+		}
+		if err := memory.bound(); err != nil {
+			return err
+		}
+		s.lake, s.state, s.log = *lake, *state, log.New(c.ErrOrStderr(), "trailql: ", 0)
+		s.limits.Bytes, s.limits.Memory = int64(maxBytes), memory.queries()
+		return s.run(c.Context())
+	}
+	return c
+}
+
+// server is the serve command.
+type server struct {
+	lake, state, listen string
+	tokenFile           string
+	hosts               []string
+	cert, key           string
+	insecure            bool
+	limits              service.Limits
+	log                 *log.Logger
+}
+
+// checkAddress refuses to carry tokens and results readable over a network.
+func (s *server) checkAddress() error {
+	host, _, err := net.SplitHostPort(s.listen)
+	if err != nil {
+		return usage("--listen %q is no address and port; write it like 127.0.0.1:8765", s.listen)
+	}
+	if (s.cert == "") != (s.key == "") {
+		return usage("--tls-cert and --tls-key go together")
+	}
+	ip := net.ParseIP(host)
+	if s.cert == "" && !s.insecure && host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+		return usage("--listen %s can be reached from other machines, and without TLS the token and the results would travel readable; "+
+			"give --tls-cert and --tls-key, or --insecure behind a proxy that ends TLS", s.listen)
+	}
+	return nil
+}
+
+// run serves until ctx ends, then stops gracefully.
+func (s *server) run(ctx context.Context) (err error) {
+	l, err := openLake(ctx, s.lake)
+	if err != nil {
+		return err
+	}
+	defer l.Close()
+	if err := os.MkdirAll(s.state, 0o700); err != nil {
+		return fmt.Errorf("making the state folder: %w", err)
+	}
+	tokenFile := cmp.Or(s.tokenFile, filepath.Join(s.state, "token"))
+	token, err := readToken(tokenFile)
+	if err != nil {
+		return err
+	}
+	lakePath, err := filepath.Abs(s.lake)
+	if err != nil {
+		return fmt.Errorf("opening the lake: %w", err)
+	}
+	queries, err := service.Open(ctx, service.Config{
+		Catalog: l, Lake: lakePath, State: filepath.Join(s.state, "serve"), Limits: s.limits, Now: time.Now, Rand: rand.Reader,
+	})
+	if err != nil {
+		return err
+	}
+	listener, scheme, err := s.open(ctx)
+	if err != nil {
+		return errors.Join(err, queries.Close(ctx))
+	}
+
+	requests, cutRequests := context.WithCancel(context.WithoutCancel(ctx))
+	defer cutRequests()
+	host, _, _ := net.SplitHostPort(s.listen)
+	endpoint := rest.Server(rest.Handler(rest.Config{
+		Service: queries, Token: token, Hosts: append(s.hosts, host), Version: version(), Now: time.Now, Log: s.log,
+	}), s.log)
+	endpoint.BaseContext = func(net.Listener) context.Context { return requests }
+	failed := make(chan error, 1)
+	go func() { failed <- endpoint.Serve(listener) }()
+
+	// The scheduler of reports starts here, over queries, and ends with ctx.
+
+	s.greet(scheme+"://"+listener.Addr().String(), tokenFile)
+	select {
+	case err = <-failed:
+		err = fmt.Errorf("serving: %w", err)
+	case <-ctx.Done():
+		s.log.Print("stopping")
+	}
+	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), graceful)
+	defer cancel()
+	if endpoint.Shutdown(grace) != nil {
+		cutRequests()
+		err = cmp.Or(err, endpoint.Close())
+	}
+	return errors.Join(err, queries.Close(grace))
+}
+
+// open begins to listen.
+func (s *server) open(ctx context.Context) (l net.Listener, scheme string, err error) {
+	scheme = "http"
+	var config *tls.Config
+	if s.cert != "" {
+		pair, err := tls.LoadX509KeyPair(s.cert, s.key)
+		if err != nil {
+			return nil, "", fmt.Errorf("reading the certificate: %w", err)
+		}
+		scheme = "https"
+		config = &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"}}
+	}
+	if l, err = new(net.ListenConfig).Listen(ctx, "tcp", s.listen); err != nil {
+		return nil, "", fmt.Errorf("listening: %w", err)
+	}
+	if config != nil {
+		l = tls.NewListener(l, config)
+	}
+	return l, scheme, nil
+}
+
+// greet says where the server is and how to ask it.
+func (s *server) greet(address, tokenFile string) {
+	s.log.Printf("serving %s at %s; the token is in %s", s.lake, address, tokenFile)
+	s.log.Printf(`ask: curl -sS -H "Authorization: Bearer $(cat '%s')" -H 'Content-Type: application/json' -d '{"sql": "SHOW TABLES"}' %s/api/v1/queries`,
+		tokenFile, address)
+}
+
+// readToken reads the token, or makes a file with a new one of 256 bits that only its owner may read.
+func readToken(file string) (string, error) {
+	text, err := os.ReadFile(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		secret := make([]byte, 32)
+		rand.Read(secret) // never fails
+		text = []byte(hex.EncodeToString(secret) + "\n")
+		err = createFile(file, text)
+	}
+	if err != nil {
+		return "", fmt.Errorf("the token: %w", err)
+	}
+	token := string(bytes.TrimSpace(text))
+	if len(token) < 32 {
+		return "", fmt.Errorf("the token in %s has fewer than 32 characters and could be guessed; delete the file and a new one is made", file)
+	}
+	return token, nil
+}
+
+func createFile(name string, text []byte) error {
+	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(text)
+	return errors.Join(err, f.Sync(), f.Close())
+}
