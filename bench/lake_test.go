@@ -15,7 +15,7 @@ var lakeFolder = flag.String("lake", "", "folder of a lake to use, one of trailq
 
 // tables are those that a lake stores.
 var tables = []string{
-	catalog.Files, catalog.Duplicates, catalog.Quarantine, cloudtrail.Logs, cloudtrail.Insights, cloudtrail.Aggregated,
+	catalog.Files, catalog.Duplicates, catalog.Quarantine, catalog.Digests, cloudtrail.Logs, cloudtrail.Insights, cloudtrail.Aggregated,
 }
 
 // aLake opens the lake of -lake, or generates a trail and compacts it.

@@ -27,6 +27,7 @@ type builder struct {
 	counts     map[string]*counts // by the URL of the object
 	copies     *table
 	quarantine *table
+	digests    *table
 	ledger     *table
 	remove     map[string][]*catalog.File
 	places     map[place]bool
@@ -39,14 +40,14 @@ type counts struct{ rows, duplicates int64 }
 // build writes the files of a commit. It does not change what was gathered.
 func (c *compactor) build(ctx context.Context, snap *catalog.Snapshot, g *gathered, skip map[string]bool) (*builder, error) {
 	b := &builder{c: c, snap: snap, skip: skip, out: c.newOutput(ctx), counts: map[string]*counts{},
-		copies: newTable(catalog.Duplicates), quarantine: newTable(catalog.Quarantine), ledger: newTable(catalog.Files),
+		copies: newTable(catalog.Duplicates), quarantine: newTable(catalog.Quarantine), digests: newTable(catalog.Digests), ledger: newTable(catalog.Files),
 		remove: map[string][]*catalog.File{}, places: map[place]bool{}}
 	err := b.tables(ctx, g)
 	if err == nil {
 		err = b.objects(g)
 	}
 	if err == nil {
-		for _, t := range []*table{b.copies, b.quarantine, b.ledger} {
+		for _, t := range []*table{b.copies, b.quarantine, b.digests, b.ledger} {
 			if err = t.write(b.out); err != nil {
 				break
 			}
@@ -293,7 +294,7 @@ func storedColumns(layout *catalog.Layout, b vec.Batch) vec.Batch {
 	return out
 }
 
-// objects fills ledger and quarantine, and checks the first promise: every record is accounted for.
+// objects fills ledger, quarantine and digests, and checks the first promise: every record is accounted for.
 func (b *builder) objects(g *gathered) error {
 	for _, o := range g.objects {
 		if o.outcome != consumed || b.skip[o.url] {
@@ -319,6 +320,9 @@ func (b *builder) objects(g *gathered) error {
 			q.textOrNull("stored", r.stored, r.stored != "")
 			q.textOrNull("record", r.record, r.text)
 			q.textOrNull("bytes", r.bytes, r.bytes != "")
+		}
+		if o.Digest != nil {
+			b.digests.digest(o.url, o.Digest)
 		}
 		l := b.ledger
 		l.text("path", o.url)
@@ -406,6 +410,40 @@ func (t *table) timeOrNull(column string, micros int64, ok bool) {
 		return
 	}
 	t.builders[column].(*array.TimestampBuilder).Append(arrow.Timestamp(micros))
+}
+
+// digest adds a row to trail_digests.
+func (t *table) digest(url string, d *cloudtrail.Digest) {
+	t.text("path", url)
+	t.textOrNull("account", d.Account, d.Account != "")
+	t.textOrNull("region", d.Region, d.Region != "")
+	t.textOrNull("trail", d.Trail, d.Trail != "")
+	t.timeOrNull("start_time", d.Start, true)
+	t.timeOrNull("end_time", d.End, true)
+	t.textOrNull("bucket", d.Bucket, d.Bucket != "")
+	t.text("object", d.Object)
+	t.textOrNull("previous_object", d.PreviousObject, d.PreviousObject != "")
+	t.textOrNull("previous_hash", d.PreviousHash, d.PreviousHash != "")
+	t.textOrNull("fingerprint", d.Fingerprint, d.Fingerprint != "")
+	t.builders["backfill"].(*array.BooleanBuilder).Append(d.Backfill)
+	list := t.builders["logs"].(*array.ListBuilder)
+	rows := list.ValueBuilder().(*array.StructBuilder)
+	at := func(field int, micros int64) {
+		if f := rows.FieldBuilder(field).(*array.TimestampBuilder); micros != 0 {
+			f.Append(arrow.Timestamp(micros))
+		} else {
+			f.AppendNull()
+		}
+	}
+	list.Append(true)
+	for _, l := range d.Logs {
+		rows.Append(true)
+		rows.FieldBuilder(0).(*array.StringBuilder).Append(l.Object)
+		rows.FieldBuilder(1).(*array.StringBuilder).Append(l.Hash)
+		at(2, l.Oldest)
+		at(3, l.Newest)
+	}
+	t.text("sha256", hex.EncodeToString(d.SHA256[:]))
 }
 
 // write sorts the rows and starts to write them.

@@ -74,6 +74,11 @@ func (o *object) bytes() int64 {
 	for _, r := range o.bad {
 		n += int64(256 + len(r.record) + len(r.bytes))
 	}
+	if o.Digest != nil {
+		for _, l := range o.Digest.Logs {
+			n += int64(64 + len(l.Object) + len(l.Hash))
+		}
+	}
 	return n
 }
 
@@ -279,6 +284,7 @@ func (w *reader) compare(ctx context.Context, o *object) error {
 
 // setAside puts an object that cannot be read as a whole into quarantine.
 func (w *reader) setAside(ctx context.Context, o *object, fault *cloudtrail.ObjectError) error {
+	o.Kind = cmp.Or(o.Kind, o.name.Kind)
 	o.state, o.reason = catalog.StateQuarantined, fault.Reason
 	return w.keepWhole(ctx, o, badRow{row: -1, offset: fault.Offset, reason: fault.Error()}, fault.Salvaged)
 }

@@ -40,7 +40,8 @@ type Object struct {
 	ContentSize int64    // uncompressed
 	Records     int64    // array elements, or lines: rows and bad records
 	Bad         []BadRecord
-	First, Last int64 // smallest and largest _time, microseconds; both 0 if no record has one
+	First, Last int64   // smallest and largest _time, microseconds; both 0 if no record has one
+	Digest      *Digest // of kind digest: what it says; else nil
 }
 
 // BadRecord is a record that is no JSON object.
@@ -83,7 +84,8 @@ type decoder struct {
 // Decode reads one object and adds its records to rows, all or none: on an error rows is as before.
 // open gives the stored bytes from the start; it is called once, or twice for content over Limits.Memory (and if the two
 // readings differ, that is an error). name decides nothing but the fallback Kind; path becomes _path.
-// Objects of kind digest add no rows. An object whose content is nothing that CloudTrail writes gives KindUnknown and no rows.
+// Objects of kind digest add no rows; a broken one, or one over Limits.Record, is a fault of the object. An object whose content is
+// nothing that CloudTrail writes gives KindUnknown and no rows.
 // For content over Limits.Memory, or whose rows take more than twice as much, full is called between records each time that
 // rows has grown by a quarter of Limits.Memory, so that the caller can empty rows; an error of it ends Decode. Rows that
 // were taken out before an error the caller must drop. Rows that hold over 1 GiB are an error.
@@ -117,7 +119,11 @@ func Decode(ctx context.Context, open func() (io.ReadCloser, error), name, path 
 			rows.restore()
 		}
 		if err == nil {
-			return d.finish(&w)
+			obj, err := d.finish(&w)
+			if err == nil && w.kind == KindDigest {
+				return d.digest(ctx, open, &w, obj, name, true)
+			}
+			return obj, err
 		}
 		if !errors.Is(err, errLarge) && !isObjectError(err) {
 			return Object{}, err
@@ -141,6 +147,9 @@ func Decode(ctx context.Context, open func() (io.ReadCloser, error), name, path 
 			of.Salvaged = check.salvaged
 		}
 		return obj, fault
+	}
+	if check.kind == KindDigest {
+		return d.digest(ctx, open, &check, obj, name, held)
 	}
 	if !check.kind.records() {
 		return obj, nil

@@ -17,7 +17,7 @@ const (
 	logName = "AWSLogs/111122223333/CloudTrail/us-east-1/2024/01/02/111122223333_CloudTrail_us-east-1_20240102T0304Z_abcdefghij012345.json.gz"
 	event1  = `{"eventVersion":"1.08","eventTime":"2024-01-02T03:04:05Z","eventName":"A","eventID":"1"}`
 	event2  = `{"eventVersion":"1.08","eventTime":"2024-01-02T03:04:06Z","eventName":"B","eventID":"2"}`
-	digest1 = `{"awsAccountId":"111122223333","digestStartTime":"2024-01-02T03:00:00Z","digestS3Object":"x","logFiles":[]}`
+	digest1 = `{"awsAccountId":"111122223333","digestStartTime":"2024-01-02T03:00:00Z","digestEndTime":"2024-01-02T04:00:00Z","digestS3Object":"x","logFiles":[]}`
 )
 
 // What an object holds decides; its name only where the content leaves it open.
@@ -55,7 +55,8 @@ func TestContent(t *testing.T) {
 		{why: "network activity", content: `{"Records":[{"eventVersion":"1.11","eventCategory":"NetworkActivity"}]}`, kind: KindNetwork, rows: 1},
 		{why: "digest", content: digest1, kind: KindDigest},
 		{why: "digest in the place of a log", name: logName, content: digest1, kind: KindDigest},
-		{why: "digest by its folder", name: "AWSLogs/111122223333/CloudTrail-Digest/us-east-1/2024/01/02/x.json.gz", content: `{}`, kind: KindDigest},
+		{why: "no digest in the place of one", name: "AWSLogs/111122223333/CloudTrail-Digest/us-east-1/2024/01/02/x.json.gz", content: `{}`, kind: KindDigest, fault: "broken digest"},
+		{why: "text in the place of a digest", name: "AWSLogs/111122223333/CloudTrail-Digest/us-east-1/2024/01/02/x.json.gz", content: `hello`, kind: KindDigest, fault: "broken digest"},
 		{why: "records in the place of a digest", name: "AWSLogs/111122223333/CloudTrail-Digest/us-east-1/2024/01/02/x.json.gz", content: `{"Records":[{}]}`, kind: KindLog, rows: 1},
 
 		{why: "nothing", content: ``, kind: KindUnknown},

@@ -16,7 +16,7 @@ from deltalake import DeltaTable
 TRAILQL, WORK = str(pathlib.Path(sys.argv[1]).resolve()), pathlib.Path(sys.argv[2])
 LAKE = WORK / "lake"
 RECORDS = ["cloudtrail_logs", "cloudtrail_insights", "cloudtrail_aggregated"]
-TABLES = RECORDS + ["trail_files", "trail_duplicates", "trail_quarantine"]
+TABLES = RECORDS + ["trail_files", "trail_duplicates", "trail_quarantine", "trail_digests"]
 HIDDEN = ["_time", "_shape", "_rest", "_path", "_row", "_conflict"]
 
 
