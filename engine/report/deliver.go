@@ -3,6 +3,7 @@ package report
 import (
 	"bufio"
 	"context"
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -53,10 +54,7 @@ func deliver(ctx context.Context, out string, r *Report) (_ Delivered, err error
 	}
 	defer root.Close()
 	period := folderTime(r.Period.From) + "_" + folderTime(r.Period.To)
-	temp := path.Join(r.Pack.ID, fmt.Sprintf(".tmp-%s-%d", period, os.Getpid()))
-	if err := root.RemoveAll(temp); err != nil { // of a process that had our number
-		return Delivered{}, err
-	}
+	temp := path.Join(r.Pack.ID, ".tmp-"+rand.Text()) // a crash leaves it behind
 	if err := root.MkdirAll(temp, 0o777); err != nil {
 		return Delivered{}, err
 	}
