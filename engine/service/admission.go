@@ -31,7 +31,7 @@ func (s *Service) submit(ctx context.Context, r Request, followed bool) (*query,
 	if err := s.reserve(); err != nil {
 		return nil, err
 	}
-	q.now.Submitted = s.config.Now()
+	q.now.Submitted = s.now()
 	err = s.history.insert(ctx, &q.now)
 
 	s.mu.Lock()

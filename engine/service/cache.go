@@ -62,7 +62,7 @@ func repeatable(text string, snap *snapshot, depth int) bool {
 
 // lookUp returns an earlier result, pinned, and keeps it for as long as if it were new; nil if there is none.
 func (s *Service) lookUp(ctx context.Context, key []byte) *stored {
-	now := s.config.Now()
+	now := s.now()
 	result, err := s.history.reuse(ctx, key, now, now.Add(s.limits.Keep), s.pin)
 	if err != nil {
 		return nil // the engine answers

@@ -21,7 +21,7 @@ func (s *Service) keepExpiring() {
 		case <-s.stopped:
 			return
 		case <-ticker.C:
-			_ = s.expire(context.Background(), s.config.Now()) // what fails now is tried again
+			_ = s.expire(context.Background(), s.now()) // what fails now is tried again
 		}
 	}
 }

@@ -46,7 +46,7 @@ func (s *Service) execute(q *query) outcome {
 	if q.ctx.Err() != nil {
 		return outcome{}
 	}
-	q.update(func() { q.now.State, q.now.Started = Running, s.config.Now() })
+	q.update(func() { q.now.State, q.now.Started = Running, s.now() })
 	if most := lower(s.limits.Time, q.request.MaxTime); most > 0 {
 		timer := time.AfterFunc(most, func() {
 			q.cancel(sqlerr.New(sqlerr.Resource, 0, "the query ran longer than %s", most).WithHint("narrow the time range, or raise the time limit"))
@@ -89,7 +89,7 @@ func (s *Service) stream(q *query, snap source.Snapshot) (_ *stored, err error) 
 	if memory > 0 {
 		memory = max(1, memory/int64(s.limits.Concurrent))
 	}
-	result, err := s.engine.Query(q.ctx, q.request.SQL, engine.Options{Memory: memory, Snapshot: snap, Now: s.config.Now()})
+	result, err := s.engine.Query(q.ctx, q.request.SQL, engine.Options{Memory: memory, Snapshot: snap, Now: s.now()})
 	if err != nil {
 		return nil, err
 	}
@@ -204,7 +204,7 @@ func (s *Service) finish(q *query, o outcome) {
 	end := q.look()
 	q.mu.Unlock()
 
-	end.Finished = s.config.Now()
+	end.Finished = s.now()
 	s.conclude(&end, o)
 	ctx := context.WithoutCancel(q.ctx)
 	err := s.history.finish(ctx, &end, o)
@@ -234,7 +234,7 @@ func (s *Service) finish(q *query, o outcome) {
 
 	q.update(func() { q.now, q.spool, q.result, q.stored, q.done = end, nil, nil, o.result, true })
 	if full {
-		_ = s.expire(ctx, s.config.Now()) // what cannot be removed now is tried again every minute
+		_ = s.expire(ctx, s.now()) // what cannot be removed now is tried again every minute
 	}
 }
 

@@ -203,7 +203,7 @@ func Open(ctx context.Context, c Config) (_ *Service, err error) {
 		return nil, err
 	}
 	s.engine = engine.New(s.catalog)
-	if err := s.history.recover(ctx, c.Now()); err != nil {
+	if err := s.history.recover(ctx, s.now()); err != nil {
 		return nil, err
 	}
 	if s.totals.Results, s.totals.ResultBytes, err = s.history.kept(ctx); err != nil {
@@ -212,7 +212,7 @@ func Open(ctx context.Context, c Config) (_ *Service, err error) {
 	if err := s.removeOrphans(ctx); err != nil {
 		return nil, err
 	}
-	if err := s.expire(ctx, c.Now()); err != nil {
+	if err := s.expire(ctx, s.now()); err != nil {
 		return nil, err
 	}
 	s.ctx, s.cancel = context.WithCancelCause(context.Background())
@@ -246,6 +246,9 @@ func limit[T cmp.Ordered](given, byDefault, none T) T {
 	return given
 }
 
+// now is the time as the history can keep it.
+func (s *Service) now() time.Time { return s.config.Now().UTC().Truncate(time.Microsecond) }
+
 // results is the folder of the stored results.
 func (s *Service) results() string { return filepath.Join(s.folder, "results") }
 
@@ -267,7 +270,7 @@ func (s *Service) find(id string) *query {
 
 // past returns a query that has ended, and its result, nil if none is kept.
 func (s *Service) past(ctx context.Context, id string) (Query, *stored, error) {
-	q, result, err := s.history.get(ctx, id, s.config.Now())
+	q, result, err := s.history.get(ctx, id, s.now())
 	return q, result, s.known(err)
 }
 

@@ -209,7 +209,7 @@ func (t *historyTable) value(q *Query, column int) any {
 		if q.State.Done() {
 			return q.Finished.Sub(q.Started).Milliseconds()
 		}
-		return t.service.config.Now().Sub(q.Started).Milliseconds()
+		return t.service.now().Sub(q.Started).Milliseconds()
 	case "queued_ms":
 		switch {
 		case !q.Started.IsZero():
@@ -217,7 +217,7 @@ func (t *historyTable) value(q *Query, column int) any {
 		case q.State.Done():
 			return q.Finished.Sub(q.Submitted).Milliseconds()
 		}
-		return t.service.config.Now().Sub(q.Submitted).Milliseconds()
+		return t.service.now().Sub(q.Submitted).Milliseconds()
 	case "result_bytes":
 		return q.ResultBytes
 	}
@@ -336,7 +336,7 @@ func (s *Service) list(ctx context.Context, from, before int64, f Filter) ([]lis
 	var out []listed
 	for len(out) < f.Limit {
 		most := min(f.Limit-len(out), historyMorsel)
-		queries, err := s.history.list(ctx, s.config.Now(), from, before, f.State, f.User, most)
+		queries, err := s.history.list(ctx, s.now(), from, before, f.State, f.User, most)
 		if err != nil {
 			return nil, s.known(err)
 		}
