@@ -56,6 +56,7 @@ partitioned by account, region and date, and answers Athena SQL over it.
 
   trailql demo                                     a lake from a generated trail, and first answers
   trailql compact ./AWSLogs --lake ./lake          make the lake; again: only what is new
+  trailql shell                                    a prompt with completion; so does trailql alone, on a terminal where a lake is
   trailql query "SELECT eventname, count(*) FROM cloudtrail_logs GROUP BY 1 ORDER BY 2 DESC LIMIT 10"
   trailql serve                                    the query endpoint over HTTP
   trailql report run cis-3.0 --from 2026-03-01 --to 2026-04-01 --out report
@@ -73,6 +74,19 @@ Exit codes: 0 done, 1 failed, 2 wrong use, 3 done but some objects are in quaran
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &exit{exitUsage, err} })
 	root.AddCommand(compactCommand(), queryCommand(), demoCommand(), serveCommand(), reportCommand())
+	prompt := shellCommand()
+	root.AddCommand(prompt)
+	lake := lakeFlag(root)
+	root.RunE = func(c *cobra.Command, _ []string) error {
+		if !startsShell(c, *lake) {
+			return c.Help()
+		}
+		if err := prompt.Flags().Set("lake", *lake); err != nil {
+			return err
+		}
+		prompt.SetContext(c.Context())
+		return prompt.RunE(prompt, nil)
+	}
 
 	// Cobra reports an unknown command as a plain error before any command runs; ours come as *exit or from running.
 	ran := false

@@ -16,7 +16,6 @@ import (
 	"github.com/trailql/trailql/connectors/blob"
 	"github.com/trailql/trailql/connectors/shell"
 	"github.com/trailql/trailql/connectors/sink"
-	"github.com/trailql/trailql/engine"
 )
 
 func queryCommand() *cobra.Command {
@@ -29,10 +28,12 @@ a file may hold several statements, each ended by a semicolon.
   trailql query "SELECT eventname, count(*) AS n FROM cloudtrail_logs GROUP BY 1 ORDER BY n DESC LIMIT 10"
   trailql query --format csv -f report.sql > report.csv
   trailql query "SHOW TABLES"            trailql query "DESCRIBE cloudtrail_logs"
+  trailql query --server http://127.0.0.1:8765 "SELECT count(*) FROM cloudtrail_logs"
   trailql query "EXPLAIN SELECT count(*) FROM cloudtrail_logs WHERE eventtime >= '2026-03-04T00:00:00Z'"`,
 		Args: cobra.MaximumNArgs(1),
 	}
-	lake := lakeFlag(c)
+	a := answererFlags(c)
+	state := stateFlag(c)
 	format := c.Flags().String("format", "table", "one of "+strings.Join(sink.Formats, ", "))
 	file := c.Flags().StringP("file", "f", "", `read the SQL from this file; "-" is stdin`)
 	quiet := c.Flags().BoolP("quiet", "q", false, "no summary line on stderr")
@@ -48,16 +49,12 @@ a file may hold several statements, each ended by a semicolon.
 		if _, err := sink.New(*format, io.Discard, nil, sink.Options{}); err != nil {
 			return usage("%w", err)
 		}
-		l, err := openLake(c.Context(), *lake)
-		if err != nil {
-			return err
-		}
-		defer l.Close()
-		return runScript(c.Context(), shell.New(shell.Config{
-			Backend: shell.Direct(engine.New(l), engine.Options{Memory: memory.queries()}),
-			Out:     c.OutOrStdout(), Errs: c.ErrOrStderr(), Format: *format, Quiet: *quiet,
-			Size: terminalSize(c.OutOrStdout()), Progress: terminalSize(c.ErrOrStderr()),
-		}), text)
+		return a.with(c.Context(), *state, memory.queries(), false, func(b shell.Backend) error {
+			return runScript(c.Context(), shell.New(shell.Config{
+				Backend: b, Out: c.OutOrStdout(), Errs: c.ErrOrStderr(), Format: *format, Quiet: *quiet,
+				Size: terminalSize(c.OutOrStdout()), Progress: terminalSize(c.ErrOrStderr()),
+			}), text)
+		})
 	}
 	return c
 }
@@ -71,15 +68,7 @@ func queryText(args []string, file string, stdin io.Reader) (string, error) {
 	case file == "":
 		return "", usage("what is the question? give the SQL as an argument or with -f")
 	}
-	read := func() ([]byte, error) { return os.ReadFile(file) }
-	if file == "-" {
-		read = func() ([]byte, error) { return io.ReadAll(stdin) }
-	}
-	text, err := read()
-	if err != nil {
-		return "", fmt.Errorf("reading the SQL: %w", err)
-	}
-	return string(text), nil
+	return scriptText(file, stdin)
 }
 
 // openLake opens a lake that must exist.

@@ -30,17 +30,17 @@ type command struct {
 
 // commands in the order of \?. A function, since \? lists it.
 func commands() []command {
-	onOff := func(*names) []candidate { return words("on", "off") }
-	relations := func(n *names) []candidate { return n.relations("") }
+	onOff := func(*names) []candidate { return choices("on", "off") }
+	relations := func(n *names) []candidate { return n.now().tables() }
 	return []command{
 		{`\d`, "[TABLE]", "the tables, or the columns of one", describe, relations},
 		{`\dt`, "[PATTERN]", "the tables; * stands for anything", listTables, nil},
 		{`\df`, "[PATTERN]", "the functions; * stands for anything", listFunctions, nil},
 		{`\help`, "[FUNCTION]", "what a function takes, gives and does", help, func(*names) []candidate { return functionNames() }},
 		{`\format`, "[NAME]", "the format of results: " + strings.Join(sink.Formats, ", "), setFormat,
-			func(*names) []candidate { return words(sink.Formats...) }},
+			func(*names) []candidate { return choices(sink.Formats...) }},
 		{`\x`, "[on|off|auto]", "a line a cell: always, never, or for rows wider than the terminal", setVertical,
-			func(*names) []candidate { return words("on", "off", "auto") }},
+			func(*names) []candidate { return choices("on", "off", "auto") }},
 		{`\o`, "[FILE]", "write results to a file; without one, here again", setOutput, nil},
 		{`\i`, "FILE", "run a script", include, nil},
 		{`\timing`, "[on|off]", "the line that says what an answer cost", setTiming, onOff},

@@ -130,9 +130,7 @@ func listTables(ctx context.Context, s *Session, args []string) error {
 func quoted(name string) string {
 	parts := strings.Split(name, ".")
 	for i, p := range parts {
-		if !plain(p) {
-			parts[i] = `"` + strings.ReplaceAll(p, `"`, `""`) + `"`
-		}
+		parts[i] = written(p)
 	}
 	return strings.Join(parts, ".")
 }

@@ -1,0 +1,185 @@
+package shell
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/reeflective/readline"
+	"github.com/reeflective/readline/inputrc"
+
+	"github.com/trailql/trailql/engine/sqlerr"
+)
+
+// Prompt reads statements and commands from the terminal and runs them, until its user leaves, the terminal is gone or
+// ctx is done. Mistakes are shown and do not end it. path is the history's file.
+func (s *Session) Prompt(ctx context.Context, path string) error {
+	h, err := openHistory(path)
+	if err != nil {
+		fmt.Fprintln(s.config.Errs, err) // not worth more than a line
+		h = &history{path: path}
+	}
+	s.names = &names{}
+	background, stop := context.WithCancel(ctx)
+	defer stop()
+	editor, err := s.editor(h)
+	if err != nil {
+		return err
+	}
+	defer context.AfterFunc(ctx, func() {
+		editor.Keys.Feed(false, inputrc.Encontrol('C'))
+		editor.Keys.RequestRefresh()
+	})()
+	for {
+		go s.names.refresh(background, s.config.Backend, time.Now())
+		text, err := editor.Readline()
+		switch {
+		case ctx.Err() != nil, errors.Is(err, io.EOF):
+			return nil
+		case errors.Is(err, readline.ErrInterrupt):
+			continue
+		case err != nil:
+			return fmt.Errorf("reading from the terminal: %w", err)
+		}
+		if err := s.line(ctx, text); errors.Is(err, errQuit) {
+			return nil
+		} else if err != nil {
+			fmt.Fprintln(s.config.Errs, err)
+		}
+	}
+}
+
+// line runs what was typed.
+func (s *Session) line(ctx context.Context, text string) error {
+	switch strings.ToLower(strings.Trim(text, " \t\n;")) {
+	case "":
+		return nil
+	case "exit", "quit":
+		return errQuit
+	case "help":
+		text = `\?`
+	}
+	list, _ := steps(text, true)
+	if len(list) == 1 && list[0].command {
+		err := s.do(ctx, list[0])
+		var e *sqlerr.Error
+		if errors.As(err, &e) && e.Pos == 1 { // there is no need to show where
+			return errors.New(e.Error())
+		}
+		return err
+	}
+	err := s.Script(ctx, text)
+	var misuse Misuse
+	if errors.As(err, &misuse) && len(list) == 0 {
+		return nil // comments only
+	}
+	return err
+}
+
+// editor sets up the line editor. Its own settings and the user's inputrc come first, then what this shell cannot do without.
+func (s *Session) editor(h *history) (*readline.Shell, error) {
+	e := readline.NewShell(inputrc.WithApp("trailql"))
+	for name, value := range map[string]any{
+		"convert-meta": false, "input-meta": true, "output-meta": true, // or umlauts are swallowed
+		"enable-bracketed-paste": true, "completion-ignore-case": true, "menu-complete-display-prefix": true,
+		"history-autosuggest": false, "autocomplete": false, "autopairs": false,
+		"comment-begin": `[^\s\S]`, // a pattern for what to grey: nothing, since highlight knows comments
+	} {
+		if err := e.Config.Set(name, value); err != nil {
+			return nil, fmt.Errorf("setting up the line editor: %w", err)
+		}
+	}
+	for key, action := range map[string]string{
+		`\e[A`: "up-line-or-history", `\e[B`: "down-line-or-history", `\eOA`: "up-line-or-history", `\eOB`: "down-line-or-history",
+		`\e[Z`: "menu-complete-backward", `\M-#`: "self-insert", // its comments are another language's
+	} {
+		for _, keymap := range []string{"emacs", "emacs-standard", "vi-insert"} {
+			if err := e.Config.Bind(keymap, inputrc.Unescape(key), action, false); err != nil {
+				return nil, fmt.Errorf("setting up the line editor: %w", err)
+			}
+		}
+	}
+	e.History.Delete()
+	e.History.Add("history", h)
+	prompt, more := "trailql> ", "      -> "
+	if s.config.Color {
+		prompt, more = "\x1b[1mtrailql>\x1b[0m ", "\x1b[90m      ->\x1b[0m "
+		e.SyntaxHighlighter = func(line []rune) string { return highlight(string(line)) }
+	}
+	e.Prompt.Primary(func() string { return prompt })
+	e.Prompt.Secondary(func() string { return more })
+	e.AcceptMultiline = func(line []rune) bool { return finished(string(line)) }
+	e.PasteTransformer = harmless
+	e.Completer = s.completer
+	return e, nil
+}
+
+// finished reports whether what is typed can be run: it ends with a semicolon, or is a command.
+func finished(text string) bool {
+	switch strings.ToLower(strings.TrimSpace(text)) {
+	case "", "exit", "quit", "help":
+		return true
+	}
+	list, ended := steps(text, true)
+	return ended && (len(list) > 0 || !strings.Contains(text, "/*"))
+}
+
+// harmless takes out of pasted text what would steer the terminal.
+func harmless(text string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r == '\t':
+			return ' '
+		case r != '\n' && unicode.IsControl(r):
+			return -1
+		}
+		return r
+	}, text)
+}
+
+// completer answers the editor, which replaces what stands between a prefix of its own and the cursor. An empty prefix means to it
+// the word before the cursor, so that one character more is given and taken.
+func (s *Session) completer(line []rune, cursor int) readline.Completions {
+	text, after := string(line[:cursor]), string(line[cursor:])
+	if strings.TrimSpace(text) == "" && text == "" && after != "" {
+		return readline.Completions{}
+	}
+	from, list := complete(text, after, s.names)
+	prefix := text[from:]
+	cut := 0 // the editor counts a prefix in bytes where it means characters, so what is not ASCII stays out of it
+	for i, r := range prefix {
+		if r >= utf8.RuneSelf {
+			cut = i + utf8.RuneLen(r)
+		}
+	}
+	lead := ""
+	if prefix[cut:] == "" && from+cut > 0 {
+		if r, _ := utf8.DecodeLastRuneInString(text[:from+cut]); r >= utf8.RuneSelf {
+			return readline.Completions{}
+		} else if !unicode.IsSpace(r) {
+			lead = string(r)
+		}
+	}
+	raw := make([]readline.Completion, 0, len(list))
+	docs := map[string]int{}
+	for _, c := range list {
+		if len(c.text) < cut {
+			continue
+		}
+		k := readline.Completion{Value: lead + c.text[cut:], Display: c.text, Tag: c.kind, Description: c.doc}
+		if c.doc != "" {
+			// The editor takes equal descriptions for one thing under several names and would put them on one line.
+			docs[c.doc]++
+			k.Description += strings.Repeat("\x1b[m", docs[c.doc]-1)
+		}
+		raw = append(raw, k)
+	}
+	completions := readline.CompleteRaw(raw).NoSort("values")
+	completions.PREFIX = lead + prefix[cut:]
+	return completions.DisplayList("columns", "fields", "functions", "commands")
+}
