@@ -1,0 +1,175 @@
+package service
+
+import (
+	"context"
+	"io"
+	"strings"
+	"testing"
+
+	"github.com/trailql/trailql/engine/logictest"
+	"github.com/trailql/trailql/engine/source"
+	"github.com/trailql/trailql/engine/sqlerr"
+	"github.com/trailql/trailql/engine/sqltype"
+	"github.com/trailql/trailql/engine/vec"
+)
+
+func TestRowLimit(t *testing.T) {
+	s := open(t, Config{Limits: Limits{Rows: 5}})
+	for _, c := range []struct {
+		sql   string
+		own   int64
+		state State
+	}{
+		{"SELECT i FROM n LIMIT 5", 0, Succeeded},
+		{"SELECT i FROM n LIMIT 6", 0, Failed},
+		{"SELECT i FROM n LIMIT 5", 4, Failed},  // and no answer from the cache either
+		{"SELECT i FROM n LIMIT 6", 10, Failed}, // a request lowers the limit only
+	} {
+		q, err := s.Submit(t.Context(), Request{SQL: c.sql, MaxRows: c.own})
+		if err != nil {
+			t.Fatal(err)
+		}
+		q = wait(t, s, q.ID)
+		if q.State != c.state {
+			t.Errorf("%s: %+v", c.sql, q)
+		}
+		if q.Err != nil && (q.Err.Kind != sqlerr.Resource || !strings.Contains(q.Err.Hint, "LIMIT")) {
+			t.Errorf("%s: %v", c.sql, q.Err)
+		}
+	}
+}
+
+// meter is a table that says it read bytes before it gives rows, or waits for ever.
+type meter struct {
+	source.Table
+	bytes int64
+	waits bool
+}
+
+func (m *meter) Scan(ctx context.Context, req source.Request) (source.Scan, error) {
+	scan, err := m.Table.Scan(ctx, req)
+	return &meterScan{scan, m}, err
+}
+
+type meterScan struct {
+	source.Scan
+	meter *meter
+}
+
+func (s *meterScan) Open(ctx context.Context, morsel int) (source.Reader, error) {
+	s.Report().BytesRead.Add(s.meter.bytes)
+	if s.meter.waits {
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
+	return s.Scan.Open(ctx, morsel)
+}
+
+func (m *meter) as(name string) Table {
+	m.Table = source.NewMemory(name, []source.Column{{Name: "s", Type: sqltype.VarcharType}}, []vec.Batch{wide(2, 100)})
+	return Table{Name: name, Open: func(context.Context) (source.Table, error) { return m, nil }}
+}
+
+func TestByteLimit(t *testing.T) {
+	small, large, endless := &meter{bytes: 1000}, &meter{bytes: 1001}, &meter{bytes: 1001, waits: true}
+	s := open(t, Config{Tables: []Table{small.as("small"), large.as("large"), endless.as("endless")}, Limits: Limits{Bytes: 1000}})
+	if q := ask(t, s, "SELECT * FROM small"); q.State != Succeeded || q.Stats.BytesRead != 1000 {
+		t.Errorf("%+v", q)
+	}
+	for _, sql := range []string{"SELECT * FROM large", "SELECT count(*) FROM large", "SELECT * FROM endless", "SELECT * FROM endless ORDER BY s"} {
+		q := ask(t, s, sql)
+		if q.State != Failed || q.Err.Kind != sqlerr.Resource || !strings.Contains(q.Err.Error(), "1000 bytes") || q.Stats.BytesRead < 1001 {
+			t.Errorf("%s: %+v", sql, q)
+		}
+	}
+}
+
+func TestMemoryIsShared(t *testing.T) {
+	const sql = "SELECT i, count(*) FROM n GROUP BY i"
+	s := open(t, Config{Catalog: numbers(t, 20_000), Limits: Limits{Memory: 256 << 20}})
+	if q := ask(t, s, sql); q.State != Succeeded {
+		t.Errorf("%v", q.Err)
+	}
+	s = open(t, Config{Catalog: numbers(t, 20_000), Limits: Limits{Memory: 256 << 10, Concurrent: 2}})
+	if q := ask(t, s, sql); q.State != Failed || q.Err.Kind != sqlerr.Resource || !strings.Contains(q.Err.Error(), "128 KiB") {
+		t.Errorf("%+v", q)
+	}
+	_, err := Open(t.Context(), Config{Catalog: numbers(t, 1), Limits: Limits{Memory: 1, Concurrent: -1}})
+	if err == nil {
+		t.Error("memory divided by no number")
+	}
+}
+
+// TestResultLimit: one result may not be larger than all may be.
+func TestResultLimit(t *testing.T) {
+	s := open(t, Config{Catalog: numbers(t, 100_000), Limits: Limits{KeepBytes: 100_000}})
+	q := ask(t, s, "SELECT i FROM n")
+	if q.State != Failed || q.Err.Kind != sqlerr.Resource || !strings.Contains(q.Err.Error(), "97.66 KiB") {
+		t.Errorf("%+v", q)
+	}
+	noFiles(t, s)
+	if q := ask(t, s, "SELECT i FROM n LIMIT 10"); q.State != Succeeded {
+		t.Errorf("%+v", q)
+	}
+}
+
+// noFiles fails if a result is stored.
+func noFiles(t *testing.T, s *Service) {
+	t.Helper()
+	s.queries.Wait()
+	if files := files(t, s); len(files) != 0 {
+		t.Errorf("left behind: %v", files)
+	}
+}
+
+// panicking is a catalog, a table and a scan of which each part may panic.
+type panicking struct {
+	*logictest.Catalog
+	armed bool
+}
+
+func (p *panicking) Snapshot(ctx context.Context) (source.Snapshot, error) {
+	if p.armed {
+		panic("at the door")
+	}
+	return p.Catalog.Snapshot(ctx)
+}
+
+func TestAPanicEndsTheQueryOnly(t *testing.T) {
+	cat := &panicking{Catalog: numbers(t, 10)}
+	s := open(t, Config{Catalog: cat})
+	cat.armed = true
+	q := ask(t, s, "SELECT i FROM n")
+	if q.State != Failed || q.Err.Kind != sqlerr.Internal || !strings.Contains(q.Err.Error(), "at the door") || q.Err.Hint == "" {
+		t.Errorf("%+v", q)
+	}
+	cat.armed = false
+	if q := ask(t, s, "SELECT i FROM n"); q.State != Succeeded {
+		t.Errorf("%+v", q)
+	}
+}
+
+// broken is a catalog that cannot be read any more.
+type broken struct {
+	*logictest.Catalog
+	err error
+}
+
+func (b *broken) Snapshot(ctx context.Context) (source.Snapshot, error) {
+	if b.err != nil {
+		return nil, b.err
+	}
+	return b.Catalog, nil
+}
+
+func TestTheLakeIsGone(t *testing.T) {
+	cat := &broken{Catalog: numbers(t, 10)}
+	s := open(t, Config{Catalog: cat})
+	cat.err = io.ErrUnexpectedEOF
+	if q := ask(t, s, "SELECT i FROM n"); q.State != Failed || q.Err.Kind != sqlerr.Data || !strings.Contains(q.Err.Error(), io.ErrUnexpectedEOF.Error()) {
+		t.Errorf("%+v", q)
+	}
+	if _, err := Open(t.Context(), Config{Catalog: cat}); err == nil {
+		t.Error("opened over no lake")
+	}
+}
