@@ -11,16 +11,17 @@ import (
 	"time"
 )
 
-// How long one read of a body, or one write of an answer, may take. A client that reads no more is given up, so that it holds nothing.
+// How long a body may take to come, and one write of an answer to go. A client that reads no more is given up, so that it holds nothing.
 const (
-	bodyTime = 15 * time.Second
-	stall    = 30 * time.Second
+	bodyTime  = 15 * time.Second
+	stallTime = 30 * time.Second
 )
 
 // response is what handlers write to: it knows whether an answer was begun, and gives each write a new deadline.
 type response struct {
 	http.ResponseWriter
 	control *http.ResponseController
+	stall   time.Duration
 	status  int // 0: nothing written yet
 }
 
@@ -49,11 +50,11 @@ func (w *response) Flush() error {
 }
 
 // patience renews the deadline of writing; sockets know the system's clock only. A recorder in a test has no deadlines.
-func (w *response) patience() { _ = w.control.SetWriteDeadline(time.Now().Add(stall)) }
+func (w *response) patience() { _ = w.control.SetWriteDeadline(time.Now().Add(w.stall)) }
 
 // ServeHTTP lets a request through to its route if nothing speaks against it, and outlives it.
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	out := &response{ResponseWriter: w, control: http.NewResponseController(w)}
+	out := &response{ResponseWriter: w, control: http.NewResponseController(w), stall: h.stall}
 	_, pattern := h.mux.Handler(r)
 	done := h.metrics.begin(pattern, r.Method, h.Now())
 	defer func() {

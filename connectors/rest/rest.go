@@ -36,6 +36,7 @@ type handler struct {
 	origin  *http.CrossOriginProtection
 	free    chan struct{} // a place for each request that may be answered at once
 	metrics *metrics
+	stall   time.Duration // how long one write of an answer may take
 }
 
 // route is one of the mux. An error that a function returns before it wrote anything becomes the answer; later it cuts the connection.
@@ -67,7 +68,7 @@ func Handler(c Config) http.Handler {
 	}
 	h := &handler{
 		Config: c, mux: http.NewServeMux(), token: digest(c.Token), hosts: hostNames(c.Hosts),
-		origin: http.NewCrossOriginProtection(), free: make(chan struct{}, c.Requests), metrics: newMetrics(c),
+		origin: http.NewCrossOriginProtection(), free: make(chan struct{}, c.Requests), metrics: newMetrics(c), stall: stallTime,
 	}
 	for _, r := range routes {
 		h.mux.HandleFunc(r.method+" "+r.path, func(w http.ResponseWriter, req *http.Request) {
