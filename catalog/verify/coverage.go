@@ -3,8 +3,11 @@
 package verify
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/trailql/trailql/catalog"
@@ -24,6 +27,9 @@ import (
 // Where nothing was delivered in the whole period, in no account, or nothing after some moment of it, that is one gap for all.
 func Coverage(e *engine.Engine) report.Covered {
 	return func(ctx context.Context, snap source.Snapshot, p report.Period) (report.Coverage, error) {
+		if !p.From.Before(p.To) {
+			return report.Coverage{}, fmt.Errorf("the period ends at %s, before it begins at %s", p.To, p.From)
+		}
 		j := &judge{ledger: ledger{e, snap}, period: p}
 		if err := j.run(ctx); err != nil {
 			return report.Coverage{}, fmt.Errorf("judging the coverage of the period: %w", err)
@@ -35,13 +41,11 @@ func Coverage(e *engine.Engine) report.Covered {
 // unit is an account and region, which CloudTrail delivers for separately. Empty texts stand for all.
 type unit struct{ account, region string }
 
-// key orders units, as SQL does by the same expression.
-func (u unit) key() string { return u.account + "/" + u.region }
-
 // judge judges one period.
 type judge struct {
 	ledger
 	period report.Period
+	newest time.Time // delivery in all the lake
 	end    time.Time // of what is judged by account: the period's, or the newest delivery
 	units  []*state  // by account and region
 	lost   int64     // log files whose names do not tell account, region and time of delivery
@@ -56,11 +60,10 @@ type state struct {
 	records        int64
 	first, last    time.Time // in the period
 	oldest, newest time.Time // deliveries of log files in all the lake
-	named          int64     // log files named by the digests of the period
+	digests        int64     // that overlap the period
+	named          int64     // log files that these name
+	unread         []span    // what digests that could not be read should have covered
 }
-
-// theUnit is the unit of an object in SQL.
-const theUnit = `coalesce(account, '') || '/' || coalesce(region, '')`
 
 // logFiles is the condition that a row of the ledger is about a log file; one whose bytes changed has two rows.
 const logFiles = `coalesce(kind, '') <> 'CloudTrail-Digest' AND state <> 'digest'`
@@ -70,11 +73,10 @@ func (j *judge) run(ctx context.Context) error {
 		return err
 	}
 	from, to := j.period.From, j.period.To
-	var newest time.Time
-	delivered, byDeliveries := false, false
+	delivered, byDeliveries, byDigests := false, false, false
 	for _, s := range j.units {
-		newest = latest(newest, s.newest)
-		delivered = delivered || s.objects > 0 || s.digested && s.newest.After(from)
+		delivered = delivered || s.objects > 0 || s.digests > 0
+		byDeliveries, byDigests = byDeliveries || !s.digested, byDigests || s.digested
 	}
 	if !delivered {
 		g := gap{kind: nothing, from: from, to: to}
@@ -84,12 +86,17 @@ func (j *judge) run(ctx context.Context) error {
 		j.gaps.add(g)
 		return nil
 	}
-	if j.end = to; newest.Before(to) {
-		j.end = newest
-		j.gaps.add(gap{kind: beyond, from: newest, to: to})
+	if j.end = to; j.newest.Before(to) {
+		j.end = j.newest
+		j.gaps.add(gap{kind: beyond, from: j.end, to: to})
 	}
-	for _, s := range j.units {
-		byDeliveries = byDeliveries || !s.digested
+	if err := j.unreadDigests(ctx); err != nil {
+		return err
+	}
+	if byDigests {
+		if err := j.digests(ctx); err != nil {
+			return err
+		}
 	}
 	if byDeliveries {
 		if err := j.rhythms(ctx); err != nil {
@@ -105,11 +112,12 @@ func (j *judge) run(ctx context.Context) error {
 // survey lists the units and counts what was delivered.
 func (j *judge) survey(ctx context.Context) error {
 	inside := fmt.Sprintf(`stamp >= %s AND stamp < %s AND state <> '%s'`, literal(j.period.From), literal(j.period.To), catalog.StateAltered)
-	return j.each(ctx, `SELECT account, region, count_if(`+inside+`), sum(records) FILTER (WHERE `+inside+`),
+	err := j.each(ctx, `SELECT account, region, count_if(`+inside+`), sum(records) FILTER (WHERE `+inside+`),
 	min(stamp) FILTER (WHERE `+inside+`), max(stamp) FILTER (WHERE `+inside+`), min(stamp), max(stamp), count(*)
 FROM `+catalog.Files+` WHERE `+logFiles+` GROUP BY account, region ORDER BY account, region`, func(r row) error {
 		s := &state{unit: unit{clone(r, 0), clone(r, 1)}, objects: r.number(2), records: r.number(3),
 			first: r.time(4), last: r.time(5), oldest: r.time(6), newest: r.time(7)}
+		j.newest = latest(j.newest, s.newest)
 		switch {
 		case s.account == "" || s.region == "" || s.oldest.IsZero():
 			j.lost += r.number(8)
@@ -118,6 +126,43 @@ FROM `+catalog.Files+` WHERE `+logFiles+` GROUP BY account, region ORDER BY acco
 		}
 		return nil
 	})
+	if err != nil {
+		return err
+	}
+	known := len(j.units)
+	overlaps := fmt.Sprintf(`start_time < %s AND end_time > %s`, literal(j.period.To), literal(j.period.From))
+	err = j.each(ctx, `SELECT account, region, count_if(NOT backfill AND start_time < `+literal(j.period.To)+`), count_if(`+overlaps+`), sum(cardinality(logs)) FILTER (WHERE `+overlaps+`), min(start_time), max(end_time)
+FROM `+catalog.Digests+` GROUP BY account, region`, func(r row) error {
+		j.newest = latest(j.newest, r.time(6))
+		u := unit{clone(r, 0), clone(r, 1)}
+		if u.account == "" || u.region == "" || !r.time(5).Before(j.period.To) {
+			return nil
+		}
+		s := find(j.units[:known], u)
+		if s == nil {
+			s = &state{unit: u}
+			j.units = append(j.units, s)
+		}
+		s.digested, s.digests, s.named = r.number(2) > 0, r.number(3), r.number(4)
+		return nil
+	})
+	slices.SortFunc(j.units, func(a, b *state) int { return a.compare(b.unit) })
+	return err
+}
+
+func (u unit) compare(v unit) int {
+	return cmp.Or(strings.Compare(u.account, v.account), strings.Compare(u.region, v.region))
+}
+
+// find returns a unit, nil if it is not judged.
+func (j *judge) find(u unit) *state { return find(j.units, u) }
+
+func find(units []*state, u unit) *state {
+	i, ok := slices.BinarySearchFunc(units, u, func(s *state, u unit) int { return s.compare(u) })
+	if !ok {
+		return nil
+	}
+	return units[i]
 }
 
 // coverage tells what was found.

@@ -18,30 +18,30 @@ const (
 	beyond                 // the period goes on after the newest delivery
 	silence                // longer than usual
 	uncovered              // by digests
-	noDigest               // a digest that cannot be read
-	missing                // log files that a digest names
-	unread                 // log files that could not be read in full
-	altered                // log files whose bytes changed
-	unknowable             // log files whose names tell no time could not be read in full
+	missing                // files are not in the lake
+	unread                 // files could not be read in full
+	altered                // the bytes of files changed
+	unknowable             // files whose names tell no time could not be read in full
 )
 
-// gap is a stretch of one unit's time. Names are those of the first objects it is about.
+// gap is a stretch of one unit's time. Names are those of the first files it is about.
 type gap struct {
 	unit
 	kind     kind
 	from, to time.Time
-	n        int64 // objects
+	n        int64 // files
 	names    []string
-	digests  bool   // the objects are named by digests
+	digest   bool   // the files are digests, else log files
+	named    bool   // the files are named by digests
 	said     string // what the kind alone does not say
 }
 
-// namesShown is how many objects the reason of a gap names.
+// namesShown is how many files the reason of a gap names.
 const namesShown = 2
 
 // join takes in b, which is of the same kind and unit, if the two touch.
 func (g *gap) join(b gap) bool {
-	if g.unit != b.unit || g.kind != b.kind || g.said != b.said || b.from.After(g.to) || g.from.After(b.to) {
+	if g.unit != b.unit || g.kind != b.kind || g.digest != b.digest || g.said != b.said || b.from.After(g.to) || g.from.After(b.to) {
 		return false
 	}
 	if b.from.Before(g.from) {
@@ -60,43 +60,38 @@ func (g *gap) join(b gap) bool {
 }
 
 func (g *gap) reason() string {
-	files := "1 log file"
-	if g.n != 1 {
-		files = fmt.Sprintf("%d log files", g.n)
+	files, are, were := "log files", "are", "were"
+	if g.digest {
+		files = "digests"
 	}
-	if g.digests {
-		if files += " that the digest names"; g.n != 1 {
-			files = strings.Replace(files, "the digest names", "the digests name", 1)
-		}
+	if g.n == 1 {
+		files, are, were = strings.TrimSuffix(files, "s"), "is", "was"
 	}
-	is := map[bool]string{true: "is", false: "are"}[g.n == 1]
-	was := map[bool]string{true: "was", false: "were"}[g.n == 1]
+	files = fmt.Sprintf("%d %s", g.n, files)
+	if g.named {
+		files += " that the digest names"
+	}
 	names := strings.Join(g.names, ", ")
 	if g.n > int64(len(g.names)) {
 		names += ", …"
 	}
 	switch g.kind {
 	case nothing:
-		return "no log file and no digest was delivered in this period" + g.said
+		return "nothing was delivered in this period" + g.said
 	case beyond:
 		return "the period goes beyond the newest delivery that the lake has"
 	case silence:
 		return g.said
 	case uncovered:
 		return "no digest covers this time"
-	case noDigest:
-		if g.n == 1 {
-			return "1 digest could not be read: " + names
-		}
-		return fmt.Sprintf("%d digests could not be read: %s", g.n, names)
 	case missing:
-		return fmt.Sprintf("%s %s not in the lake: %s", files, is, names)
+		return fmt.Sprintf("%s %s not in the lake: %s", files, are, names)
 	case unread:
 		return fmt.Sprintf("%s could not be read in full: %s", files, names)
 	case altered:
-		return fmt.Sprintf("%s %s altered after the lake had read it: %s", files, was, names)
+		return fmt.Sprintf("%s %s altered after the lake had read %s: %s", files, were, map[bool]string{true: "it", false: "them"}[g.n == 1], names)
 	case unknowable:
-		return fmt.Sprintf("%s could not be read in full, and the name does not tell when it was delivered: %s", files, names)
+		return fmt.Sprintf("%s, delivered at an unknown time, could not be read in full: %s", files, names)
 	}
 	return ""
 }

@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"math/bits"
-	"path"
 	"slices"
 	"strings"
 	"time"
@@ -153,17 +152,6 @@ func (j *judge) account(units []*rhythm) {
 	}
 }
 
-// find returns a unit, nil if it is not judged.
-func (j *judge) find(u unit) *state {
-	i, ok := slices.BinarySearchFunc(j.units, u, func(s *state, u unit) int {
-		return cmp.Or(strings.Compare(s.account, u.account), strings.Compare(s.region, u.region))
-	})
-	if !ok {
-		return nil
-	}
-	return j.units[i]
-}
-
 // hoursTogether bounds the hours whose deliveries are held at a time: 16 bytes each, and what the aggregation takes.
 const hoursTogether = 2 << 20
 
@@ -214,9 +202,7 @@ GROUP BY account, region, date_trunc('hour', stamp)`, func(r row) error {
 	for _, r := range found {
 		out = append(out, r)
 	}
-	slices.SortFunc(out, func(a, b *rhythm) int {
-		return cmp.Or(strings.Compare(a.account, b.account), strings.Compare(a.region, b.region))
-	})
+	slices.SortFunc(out, func(a, b *rhythm) int { return a.compare(b.unit) })
 	return out, nil
 }
 
@@ -226,12 +212,9 @@ func (j *judge) unreadFiles(ctx context.Context) error {
 FROM `+catalog.Files+` WHERE `+logFiles+` AND state IN ('`+catalog.StateQuarantined+`', '`+catalog.StateAltered+`')
 	AND (stamp IS NULL OR stamp >= `+literal(j.period.From)+` AND stamp < `+literal(j.end)+`)
 GROUP BY account, region, date_trunc('minute', stamp), state ORDER BY account, region, date_trunc('minute', stamp), state`, func(r row) error {
-		g := gap{unit: unit{clone(r, 0), clone(r, 1)}, kind: unread, from: r.time(2), n: r.number(4), names: []string{path.Base(r.text(5))}}
+		g := gap{unit: unit{clone(r, 0), clone(r, 1)}, kind: unread, from: r.time(2), n: r.number(4), names: twoNames(r, 5)}
 		if r.text(3) == catalog.StateAltered {
 			g.kind = altered
-		}
-		if g.n > 1 && r.text(6) != r.text(5) {
-			g.names = append(g.names, path.Base(r.text(6)))
 		}
 		if g.from.IsZero() || g.account == "" || g.region == "" {
 			g.unit, g.kind, g.from, g.to = unit{}, unknowable, j.period.From, j.end

@@ -1,0 +1,228 @@
+package verify
+
+import (
+	"cmp"
+	"context"
+	"path"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/trailql/trailql/catalog"
+)
+
+// span is a stretch of time.
+type span struct{ from, to time.Time }
+
+// namedTogether bounds the log files named by digests that are looked up in the ledger at a time: about 200 bytes each.
+const namedTogether = 250_000
+
+// digests judges the units that have digests, several at a time.
+func (j *judge) digests(ctx context.Context) error {
+	var units []*state
+	var named int64
+	for _, s := range j.units {
+		if !s.digested {
+			continue
+		}
+		if len(units) > 0 && named+s.named > namedTogether {
+			if err := j.digestsOf(ctx, units); err != nil {
+				return err
+			}
+			units, named = units[:0], 0
+		}
+		units = append(units, s)
+		named += s.named
+	}
+	if len(units) == 0 {
+		return nil
+	}
+	return j.digestsOf(ctx, units)
+}
+
+// digestsOf judges units that follow each other in order.
+func (j *judge) digestsOf(ctx context.Context, units []*state) error {
+	if err := j.uncovered(ctx, units); err != nil {
+		return err
+	}
+	files, err := j.named(ctx, units)
+	if err != nil || len(files) == 0 {
+		return err
+	}
+	// A log file is delivered in the span of its digest. One that stands elsewhere is looked for at leisure.
+	const nearby = 2 * time.Hour
+	near := ` AND stamp >= ` + literal(j.period.From.Add(-nearby)) + ` AND stamp < ` + literal(j.end.Add(nearby))
+	for _, where := range []string{near, ""} {
+		if err := j.lookUp(ctx, among(units)+where, files); err != nil {
+			return err
+		}
+		if !slices.ContainsFunc(files, func(f namedFile) bool { return f.found == absent }) {
+			break
+		}
+	}
+	for _, f := range files {
+		if f.found == whole {
+			continue
+		}
+		g := gap{unit: f.unit, from: latest(f.from, j.period.From), to: earliest(f.to, j.end), n: 1, names: []string{f.name}, named: true}
+		switch f.found {
+		case absent:
+			g.kind = missing
+		case partly:
+			g.kind = unread
+		case changed:
+			g.kind = altered
+		}
+		j.gaps.add(g)
+	}
+	return nil
+}
+
+// among is the condition that a row belongs to one of the units, or to one between them.
+func among(units []*state) string {
+	first, last := units[0], units[len(units)-1]
+	where := `account BETWEEN ` + quote(first.account) + ` AND ` + quote(last.account)
+	if first.account == last.account {
+		where += ` AND region BETWEEN ` + quote(first.region) + ` AND ` + quote(last.region)
+	}
+	return where
+}
+
+// ofPeriod is the condition that a digest's span overlaps what is judged.
+func (j *judge) ofPeriod() string {
+	return `end_time > ` + literal(j.period.From) + ` AND start_time < ` + literal(j.end)
+}
+
+// uncovered adds the times that no digest covers. Backfill digests name files that others left out: they cover nothing themselves.
+func (j *judge) uncovered(ctx context.Context, units []*state) error {
+	spans := map[unit][]span{}
+	err := j.each(ctx, `SELECT account, region, start_time, end_time FROM `+catalog.Digests+`
+WHERE NOT backfill AND `+among(units)+` AND `+j.ofPeriod(), func(r row) error {
+		// Units between those at hand are not judged here.
+		if s := j.find(unit{r.text(0), r.text(1)}); s != nil && s.digested {
+			spans[s.unit] = append(spans[s.unit], span{r.time(2), r.time(3)})
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for _, s := range units {
+		// What an unreadable digest should have covered is a gap already.
+		for _, hole := range holes(append(spans[s.unit], s.unread...), span{j.period.From, j.end}) {
+			j.gaps.add(gap{unit: s.unit, kind: uncovered, from: hole.from, to: hole.to})
+		}
+	}
+	return nil
+}
+
+// holes are the parts of whole that none of the spans covers, in order.
+func holes(spans []span, whole span) (out []span) {
+	slices.SortFunc(spans, func(a, b span) int { return a.from.Compare(b.from) })
+	at := whole.from
+	for _, s := range append(spans, span{whole.to, whole.to}) {
+		if to := earliest(s.from, whole.to); at.Before(to) {
+			out = append(out, span{at, to})
+		}
+		at = latest(at, s.to)
+	}
+	return out
+}
+
+// namedFile is a log file that a digest names.
+type namedFile struct {
+	unit
+	span
+	name  string // the last part of its key, which is unique
+	found found
+}
+
+// found says how the lake has a log file. Of several rows the greatest counts: a whole copy makes up for a damaged one, but where
+// bytes changed it is unknown which of them CloudTrail wrote.
+type found uint8
+
+const (
+	absent found = iota
+	partly
+	whole
+	changed
+)
+
+// named lists the log files that the units' digests of the period name, by unit and span.
+func (j *judge) named(ctx context.Context, units []*state) ([]namedFile, error) {
+	var files []namedFile
+	var at *state
+	err := j.each(ctx, `SELECT account, region, start_time, end_time, l.object FROM `+catalog.Digests+` CROSS JOIN UNNEST(logs) AS t (l)
+WHERE `+among(units)+` AND `+j.ofPeriod(), func(r row) error {
+		if account, region := r.text(0), r.text(1); at == nil || at.account != account || at.region != region {
+			at = j.find(unit{account, region})
+		}
+		if at != nil && at.digested {
+			files = append(files, namedFile{unit: at.unit, span: span{r.time(2), r.time(3)}, name: strings.Clone(path.Base(r.text(4)))})
+		}
+		return nil
+	})
+	slices.SortFunc(files, func(a, b namedFile) int {
+		return cmp.Or(a.compare(b.unit), a.from.Compare(b.from), a.to.Compare(b.to), strings.Compare(a.name, b.name))
+	})
+	// A digest may stand in the lake twice.
+	files = slices.CompactFunc(files, func(a, b namedFile) bool { return a.unit == b.unit && a.span == b.span && a.name == b.name })
+	return files, err
+}
+
+// lookUp notes how the ledger has the files, by the rows for which where is true.
+func (j *judge) lookUp(ctx context.Context, where string, files []namedFile) error {
+	byName := make(map[string]*namedFile, len(files))
+	for i := range files {
+		byName[files[i].name] = &files[i]
+	}
+	err := j.each(ctx, `SELECT path, state FROM `+catalog.Files+` WHERE `+logFiles+` AND `+where, func(r row) error {
+		f := byName[path.Base(r.text(0))]
+		if f == nil {
+			return nil
+		}
+		how := partly
+		switch r.text(1) {
+		case catalog.StateOK:
+			how = whole
+		case catalog.StateAltered:
+			how = changed
+		}
+		f.found = max(f.found, how)
+		return nil
+	})
+	for i := range files { // two digests may name the same file
+		files[i].found = byName[files[i].name].found
+	}
+	return err
+}
+
+// unreadDigests adds the digests that could not be read, each with the hour before the time in its name, and notes these.
+func (j *judge) unreadDigests(ctx context.Context) error {
+	return j.each(ctx, `SELECT account, region, stamp, state, count(*), min(path), max(path)
+FROM `+catalog.Files+` WHERE kind = 'CloudTrail-Digest' AND state IN ('`+catalog.StateQuarantined+`', '`+catalog.StateAltered+`')
+	AND stamp > `+literal(j.period.From)+` AND stamp < `+literal(j.end.Add(time.Hour))+`
+GROUP BY account, region, stamp, state ORDER BY account, region, stamp, state`, func(r row) error {
+		s := j.find(unit{r.text(0), r.text(1)})
+		if s == nil {
+			return nil
+		}
+		hour := span{r.time(2).Add(-time.Hour), r.time(2)}
+		g := gap{unit: s.unit, kind: unread, from: latest(hour.from, j.period.From), to: earliest(hour.to, j.end), digest: true, n: r.number(4), names: twoNames(r, 5)}
+		if r.text(3) == catalog.StateAltered {
+			g.kind = altered
+		}
+		s.unread = append(s.unread, hour)
+		j.gaps.add(g)
+		return nil
+	})
+}
+
+// twoNames are the last parts of the paths in two columns, once if they are the same.
+func twoNames(r row, column int) []string {
+	first, second := strings.Clone(path.Base(r.text(column))), strings.Clone(path.Base(r.text(column+1)))
+	if first == second {
+		return []string{first}
+	}
+	return []string{first, second}
+}
