@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"encoding/binary"
 	"errors"
+	"os"
 	"slices"
 	"strings"
 	"time"
@@ -63,39 +64,41 @@ func repeatable(text string, snap *snapshot, depth int) bool {
 // lookUp returns an earlier result, pinned, and keeps it for as long as if it were new; nil if there is none.
 func (s *Service) lookUp(ctx context.Context, key []byte) *stored {
 	now := s.now()
-	result, err := s.history.reuse(ctx, key, now, now.Add(s.limits.Keep), s.pin)
-	if err != nil {
+	r, expires, err := s.history.byKey(ctx, key, now)
+	if err != nil || r == nil {
 		return nil // the engine answers
 	}
-	return result
+	s.pin(r.id)
+	if info, err := os.Stat(resultPath(s.results(), r.id)); err != nil || info.Size() != r.bytes {
+		_, _ = s.drop(ctx, kept{id: r.id, bytes: r.bytes, expires: expires}) // it is of no use; the next hit would try again
+	} else if there, err := s.history.putOff(ctx, r.id, now.Add(s.limits.Keep)); err == nil && there {
+		return r
+	}
+	s.unpin(r.id)
+	return nil
 }
 
-// reuse finds a result by its key and puts off its expiry. pin is called before it is sure to stay.
-func (h *history) reuse(ctx context.Context, key []byte, now, until time.Time, pin func(id string)) (*stored, error) {
-	r := &stored{key: key}
-	err := h.write(ctx, func(tx *sql.Tx) error {
-		var columns string
-		var extents []byte
-		err := tx.QueryRowContext(ctx, `SELECT id, columns, extents, rows, bytes FROM results WHERE key = ? AND expires > ? ORDER BY expires DESC LIMIT 1`,
-			key, micros(now)).Scan(&r.id, &columns, &extents, &r.rows, &r.bytes)
-		if err != nil {
-			return err
-		}
-		if r.columns, err = parseColumns(columns); err != nil {
-			return err
-		}
-		if r.extents, err = decodeExtents(extents); err != nil {
-			return err
-		}
-		_, err = tx.ExecContext(ctx, `UPDATE results SET expires = max(expires, ?) WHERE id = ?`, micros(until), r.id)
-		return err
-	})
+// byKey finds the newest result with a key; nil if there is none.
+func (h *history) byKey(ctx context.Context, key []byte, now time.Time) (r *stored, expires int64, err error) {
+	r = &stored{key: key}
+	var columns string
+	var extents []byte
+	err = h.db.QueryRowContext(ctx, `SELECT id, columns, extents, rows, bytes, expires FROM results WHERE key = ? AND expires > ? ORDER BY expires DESC LIMIT 1`,
+		key, micros(now)).Scan(&r.id, &columns, &extents, &r.rows, &r.bytes, &expires)
 	if errors.Is(err, sql.ErrNoRows) {
-		return nil, nil
+		return nil, 0, nil
 	}
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
-	pin(r.id)
-	return r, nil
+	if r.columns, err = parseColumns(columns); err != nil {
+		return nil, 0, err
+	}
+	r.extents, err = decodeExtents(extents)
+	return r, expires, err
+}
+
+// putOff lets a result expire no earlier than at a time; it reports whether the result is still there.
+func (h *history) putOff(ctx context.Context, id string, until time.Time) (there bool, err error) {
+	return affected(h.db.ExecContext(ctx, `UPDATE results SET expires = max(expires, ?) WHERE id = ?`, micros(until), id))
 }

@@ -2,6 +2,7 @@ package service
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"os"
 	"path/filepath"
@@ -48,20 +49,27 @@ func (s *Service) expire(ctx context.Context, now time.Time) error {
 		if pinned {
 			continue
 		}
-		gone, err := s.history.forget(ctx, r)
+		gone, err := s.drop(ctx, r)
 		errs = append(errs, err)
-		if !gone {
-			continue // it was reused this moment
+		if gone {
+			bytes -= r.bytes
 		}
-		bytes -= r.bytes
-		s.mu.Lock()
-		s.totals.Results--
-		s.totals.ResultBytes -= r.bytes
-		s.mu.Unlock()
-		s.removeResult(r.id)
 	}
 	errs = append(errs, s.history.forgetQueries(ctx, now.Add(-s.limits.History)))
 	return errors.Join(errs...)
+}
+
+// drop removes a result, unless its expiry was put off since it was looked at.
+func (s *Service) drop(ctx context.Context, r kept) (gone bool, err error) {
+	if gone, err = s.history.forget(ctx, r); !gone {
+		return false, err
+	}
+	s.mu.Lock()
+	s.totals.Results--
+	s.totals.ResultBytes -= r.bytes
+	s.mu.Unlock()
+	s.removeResult(r.id)
+	return true, nil
 }
 
 // removeResult deletes a result's file. What cannot be deleted is an orphan, which the next Open removes.
@@ -136,7 +144,11 @@ func (h *history) oldest(ctx context.Context) ([]kept, error) {
 
 // forget deletes a result unless its expiry was put off since.
 func (h *history) forget(ctx context.Context, r kept) (gone bool, err error) {
-	done, err := h.db.ExecContext(ctx, `DELETE FROM results WHERE id = ? AND expires = ?`, r.id, r.expires)
+	return affected(h.db.ExecContext(ctx, `DELETE FROM results WHERE id = ? AND expires = ?`, r.id, r.expires))
+}
+
+// affected reports whether a statement changed a row.
+func affected(done sql.Result, err error) (bool, error) {
 	if err != nil {
 		return false, err
 	}
