@@ -33,9 +33,10 @@ func readMachine() machine {
 	stat, _ := os.ReadFile("/proc/stat")
 	line, _, _ := strings.Cut(string(stat), "\n")
 	var user, nice, system, idle, wait, irq, softirq, steal float64 // in hundredths of a second
-	fmt.Sscanf(line, "cpu %f %f %f %f %f %f %f %f", &user, &nice, &system, &idle, &wait, &irq, &softirq, &steal)
-	m.idle = (idle + wait) / 100
-	m.ticks = m.idle + (user+nice+system+irq+softirq+steal)/100
+	if _, err := fmt.Sscanf(line, "cpu %f %f %f %f %f %f %f %f", &user, &nice, &system, &idle, &wait, &irq, &softirq, &steal); err == nil {
+		m.idle = (idle + wait) / 100
+		m.ticks = m.idle + (user+nice+system+irq+softirq+steal)/100
+	}
 	for _, who := range []int{syscall.RUSAGE_SELF, syscall.RUSAGE_CHILDREN} {
 		var r syscall.Rusage
 		if syscall.Getrusage(who, &r) == nil {

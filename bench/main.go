@@ -79,7 +79,10 @@ func compare(ctx context.Context, s settings) (*report, error) {
 	if err := json.Unmarshal(out, &truth); err != nil {
 		return nil, fmt.Errorf("reading the trail's truth: %w", err)
 	}
-	r.trail, r.objects, r.records = folderSize(trail), truth.Objects, truth.Records
+	r.objects, r.records = truth.Objects, truth.Records
+	if r.trail, err = folderSize(trail); err != nil {
+		return nil, err
+	}
 	if r.compactions, err = compactions(ctx, s, dir); err != nil {
 		return nil, err
 	}

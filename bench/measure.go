@@ -54,68 +54,55 @@ func compactions(ctx context.Context, s settings, dir string) ([]compaction, err
 	return out, nil
 }
 
-// column is one contestant's part of the answers: times by query, empty where it is not asked.
-type column struct {
-	name  string
-	times [][]time.Duration
-	peak  int64
-}
-
-// rawRounds is how often the raw trail is asked: each time takes seconds.
-const rawRounds = 3
-
-// questions asks every contestant every query, warm: once for the answer, which must be trailql's, and then in turns for the times. The
-// answer of each turn is compared as well.
-func questions(ctx context.Context, s settings, dir string) ([]column, error) {
-	columns := []column{{name: "trailql"}, {name: "DuckDB, same files"}, {name: "DuckDB, its own files"}, {name: "DuckDB, raw trail"}}
-	lake := filepath.Join(dir, "lake")
-	var all []*contestant
-	for _, c := range [][2]string{{askLake, lake}, {askLakeDuckDB, lake}, {askOwnDuckDB, filepath.Join(dir, "ordered")}, {askRawDuckDB, ""}} {
-		started, err := start(ctx, c[0], c[1])
-		if err != nil {
+// questions asks every contestant every query, warm: once for the answer, and then in turns for the times. Each answer must be that of
+// the first contestant.
+func questions(ctx context.Context, s settings, dir string) ([]*contestant, error) {
+	trail, lake, ordered := filepath.Join(dir, "trail"), filepath.Join(dir, "lake"), filepath.Join(dir, "ordered")
+	same := func(q query) string { return q.sql }
+	raw := func(q query) string { return strings.Replace(q.raw, "RAW", rawRecords(trail, q.record), 1) }
+	all := []*contestant{
+		{name: "trailql", step: askLake, source: lake, text: same, rounds: s.rounds},
+		{name: "DuckDB, same files", step: askLakeDuckDB, source: lake, text: same, rounds: s.rounds},
+		{name: "DuckDB, its own files", step: askOwnDuckDB, source: ordered, text: same, rounds: s.rounds},
+		{name: "DuckDB, raw trail", step: askRawDuckDB, text: raw, rounds: min(s.rounds, 3)}, // seconds each
+	}
+	for _, c := range all {
+		if err := c.start(ctx); err != nil {
 			return nil, err
 		}
-		defer started.stop() // again after an error only
-		all = append(all, started)
+		defer c.in.Close() // ends it, where an error comes first
+		c.times = make([][]time.Duration, len(queries))
 	}
-	for _, q := range queries {
+	for i, q := range queries {
 		note("query: %s", q.name)
-		texts := []string{q.sql, q.sql, q.sql, ""}
-		if q.raw != "" {
-			texts[3] = strings.Replace(q.raw, "RAW", rawRecords(filepath.Join(dir, "trail"), q.record), 1)
-		}
-		times := make([][]time.Duration, len(all))
 		var want []string
 		for n := range s.rounds + 1 {
-			for i, c := range all {
-				if texts[i] == "" || i == 3 && n > rawRounds {
+			for _, c := range all {
+				text := c.text(q)
+				if text == "" || n > c.rounds {
 					continue
 				}
-				r, err := c.ask(texts[i])
+				r, err := c.ask(text)
 				if err != nil {
-					return nil, fmt.Errorf("%s: %s: %w", columns[i].name, q.name, err)
+					return nil, err
 				}
 				if want == nil {
 					want = r.Rows
 				}
 				if len(r.Rows) == 0 || !slices.Equal(r.Rows, want) {
-					return nil, fmt.Errorf("%s: %s: the answer differs from trailql's, or is empty\n%s\ntrailql:\n%s", q.name, columns[i].name,
-						strings.Join(r.Rows, "\n"), strings.Join(want, "\n"))
+					return nil, fmt.Errorf("%s: %s: the answer differs from that of %s, or is empty\n%s\n%s:\n%s", q.name, c.name,
+						all[0].name, strings.Join(r.Rows, "\n"), all[0].name, strings.Join(want, "\n"))
 				}
 				if n > 0 {
-					times[i] = append(times[i], r.Took)
+					c.times[i] = append(c.times[i], r.Took)
 				}
 			}
 		}
-		for i := range columns {
-			columns[i].times = append(columns[i].times, times[i])
-		}
 	}
-	for i, c := range all {
-		var err error
-		if columns[i].peak, err = c.stop(); err != nil {
+	for _, c := range all {
+		if err := c.stop(); err != nil {
 			return nil, err
 		}
 	}
-	return columns, nil
+	return all, nil
 }

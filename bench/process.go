@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -59,8 +60,15 @@ func peak(p *os.ProcessState) int64 {
 	return 0
 }
 
-// contestant is a running process that answers queries, one at a time.
+// contestant is an engine over its files, in a process of its own that answers queries one at a time.
 type contestant struct {
+	name, step, source string
+	text               func(q query) string // how it is asked; empty: not at all
+	rounds             int
+
+	times [][]time.Duration // by query
+	peak  int64             // bytes resident at most; known once it has stopped
+
 	cmd *exec.Cmd
 	in  io.WriteCloser
 	out *json.Decoder
@@ -73,43 +81,40 @@ type reply struct {
 	Error string
 }
 
-// start starts the step that answers queries over a source.
-func start(ctx context.Context, step, source string) (*contestant, error) {
-	command := self(step, source)
-	c := &contestant{cmd: exec.CommandContext(ctx, command[0], command[1:]...)}
+// start starts the process; stop it.
+func (c *contestant) start(ctx context.Context) (err error) {
+	command := self(c.step, c.source)
+	c.cmd = exec.CommandContext(ctx, command[0], command[1:]...)
 	c.cmd.Stderr = os.Stderr
-	var err error
 	if c.in, err = c.cmd.StdinPipe(); err != nil {
-		return nil, err
+		return err
 	}
 	out, err := c.cmd.StdoutPipe()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	c.out = json.NewDecoder(out)
-	return c, c.cmd.Start()
+	return c.cmd.Start()
 }
 
 // ask has one query answered. The time is the contestant's own: from the text to the last row in its hands.
-func (c *contestant) ask(text string) (reply, error) {
-	if err := json.NewEncoder(c.in).Encode(text); err != nil {
-		return reply{}, err
+func (c *contestant) ask(text string) (r reply, err error) {
+	if err = json.NewEncoder(c.in).Encode(text); err == nil {
+		err = c.out.Decode(&r)
 	}
-	var r reply
-	if err := c.out.Decode(&r); err != nil {
-		return reply{}, fmt.Errorf("%s: %w", c.cmd.Args[1:], err)
+	if err == nil && r.Error != "" {
+		err = errors.New(r.Error)
 	}
-	if r.Error != "" {
-		return reply{}, errors.New(r.Error)
+	if err != nil {
+		return r, fmt.Errorf("%s: %w", c.name, err)
 	}
 	return r, nil
 }
 
-// stop ends the contestant and gives the most memory it had resident.
-func (c *contestant) stop() (int64, error) {
-	c.in.Close()
-	err := c.cmd.Wait()
-	return peak(c.cmd.ProcessState), err
+func (c *contestant) stop() error {
+	err := errors.Join(c.in.Close(), c.cmd.Wait())
+	c.peak = peak(c.cmd.ProcessState)
+	return err
 }
 
 // serve answers the queries that come on stdin until it ends.
@@ -136,12 +141,16 @@ func serve(ask func(text string) ([]string, error)) error {
 }
 
 // folderSize is the sum of the files in a folder and below.
-func folderSize(folder string) (size int64) {
-	filepath.Walk(folder, func(_ string, info os.FileInfo, err error) error {
-		if err == nil && !info.IsDir() {
+func folderSize(folder string) (size int64, err error) {
+	err = filepath.WalkDir(folder, func(_ string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		info, err := d.Info()
+		if err == nil {
 			size += info.Size()
 		}
-		return nil
+		return err
 	})
-	return size
+	return size, err
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -33,7 +32,10 @@ var steps = map[string]func(ctx context.Context, args []string) error{
 	askLake: answerFromLake,
 	askLakeDuckDB: func(ctx context.Context, args []string) error {
 		files, _, err := lakeFiles(ctx, args[0])
-		return errors.Join(err, answerWithDuckDB(ctx, files...))
+		if err != nil {
+			return err
+		}
+		return answerWithDuckDB(ctx, files...)
 	},
 	askOwnDuckDB: func(ctx context.Context, args []string) error {
 		return answerWithDuckDB(ctx, filepath.Join(args[0], "**/*.parquet"))
@@ -83,7 +85,11 @@ func describeLake(ctx context.Context, args []string) error {
 	}
 	m := made{Rows: rows}
 	for _, f := range files {
-		m.Bytes += folderSize(f)
+		info, err := os.Stat(f)
+		if err != nil {
+			return err
+		}
+		m.Bytes += info.Size()
 	}
 	return show(m)
 }
@@ -94,7 +100,7 @@ func compactWithDuckDB(ctx context.Context, args []string) error {
 		return err
 	}
 	defer db.Close()
-	m := made{}
+	var m made
 	for _, text := range duckDBCompaction(args[0], args[1], len(args) > 2) {
 		r, err := db.ExecContext(ctx, text)
 		if err != nil {
@@ -104,7 +110,9 @@ func compactWithDuckDB(ctx context.Context, args []string) error {
 			return err
 		}
 	}
-	m.Bytes = folderSize(args[1])
+	if m.Bytes, err = folderSize(args[1]); err != nil {
+		return err
+	}
 	return show(m)
 }
 
