@@ -38,7 +38,8 @@ trailql (report list) or the path of a YAML file.
 		Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error { return usage("report what? try: trailql report --help") },
 	}
-	c.AddCommand(reportListCommand(), reportShowCommand(), reportRunCommand(), reportExportCommand(), reportLintCommand())
+	c.AddCommand(reportListCommand(), reportShowCommand(), reportRunCommand(), reportExportCommand(), reportLintCommand(),
+		scheduleCommand(), historyCommand())
 	return c
 }
 

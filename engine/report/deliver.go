@@ -63,14 +63,8 @@ func deliver(ctx context.Context, out string, r *Report) (_ Delivered, err error
 			err = errors.Join(err, root.RemoveAll(temp))
 		}
 	}()
-	d := Delivered{}
-	if d.SHA256, err = writeFile(root, path.Join(temp, "report.json"), func(w io.Writer) error { return r.JSON(ctx, w) }); err != nil {
-		return Delivered{}, err
-	}
-	if _, err = writeFile(root, path.Join(temp, "report.html"), func(w io.Writer) error { return r.HTML(ctx, w) }); err != nil {
-		return Delivered{}, err
-	}
-	if _, err = writeFile(root, path.Join(temp, "findings.csv"), func(w io.Writer) error { return r.CSV(ctx, w) }); err != nil {
+	var d Delivered
+	if d.SHA256, err = r.writeAll(ctx, root, temp); err != nil {
 		return Delivered{}, err
 	}
 	for _, folder := range []string{temp, r.Pack.ID, "."} {
@@ -110,6 +104,19 @@ func folderTime(t time.Time) string {
 		return t.Format("2006-01-02T1504Z")
 	}
 	return t.Format("2006-01-02T150405.999Z")
+}
+
+// writeAll writes the three files of a report into a folder and returns the SHA-256 of report.json.
+func (r *Report) writeAll(ctx context.Context, root *os.Root, folder string) (sum string, err error) {
+	for _, f := range []struct {
+		name  string
+		write func(context.Context, io.Writer) error
+	}{{"report.html", r.HTML}, {"findings.csv", r.CSV}, {"report.json", r.JSON}} {
+		if sum, err = writeFile(root, path.Join(folder, f.name), func(w io.Writer) error { return f.write(ctx, w) }); err != nil {
+			return "", err
+		}
+	}
+	return sum, nil
 }
 
 // writeFile makes a file durable and returns the SHA-256 of what is in it.

@@ -3,7 +3,6 @@ package report
 import (
 	"fmt"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/robfig/cron/v3"
@@ -25,7 +24,7 @@ const (
 // once. "30 2 * * *" in Europe/Berlin thus runs exactly once a day.
 type Schedule struct {
 	Name    string
-	Pack    string // id of an embedded pack, or the absolute path of a folder
+	Pack    string // as Open takes it; a path is absolute
 	Cron    string // five fields, or @daily and its like
 	Zone    string // IANA name
 	Period  Span   // ended most recently before the planned time, in Zone
@@ -46,11 +45,8 @@ func (s Schedule) Check() error {
 	if !identifier.MatchString(s.Name) {
 		return fmt.Errorf("the schedule's name %q takes letters, digits, dots, dashes and underscores, at most 64, and begins with a letter or digit", s.Name)
 	}
-	if s.Pack == "" {
-		return fmt.Errorf("the schedule %s names no pack", s.Name)
-	}
-	if strings.ContainsAny(s.Pack, `/\`) && !filepath.IsAbs(s.Pack) {
-		return fmt.Errorf("the pack %q is a relative path; a schedule takes an absolute one", s.Pack)
+	if (!identifier.MatchString(s.Pack) || filepath.Ext(s.Pack) == ".yaml") && !filepath.IsAbs(s.Pack) {
+		return fmt.Errorf("the pack %q is neither an id nor an absolute path", s.Pack)
 	}
 	if !filepath.IsAbs(s.Out) {
 		return fmt.Errorf("the folder for the reports, %q, is no absolute path", s.Out)

@@ -113,16 +113,16 @@ func wantHistory(t testing.TB, s *Store, want ...string) {
 // Each day once at 02:30 on the clocks of Berlin, where 29 March has no 02:30 and 25 October has two.
 func TestSchedulerAcrossChangesOfTheClocks(t *testing.T) {
 	s := openStore(t, t.TempDir())
-	add(t, s, scheduleOf("30 2 * * *", "Europe/Berlin", Day), "2026-03-27T12:00:00Z")
-	simulate(t, s, "2026-03-27T12:00:00Z", "2026-03-30T12:00:00Z", nil)
+	add(t, s, scheduleOf("30 2 * * *", "Europe/Berlin", Day), "2026-03-28T01:00:00Z")
+	simulate(t, s, "2026-03-28T01:00:00Z", "2026-03-30T01:00:00Z", nil)
 	wantHistory(t, s,
 		"nightly 2026-03-28T01:30:00Z began 03-28 01:30 ok",
 		"nightly 2026-03-29T01:00:00Z began 03-29 01:00 ok",
 		"nightly 2026-03-30T00:30:00Z began 03-30 00:30 ok")
 
 	autumn := openStore(t, t.TempDir())
-	add(t, autumn, scheduleOf("30 2 * * *", "Europe/Berlin", Day), "2026-10-24T12:00:00Z")
-	simulate(t, autumn, "2026-10-24T12:00:00Z", "2026-10-26T12:00:00Z", nil)
+	add(t, autumn, scheduleOf("30 2 * * *", "Europe/Berlin", Day), "2026-10-25T00:00:00Z")
+	simulate(t, autumn, "2026-10-25T00:00:00Z", "2026-10-26T02:00:00Z", nil)
 	wantHistory(t, autumn,
 		"nightly 2026-10-25T00:30:00Z began 10-25 00:30 ok",
 		"nightly 2026-10-26T01:30:00Z began 10-26 01:30 ok")
@@ -168,12 +168,12 @@ func TestSchedulerWithAClockSetBack(t *testing.T) {
 // A run that fails, or brings a defect to light, is recorded with its reason; the next one runs.
 func TestSchedulerGoesOnAfterFailures(t *testing.T) {
 	s := openStore(t, t.TempDir())
-	add(t, s, scheduleOf("0 6 * * *", "UTC", Day), "2026-03-01T12:00:00Z")
-	day := 0
+	add(t, s, scheduleOf("0 * * * *", "UTC", Day), "2026-03-05T05:30:00Z")
+	hour := 0
 	var told []Run
-	simulate(t, s, "2026-03-01T12:00:00Z", "2026-03-05T12:00:00Z", func(s *Scheduler, _ *fakeClock) {
+	simulate(t, s, "2026-03-05T05:30:00Z", "2026-03-05T09:30:00Z", func(s *Scheduler, _ *fakeClock) {
 		s.Answer = func(ctx context.Context, pack string, p Period) (*Report, error) {
-			switch day++; day {
+			switch hour++; hour {
 			case 1:
 				return nil, errors.New("the pack cis-3.0 is gone")
 			case 2:
@@ -183,7 +183,7 @@ func TestSchedulerGoesOnAfterFailures(t *testing.T) {
 		}
 		s.Deliver = func(string) Deliver {
 			return func(context.Context, *Report) (Delivered, error) {
-				if day == 3 {
+				if hour == 3 {
 					return Delivered{}, errors.New("the disk is full")
 				}
 				return Delivered{Where: "/reports/1", SHA256: "ab"}, nil
@@ -192,10 +192,10 @@ func TestSchedulerGoesOnAfterFailures(t *testing.T) {
 		s.Done = func(r Run) { told = append(told, r) }
 	})
 	wantHistory(t, s,
-		"nightly 2026-03-02T06:00:00Z began 03-02 06:00 failed",
-		"nightly 2026-03-03T06:00:00Z began 03-03 06:00 failed",
-		"nightly 2026-03-04T06:00:00Z began 03-04 06:00 failed",
-		"nightly 2026-03-05T06:00:00Z began 03-05 06:00 ok")
+		"nightly 2026-03-05T06:00:00Z began 03-05 06:00 failed",
+		"nightly 2026-03-05T07:00:00Z began 03-05 07:00 failed",
+		"nightly 2026-03-05T08:00:00Z began 03-05 08:00 failed",
+		"nightly 2026-03-05T09:00:00Z began 03-05 09:00 ok")
 	runs, err := s.Runs(context.Background(), 10)
 	if err != nil {
 		t.Fatal(err)
