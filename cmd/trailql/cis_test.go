@@ -451,7 +451,7 @@ func TestCISOnOddRecords(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	var records []string
 	for i := range 6000 {
-		at := time.Date(2026, 3, 2, 0, 0, 0, 0, time.UTC).Add(time.Duration(r.IntN(86400)) * time.Second)
+		at := time.Date(2026, 3, 2, 0, 0, 0, 0, time.UTC).Add(time.Duration(r.IntN(24)) * time.Hour) // many at each end of a period
 		record := fmt.Sprintf(`{"eventVersion":"1.09","eventTime":%q,"eventID":"%d","awsRegion":"us-east-1","recipientAccountId":"000000000001"`, at.Format(time.RFC3339), i)
 		for _, field := range slices.Sorted(maps.Keys(words)) {
 			if value := words[field][r.IntN(len(words[field]))]; value != "" {
@@ -472,7 +472,8 @@ func TestCISOnOddRecords(t *testing.T) {
 		t.Fatal(err)
 	}
 	start := time.Date(2026, 3, 2, 0, 0, 0, 0, time.UTC)
-	found := newCISLake(t, []string{dir}).check(t, []packs.Period{{From: start, To: start.AddDate(0, 0, 1)}}, nil)
+	periods := []packs.Period{{From: start, To: start.AddDate(0, 0, 1)}, {From: start.Add(6 * time.Hour), To: start.Add(12 * time.Hour)}}
+	found := newCISLake(t, []string{dir}).check(t, periods, nil)
 	for control, n := range found {
 		if n < 5 {
 			t.Errorf("%s: only %d events of 6,000: the drawing is too wild", control, n)
