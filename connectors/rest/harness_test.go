@@ -68,7 +68,9 @@ type gate struct {
 
 func newGate() gate { return gate{source.NewMemory("gate", numbered, nil), make(chan int, 100)} }
 
-func (g gate) Scan(_ context.Context, r source.Request) (source.Scan, error) { return &gateScan{gate: g, request: r}, nil }
+func (g gate) Scan(_ context.Context, r source.Request) (source.Scan, error) {
+	return &gateScan{gate: g, request: r}, nil
+}
 
 type gateScan struct {
 	gate
@@ -292,4 +294,3 @@ func sunk(t *testing.T, format string, columns []sink.Column, batches []vec.Batc
 	}
 	return out.String()
 }
-

@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 )
 
 const (
@@ -82,28 +83,26 @@ func decodeSubmission(body []byte) (*submission, *fault) {
 		return newFault(http.StatusBadRequest, "request", format, args...).at(body, offset)
 	}
 
-	d := json.NewDecoder(bytes.NewReader(body))
-	broken := func(err error) *fault {
-		var s *json.SyntaxError
-		if errors.As(err, &s) {
-			return wrong(max(0, s.Offset-1), "the body is not JSON: %s", s.Error())
+	var whole json.RawMessage
+	if err := json.Unmarshal(body, &whole); err != nil {
+		offset := int64(len(body))
+		var syntax *json.SyntaxError
+		if errors.As(err, &syntax) && syntax.Offset > 0 && !strings.HasPrefix(syntax.Error(), "unexpected end") {
+			offset = syntax.Offset - 1
 		}
-		return wrong(int64(len(body)), "the body is not JSON: it ends too early")
+		return nil, wrong(offset, "the body is not JSON: %s", err.Error())
 	}
-	if first, err := d.Token(); err != nil {
-		return nil, broken(err)
-	} else if first != json.Delim('{') {
-		return nil, wrong(d.InputOffset()-1, "the body must be a JSON object").hint(`send {"sql": "SELECT …"}`)
+	d := json.NewDecoder(bytes.NewReader(body))
+	if first, err := d.Token(); err != nil || first != json.Delim('{') {
+		return nil, wrong(int64(bytes.IndexFunc(body, func(r rune) bool { return !unicode.IsSpace(r) })), "the body must be a JSON object").
+			hint(`send {"sql": "SELECT …"}`)
 	}
 	seen := map[string]bool{}
 	for d.More() {
 		token, err := d.Token()
-		if err != nil {
-			return nil, broken(err)
-		}
 		name, ok := token.(string)
-		if !ok {
-			return nil, wrong(d.InputOffset()-1, "the body is not JSON: a field has no name")
+		if err != nil || !ok {
+			return nil, wrong(d.InputOffset(), "the body is not JSON")
 		}
 		at := d.InputOffset()
 		i := slices.Index(names, name)
@@ -116,18 +115,12 @@ func decodeSubmission(body []byte) (*submission, *fault) {
 		seen[name] = true
 		var raw json.RawMessage
 		if err := d.Decode(&raw); err != nil {
-			return nil, broken(err)
+			return nil, wrong(d.InputOffset(), "the body is not JSON")
 		}
 		f := fields[i]
 		if err := readField(raw, f.into, f.low, f.high); err != nil {
 			return nil, wrong(d.InputOffset()-int64(len(raw)), "the field %q %s", name, err.Error()).where("body", name)
 		}
-	}
-	if _, err := d.Token(); err != nil {
-		return nil, broken(err)
-	}
-	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return nil, wrong(d.InputOffset(), "something follows the JSON object")
 	}
 	if strings.TrimSpace(s.SQL) == "" {
 		return nil, newFault(http.StatusBadRequest, "request", "there is no statement").where("body", "sql").hint(`send {"sql": "SELECT …"}`)
