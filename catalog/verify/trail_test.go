@@ -34,11 +34,11 @@ func generated(t testing.TB, opt synth.Options) trail {
 	return tr
 }
 
-// without drops the objects for which drop is true, and says how many.
-func (tr trail) without(drop func(name string, n cloudtrail.ObjectName) bool) (trail, int) {
+// without is the trail but for the objects for which drop is true.
+func (tr trail) without(drop func(name string, n cloudtrail.ObjectName) bool) trail {
 	out := maps.Clone(tr)
 	maps.DeleteFunc(out, func(name string, _ []byte) bool { return drop(name, cloudtrail.ParseName(name)) })
-	return out, len(tr) - len(out)
+	return out
 }
 
 // lake compacts the trail and opens its lake.
