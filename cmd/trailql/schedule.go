@@ -93,8 +93,8 @@ that pass while no server runs are caught up once: the newest is run, and the hi
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(c.ErrOrStderr(), "added %s: first at %s (%s UTC), about %s; trailql serve runs it\n",
-			s.Name, shownIn(slot.Planned, slot.Planned.Location()), shownIn(slot.Planned, time.UTC), slot.Period)
+		fmt.Fprintf(c.ErrOrStderr(), "added %s: first at %s %s (%s UTC), about %s; trailql serve runs it\n",
+			s.Name, shownIn(slot.Planned, slot.Planned.Location()), s.Zone, shownIn(slot.Planned, time.UTC), slot.Period)
 		return nil
 	}
 	return c
