@@ -1,22 +1,24 @@
 package rest
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"net/http"
 	"strconv"
 	"time"
+
+	"github.com/trailql/trailql/engine"
+	"github.com/trailql/trailql/engine/service"
 )
 
-// How often progress is looked at, and how long a connection may be silent.
+// How often progress is looked at, and how often it is told even if there is none, so that who listens knows that the connection lives.
 const (
 	progressEvery  = 200 * time.Millisecond
-	heartbeatEvery = 15 * time.Second
+	heartbeatEvery = time.Second
 )
 
-// events is GET /api/v1/queries/{id}/events, server-sent events: "progress" whenever the query looks different, and "done" as the last. The
-// data is the query. Ids count on from Last-Event-ID; who comes back gets the query as it is now, so that nothing has to be kept for them.
+// events is GET /api/v1/queries/{id}/events, server-sent events: "progress" while the query waits and runs, "done" as the last. The data is the
+// query. Ids count on from Last-Event-ID; who comes back gets the query as it is now, so that nothing has to be kept for them.
 func (h *handler) events(w *response, r *http.Request) error {
 	if _, err := parameters(r); err != nil {
 		return err
@@ -32,31 +34,33 @@ func (h *handler) events(w *response, r *http.Request) error {
 	if r.Method == http.MethodHead {
 		return nil
 	}
-	var last []byte
-	sent := h.Now()
+	type progress struct {
+		state service.State
+		rows  int64
+		stats engine.Stats
+	}
+	var last progress
+	var sent time.Time
 	for {
-		data, err := json.Marshal(show(q, h.Now()))
-		if err != nil {
-			return fmt.Errorf("writing the query: %w", err)
-		}
-		name := "progress"
-		if q.State.Done() {
-			name = "done"
-		}
-		switch {
-		case !bytes.Equal(data, last):
+		now := progress{q.State, q.Rows, q.Stats}
+		now.stats.Elapsed = 0 // the clock alone is no progress
+		if now != last || h.Now().Sub(sent) >= heartbeatEvery {
+			last, sent = now, h.Now()
+			data, err := json.Marshal(show(q, sent))
+			if err != nil {
+				return fmt.Errorf("writing the query: %w", err)
+			}
+			name := "progress"
+			if q.State.Done() {
+				name = "done"
+			}
 			number++
-			_, err = fmt.Fprintf(w, "id: %d\nevent: %s\ndata: %s\n\n", number, name, data)
-			last, sent = data, h.Now()
-		case h.Now().Sub(sent) >= heartbeatEvery:
-			_, err = fmt.Fprint(w, ":\n\n")
-			sent = h.Now()
-		}
-		if err == nil {
-			err = w.Flush()
-		}
-		if err != nil || q.State.Done() {
-			return err
+			if _, err = fmt.Fprintf(w, "id: %d\nevent: %s\ndata: %s\n\n", number, name, data); err == nil {
+				err = w.Flush()
+			}
+			if err != nil || q.State.Done() {
+				return err
+			}
 		}
 		if q, err = h.wait(r.Context(), id, progressEvery); err != nil {
 			return err
