@@ -18,13 +18,24 @@ import (
 )
 
 // The format "exact" is an Arrow IPC stream in the engine's own forms (sqltype.Type.Arrow, text plain), so that a result read from
-// afar is the result; the format "arrow" is for other programs and turns what they do not know into text. The one difference
-// to the forms in memory: the zone of a timestamp with time zone is its name, as keys mean nothing in another process.
-// The SQL type of a column stands in its field's metadata under "sql_type".
+// afar is the result; the format "arrow" is for other programs and turns what they do not know into text. Two forms differ from those in
+// memory: the zone of a timestamp with time zone is its name, as keys mean nothing in another process, and what has no type is boolean,
+// as arrow-go's validation refuses its own null arrays. The SQL type of a column stands in its field's metadata under "sql_type".
 const exactMedia = "application/vnd.trailql.exact"
 
 // zoneText is the form of a timestamp with time zone in a stream.
 var zoneText = arrow.StructOf(sqltype.TimestampTZForm.Field(0), arrow.Field{Name: "zone", Type: arrow.BinaryTypes.String, Nullable: true})
+
+// recoding turns the two forms, for a column or what lies inside.
+type recoding struct {
+	zones func(arrow.ArrayData) (arrow.ArrayData, error)
+	null  arrow.DataType // of what has no type
+}
+
+var (
+	outward = recoding{zoneNames, arrow.FixedWidthTypes.Boolean}
+	inward  = recoding{zoneKeys, arrow.Null}
+)
 
 type exactWriter struct {
 	columns []sink.Column
@@ -35,7 +46,7 @@ type exactWriter struct {
 func newExactWriter(w *bufio.Writer, columns []sink.Column) (sink.Writer, error) {
 	fields := make([]arrow.Field, len(columns))
 	for i, c := range columns {
-		form, err := rezoned(c.Type, array.MakeArrayOfNull(memory.DefaultAllocator, c.Type.Arrow(), 0).Data(), zoneNames)
+		form, err := outward.recode(c.Type, array.MakeArrayOfNull(memory.DefaultAllocator, c.Type.Arrow(), 0).Data())
 		if err != nil {
 			return nil, err
 		}
@@ -49,7 +60,7 @@ func newExactWriter(w *bufio.Writer, columns []sink.Column) (sink.Writer, error)
 func (e *exactWriter) Write(cols []arrow.Array, rows int) error {
 	out := make([]arrow.Array, len(cols))
 	for i, col := range cols {
-		data, err := rezoned(e.columns[i].Type, vec.Plain(col).Data(), zoneNames)
+		data, err := outward.recode(e.columns[i].Type, vec.Plain(col).Data())
 		if err != nil {
 			return err
 		}
@@ -106,7 +117,7 @@ func (e *exactReader) next() (b vec.Batch, err error) {
 			if err := array.ValidateFull(col); err != nil {
 				return vec.Batch{}, fmt.Errorf("reading the result: column %q: %w", e.columns[i].Name, err)
 			}
-			data, err := rezoned(e.columns[i].Type, col.Data(), zoneKeys)
+			data, err := inward.recode(e.columns[i].Type, col.Data())
 			if err != nil {
 				return vec.Batch{}, fmt.Errorf("reading the result: column %q: %w", e.columns[i].Name, err)
 			}
@@ -120,16 +131,18 @@ func (e *exactReader) next() (b vec.Batch, err error) {
 	return b, nil
 }
 
-// rezoned returns data of type t with every zone in it turned by turn; data without zones is returned as it is.
-func rezoned(t sqltype.Type, data arrow.ArrayData, turn func(arrow.ArrayData) (arrow.ArrayData, error)) (arrow.ArrayData, error) {
+// recode returns data of type t with what is in it recoded; data without anything to recode is returned as it is.
+func (r recoding) recode(t sqltype.Type, data arrow.ArrayData) (arrow.ArrayData, error) {
 	children := data.Children()
 	inner := []sqltype.Type{}
 	switch t.Kind {
+	case sqltype.Unknown:
+		return array.MakeArrayOfNull(memory.DefaultAllocator, r.null, data.Len()).Data(), nil
 	case sqltype.TimestampTZ:
 		if len(children) != 2 {
 			return nil, errors.New("a timestamp with time zone has no zone")
 		}
-		zone, err := turn(children[1])
+		zone, err := r.zones(children[1])
 		if err != nil {
 			return nil, err
 		}
@@ -153,7 +166,7 @@ func rezoned(t sqltype.Type, data arrow.ArrayData, turn func(arrow.ArrayData) (a
 	turned, same := make([]arrow.ArrayData, len(inner)), true
 	for i := range inner {
 		var err error
-		if turned[i], err = rezoned(inner[i], children[i], turn); err != nil {
+		if turned[i], err = r.recode(inner[i], children[i]); err != nil {
 			return nil, err
 		}
 		same = same && turned[i] == children[i]

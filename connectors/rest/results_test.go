@@ -22,7 +22,7 @@ const every = `SELECT n, name, CAST(n AS tinyint) AS t, CAST(n AS real) / 3 AS r
 	IF(n = 2, NULL, timestamp '2026-03-29 00:30:00 +05:30') AS tn,
 	n * interval '1' minute AS i, interval '3' month AS y, to_utf8(name) AS v, NULL AS u, CAST(name AS json) AS j,
 	ARRAY[name, 'x', NULL] AS a, MAP(ARRAY['k', 'l'], ARRAY[n, NULL]) AS m, CAST(ROW(n, name) AS row(x bigint, y varchar)) AS o,
-	ARRAY[ROW(at_timezone(timestamp '2026-03-29 00:30:00 UTC', 'Asia/Tokyo'), interval '1' day), NULL] AS nested,
+	ARRAY[ROW(at_timezone(timestamp '2026-03-29 00:30:00 UTC', 'Asia/Tokyo'), interval '1' day), NULL] AS nested, ARRAY[NULL, NULL] AS nulls,
 	MAP(ARRAY[timestamp '2026-03-29 00:30:00 America/New_York'], ARRAY[n]) AS keyed, name AS name
 	FROM big WHERE n < 5 ORDER BY n`
 
