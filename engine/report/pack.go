@@ -27,11 +27,11 @@ import (
 //go:embed packs
 var embedded embed.FS
 
-// What a pack may be at most: it may come from anywhere.
+// What a pack may be at most: it may come from anywhere, and the YAML parser takes time by the square of its size.
 const (
-	maxPackBytes  = 256 << 10
+	maxPackBytes  = 64 << 10
 	maxQueryBytes = 256 << 10
-	maxControls   = 1000
+	maxControls   = 500
 )
 
 // identifier is the form of the ids of packs and controls: they stand in file names, tables and command lines.

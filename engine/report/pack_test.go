@@ -88,8 +88,8 @@ func TestLoadErrors(t *testing.T) {
 		{"empty file", control("id: a", "title: A", "query: empty.sql"), "p.yaml:6:12: empty.sql is empty"},
 		{"no UTF-8", control("id: a", "title: A", "query: latin.sql"), "p.yaml:6:12: latin.sql is no UTF-8 text"},
 		{"large file", control("id: a", "title: A", "query: large.sql"), "p.yaml:6:12: reading large.sql: large.sql has more than 262144 bytes"},
-		{"nesting", strings.Repeat("[", 100_000), "p.yaml: brackets are nested too deeply for a pack"},
-		{"many controls", "id: p\ntitle: P\ncontrols:" + strings.Repeat("\n  - a", 1001), "the pack has 1001 controls; 1000 are the most"},
+		{"nesting", strings.Repeat("[", 50_000), "p.yaml: brackets are nested too deeply for a pack"},
+		{"many controls", "id: p\ntitle: P\ncontrols:" + strings.Repeat("\n  - a", 501), "the pack has 501 controls; 500 are the most"},
 	} {
 		t.Run(c.why, func(t *testing.T) {
 			p, err := Load(folder(map[string]string{"p.yaml": c.yaml, "a.sql": goodSQL, "empty.sql": " \n", "latin.sql": "SELECT '\xe9'",
@@ -106,7 +106,7 @@ func TestLoadErrors(t *testing.T) {
 	if _, err := Load(folder(nil), "p.yaml"); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("a file that is not there: %v", err)
 	}
-	if _, err := Load(folder(map[string]string{"p.yaml": strings.Repeat("#", maxPackBytes+1)}), "p.yaml"); err == nil || !strings.Contains(err.Error(), "262144") {
+	if _, err := Load(folder(map[string]string{"p.yaml": strings.Repeat("#", maxPackBytes+1)}), "p.yaml"); err == nil || !strings.Contains(err.Error(), "65536") {
 		t.Errorf("a large file: %v", err)
 	}
 }
