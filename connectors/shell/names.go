@@ -2,6 +2,7 @@ package shell
 
 import (
 	"context"
+	"maps"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -35,11 +36,11 @@ type column struct {
 	hidden bool
 }
 
-// valueColumns are those whose values are offered, each with the column that they are read from: the short ones are
-// partitions, which are read at no cost.
-var valueColumns = [][2]string{
-	{"account", "account"}, {"recipientaccountid", "account"}, {"region", "region"}, {"awsregion", "region"},
-	{"eventname", "eventname"}, {"eventsource", "eventsource"}, {"errorcode", "errorcode"},
+// valueColumns are the columns that values are read from, each with those for which they are offered. Partitions are among
+// them in place of columns with the same values, since they are read at no cost.
+var valueColumns = map[string][]string{
+	"account": {"account", "recipientaccountid"}, "region": {"region", "awsregion"},
+	"eventname": {"eventname"}, "eventsource": {"eventsource"}, "errorcode": {"errorcode"},
 }
 
 const (
@@ -66,7 +67,10 @@ func (n *names) refresh(ctx context.Context, b Backend, now time.Time) {
 		return
 	}
 	n.read.Store(now.Unix())
-	k := &known{values: n.now().values}
+	k := &known{values: maps.Clone(n.now().values)}
+	if k.values == nil {
+		k.values = map[string][]string{}
+	}
 	for _, t := range tables {
 		r := relation{name: t[0]}
 		columns, err := fetch(ctx, b, "SHOW COLUMNS FROM "+quoted(t[0]))
@@ -83,33 +87,20 @@ func (n *names) refresh(ctx context.Context, b Backend, now time.Time) {
 		k.relations = append(k.relations, r)
 	}
 	n.known.Store(k)
-	values := map[string][]string{}
-	for _, v := range valueColumns {
-		list, done := values[v[1]]
-		if from := k.holder(v[1]); !done && from != "" {
-			list = readValues(ctx, b, from, v[1])
+	for from, columns := range valueColumns {
+		list := readValues(ctx, b, from)
+		values := maps.Clone(n.now().values)
+		for _, c := range columns {
+			values[c] = list
 		}
-		values[v[1]], values[v[0]] = list, list
+		n.known.Store(&known{relations: k.relations, values: values})
 	}
-	n.known.Store(&known{relations: k.relations, values: values})
 }
 
-// holder is the table that a column's values are read from: the first with its main columns.
-func (k *known) holder(name string) string {
-	for _, r := range k.relations {
-		if _, ok := r.column("eventname"); ok {
-			if _, ok := r.column(name); ok && !strings.Contains(r.name, ".") {
-				return r.name
-			}
-		}
-	}
-	return ""
-}
-
-func readValues(ctx context.Context, b Backend, table, name string) (values []string) {
+func readValues(ctx context.Context, b Backend, name string) (values []string) {
 	ctx, cancel := context.WithTimeout(ctx, valuesTime)
 	defer cancel()
-	rows, err := fetch(ctx, b, "SELECT "+name+", count(*) AS n FROM "+quoted(table)+" GROUP BY 1 ORDER BY 2 DESC LIMIT 1000")
+	rows, err := fetch(ctx, b, "SELECT "+name+", count(*) AS n FROM cloudtrail_logs GROUP BY 1 ORDER BY 2 DESC LIMIT 1000")
 	if err != nil {
 		return nil
 	}

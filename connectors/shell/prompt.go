@@ -10,6 +10,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/mattn/go-runewidth"
 	"github.com/reeflective/readline"
 	"github.com/reeflective/readline/inputrc"
 
@@ -87,7 +88,13 @@ func (s *Session) editor(h *history) (*readline.Shell, error) {
 	for name, value := range map[string]any{
 		"convert-meta": false, "input-meta": true, "output-meta": true, // or umlauts are swallowed
 		"enable-bracketed-paste": true, "completion-ignore-case": true, "menu-complete-display-prefix": true,
-		"history-autosuggest": false, "autocomplete": false, "autopairs": false,
+		// The editor would ask the terminal where the cursor is before every drawing, and lose the keys that come before the answer:
+		// what is typed ahead, or fast, or over a slow line. It can do without, given the room that paint makes.
+		"cursor-position-probe":   false,
+		"multiline-column":        false, // paint does that
+		"echo-control-characters": false, // a ^C over the statement
+		"history-autosuggest":     false,
+		"autocomplete":            false, "autopairs": false,
 		"comment-begin": `[^\s\S]`, // a pattern for what to grey: nothing, since highlight knows comments
 	} {
 		if err := e.Config.Set(name, value); err != nil {
@@ -95,8 +102,8 @@ func (s *Session) editor(h *history) (*readline.Shell, error) {
 		}
 	}
 	for key, action := range map[string]string{
-		`\e[A`: "up-line-or-history", `\e[B`: "down-line-or-history", `\eOA`: "up-line-or-history", `\eOB`: "down-line-or-history",
-		`\e[Z`: "menu-complete-backward", `\M-#`: "self-insert", // its comments are another language's
+		`\M-[A`: "up-line-or-history", `\M-[B`: "down-line-or-history", `\M-OA`: "up-line-or-history", `\M-OB`: "down-line-or-history",
+		`\M-#`: "self-insert", // its comments are another language's
 	} {
 		for _, keymap := range []string{"emacs", "emacs-standard", "vi-insert"} {
 			if err := e.Config.Bind(keymap, inputrc.Unescape(key), action, false); err != nil {
@@ -106,17 +113,39 @@ func (s *Session) editor(h *history) (*readline.Shell, error) {
 	}
 	e.History.Delete()
 	e.History.Add("history", h)
-	prompt, more := "trailql> ", "      -> "
+	first := promptFirst
 	if s.config.Color {
-		prompt, more = "\x1b[1mtrailql>\x1b[0m ", "\x1b[90m      ->\x1b[0m "
-		e.SyntaxHighlighter = func(line []rune) string { return highlight(string(line)) }
+		first = "\x1b[1m" + first + "\x1b[0m"
 	}
-	e.Prompt.Primary(func() string { return prompt })
-	e.Prompt.Secondary(func() string { return more })
+	e.Prompt.Primary(func() string { return first })
+	e.SyntaxHighlighter = func(line []rune) string { return s.paint(string(line)) }
 	e.AcceptMultiline = func(line []rune) bool { return finished(string(line)) }
 	e.PasteTransformer = harmless
 	e.Completer = s.completer
 	return e, nil
+}
+
+// What stands before the first line of a statement, and before the others. Of one width.
+const (
+	promptFirst = "trailql> "
+	promptMore  = "      -> "
+)
+
+// paint is how the editor shows what is typed. The cursor is where the text begins. Before it stands what makes room for the
+// text and a line below it: down so far with the screen scrolling at its end (IND), and up again.
+func (s *Session) paint(text string) string {
+	shown, more := text, promptMore
+	if s.config.Color {
+		shown, more = highlight(text), "\x1b[90m"+more+"\x1b[0m"
+	}
+	width, height := s.config.Size()
+	rows := 1
+	for line := range strings.SplitSeq(text, "\n") {
+		rows += 1 + (len(promptFirst)+runewidth.StringWidth(line))/width
+	}
+	rows = min(rows, height-1)
+	// Lines are cleared to their ends, since they may have been longer.
+	return strings.Repeat("\x1bD", rows) + fmt.Sprintf("\x1b[%dA", rows) + strings.ReplaceAll(shown, "\n", "\x1b[K\n\r"+more)
 }
 
 // finished reports whether what is typed can be run: it ends with a semicolon, or is a command.
