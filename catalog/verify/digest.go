@@ -8,7 +8,10 @@ import (
 	"strings"
 	"time"
 
+	"github.com/apache/arrow-go/v18/arrow/array"
+
 	"github.com/trailql/trailql/catalog"
+	"github.com/trailql/trailql/engine/vec"
 )
 
 // span is a stretch of time.
@@ -152,13 +155,22 @@ const (
 func (j *judge) named(ctx context.Context, units []*state) ([]namedFile, error) {
 	var files []namedFile
 	var at *state
-	err := j.each(ctx, `SELECT account, region, start_time, end_time, l.object FROM `+catalog.Digests+` CROSS JOIN UNNEST(logs) AS t (l)
-WHERE `+among(units)+` AND `+j.ofPeriod(), func(r row) error {
-		if account, region := r.text(0), r.text(1); at == nil || at.account != account || at.region != region {
-			at = j.find(unit{account, region})
-		}
-		if at != nil && at.digested {
-			files = append(files, namedFile{unit: at.unit, span: span{r.time(2), r.time(3)}, name: strings.Clone(path.Base(r.text(4)))})
+	err := j.batches(ctx, `SELECT account, region, start_time, end_time, logs FROM `+catalog.Digests+`
+WHERE `+among(units)+` AND `+j.ofPeriod(), func(b vec.Batch) error {
+		logs := b.Cols[4].(*array.List) // not by UNNEST, which would copy each list for each of its elements
+		objects := vec.Plain(logs.ListValues().(*array.Struct).Field(0)).(*array.String)
+		for i := range b.Len {
+			r := row{b, i}
+			if account, region := r.text(0), r.text(1); at == nil || at.account != account || at.region != region {
+				at = j.find(unit{account, region})
+			}
+			if at == nil || !at.digested || logs.IsNull(i) {
+				continue
+			}
+			from, to := logs.ValueOffsets(i)
+			for k := from; k < to; k++ {
+				files = append(files, namedFile{unit: at.unit, span: span{r.time(2), r.time(3)}, name: strings.Clone(path.Base(objects.Value(int(k))))})
+			}
 		}
 		return nil
 	})

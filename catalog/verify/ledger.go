@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -20,8 +21,8 @@ type ledger struct {
 	snapshot source.Snapshot
 }
 
-// each calls visit with every row of the answer, in order.
-func (l *ledger) each(ctx context.Context, text string, visit func(row) error) error {
+// batches calls visit with all rows of the answer, many at a time, in order. Text columns are not coded by dictionaries.
+func (l *ledger) batches(ctx context.Context, text string, visit func(vec.Batch) error) error {
 	r, err := l.engine.Query(ctx, text, engine.Options{Snapshot: l.snapshot})
 	if err != nil {
 		return err
@@ -29,7 +30,11 @@ func (l *ledger) each(ctx context.Context, text string, visit func(row) error) e
 	for err == nil {
 		var b vec.Batch
 		if b, err = r.Next(); err == nil {
-			err = visitAll(b, visit)
+			b.Cols = slices.Clone(b.Cols)
+			for i, c := range b.Cols {
+				b.Cols[i] = vec.Plain(c)
+			}
+			err = visit(b)
 		}
 	}
 	if errors.Is(err, io.EOF) {
@@ -39,16 +44,16 @@ func (l *ledger) each(ctx context.Context, text string, visit func(row) error) e
 	return err
 }
 
-func visitAll(b vec.Batch, visit func(row) error) error {
-	for i, c := range b.Cols {
-		b.Cols[i] = vec.Plain(c)
-	}
-	for i := range b.Len {
-		if err := visit(row{b, i}); err != nil {
-			return err
+// each calls visit with every row of the answer, in order.
+func (l *ledger) each(ctx context.Context, text string, visit func(row) error) error {
+	return l.batches(ctx, text, func(b vec.Batch) error {
+		for i := range b.Len {
+			if err := visit(row{b, i}); err != nil {
+				return err
+			}
 		}
-	}
-	return nil
+		return nil
+	})
 }
 
 // row is a row of an answer. NULL reads as the zero value; its texts are valid during the visit only.
