@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -27,7 +26,7 @@ const peakTo = "TRAILQL_TEST_STATUS_TO"
 
 func TestMain(m *testing.M) {
 	if os.Getenv(asProgram) != "" {
-		code := run(context.Background(), os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
+		code := run(untilSignal(), os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
 		if report := os.Getenv(peakTo); report != "" {
 			if status, err := os.ReadFile("/proc/self/status"); err == nil {
 				os.WriteFile(report, status, 0o666)

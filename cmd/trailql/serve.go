@@ -22,9 +22,6 @@ import (
 	"github.com/trailql/trailql/engine/service"
 )
 
-// graceful is how long requests and queries may take to end once the server is told to stop.
-const graceful = 10 * time.Second
-
 func serveCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "serve",
@@ -39,7 +36,7 @@ Every query sees the newest snapshot; a compactor may run beside.
 The token is made at the first start and kept in the state folder. The first signal stops the server gracefully, within 10 s; the second at once.`,
 		Args: cobra.NoArgs,
 	}
-	s := server{limits: service.Limits{}}
+	s := server{grace: 10 * time.Second}
 	lake, state := lakeFlag(c), stateFlag(c)
 	flags := c.Flags()
 	flags.StringVar(&s.listen, "listen", "127.0.0.1:8765", "address and port")
@@ -80,6 +77,7 @@ type server struct {
 	cert, key           string
 	insecure            bool
 	limits              service.Limits
+	grace               time.Duration // that requests and queries have to end once the server is told to stop
 	log                 *log.Logger
 }
 
@@ -149,7 +147,7 @@ func (s *server) run(ctx context.Context) (err error) {
 	case <-ctx.Done():
 		s.log.Print("stopping")
 	}
-	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), graceful)
+	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.grace)
 	defer cancel()
 	if endpoint.Shutdown(grace) != nil {
 		cutRequests()
