@@ -28,11 +28,11 @@ FROM cloudtrail_logs`,
 		},
 		{
 			Name:    "trail_coverage",
-			Comment: "what was delivered, by account, region and hour of delivery: hours that are missing here are gaps in the archive",
-			SQL: `SELECT account, region, date_trunc('hour', stamp) AS hour, count(*) AS objects, sum(records) AS records, sum("rows") AS "rows",
+			Comment: "what was delivered, by account, region and hour of delivery; an hour without objects is quiet if a digest came, which names what was delivered in the hour before it",
+			SQL: `SELECT account, region, date_trunc('hour', stamp) AS hour, count_if(state <> 'digest') AS objects, count_if(state = 'digest') AS digests, sum(records) AS records, sum("rows") AS "rows",
 	sum(duplicates) AS duplicates, sum(quarantined) AS quarantined, min(first_time) AS first_event, max(last_time) AS last_event
 FROM trail_files
-WHERE state IN ('ok', 'quarantined')
+WHERE state <> 'altered'
 GROUP BY account, region, date_trunc('hour', stamp)`,
 		},
 	} {

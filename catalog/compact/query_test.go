@@ -47,13 +47,14 @@ func TestViews(t *testing.T) {
 			event("a", 1, 1, `"readOnly":true`, `"requestParameters":{"bucketName":"b","n":1.10}`),
 			event("b", 1, 2, `"readOnly":"false"`, `"managementEvent":true`, `"requestParameters":null`)),
 		objectName("eu-west-1", 1, 62, 2): content(event("b", 1, 2, `"readOnly":"false"`, `"managementEvent":true`, `"requestParameters":null`), "7"),
+		digestName(1):                     digest(1, "null"),
 	}.folder(t))
 	for _, c := range []struct{ sql, want string }{
 		{`SELECT eventid, eventtime, readonly, managementevent, requestparameters['bucketName'], requestparameters['n'] FROM cloudtrail_lake ORDER BY eventid`,
 			"a|2026-02-01 00:00:01.000|true||b|1.10\nb|2026-02-01 00:00:02.000|false|true||"},
 		{`SELECT count(*) FROM cloudtrail_lake WHERE eventtime > '2026-02-01 00:00:01' AND account = '111111111111'`, "1"},
 		{`SELECT eventjson FROM cloudtrail_lake WHERE eventid = 'a'`, event("a", 1, 1, `"readOnly":true`, `"requestParameters":{"bucketName":"b","n":1.10}`)},
-		{`SELECT * FROM trail_coverage`, "111111111111|eu-west-1|2026-02-01 01:00:00.000|2|4|2|1|1|2026-02-01 00:00:01.000|2026-02-01 00:00:02.000"},
+		{`SELECT * FROM trail_coverage`, "111111111111|eu-west-1|2026-02-01 01:00:00.000|2|1|4|2|1|1|2026-02-01 00:00:01.000|2026-02-01 00:00:02.000"},
 		{`SELECT "$path" = _path, account, region, date FROM default.cloudtrail_logs WHERE eventid = 'b'`, "true|111111111111|eu-west-1|2026-02-01"},
 		{`SELECT count(*) FROM cloudtrail_logs WHERE eventjson LIKE '%bucketName%' AND region = 'eu-west-1'`, "1"},
 		{`SELECT eventid FROM cloudtrail_logs WHERE eventjson LIKE '%managementEvent%' LIMIT 1`, "b"},
