@@ -295,7 +295,7 @@ func TestSummary(t *testing.T) {
 	source, lake := t.TempDir(), filepath.Join(t.TempDir(), "lake")
 	e := eventOf("a")
 	objects{trailName(1): gzipped(recordsOf(e, e, `7`)), trailName(2): gzipped(recordsOf(e)), "notes.txt": []byte("x"),
-		"AWSLogs/111111111111/CloudTrail-Digest/eu-west-1/2026/03/01/d.json.gz": gzipped([]byte(`{"digestStartTime":"2026-03-01T00:00:00Z","digestS3Object":"x","logFiles":[]}`))}.write(t, source)
+		"AWSLogs/111111111111/CloudTrail-Digest/eu-west-1/2026/03/01/d.json.gz": gzipped([]byte(`{"digestStartTime":"2026-03-01T00:00:00Z","digestEndTime":"2026-03-01T01:00:00Z","digestS3Object":"x","logFiles":[]}`))}.write(t, source)
 	errs := compactTo(t, exitQuarantine, lake, source)
 	for _, want := range []string{
 		"objects: 4 found = 0 known + 3 new + 1 unknown + 0 unreadable; of the new, 1 digests, 1 set aside (0 altered)\n",
