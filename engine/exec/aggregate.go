@@ -1,6 +1,7 @@
 package exec
 
 import (
+	"context"
 	"io"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -90,7 +91,7 @@ func (o *aggregateOperator) merged() (*aggregateState, error) {
 			all = s
 			continue
 		}
-		if err := all.merge(s); err != nil {
+		if err := all.merge(o.worker.ctx, s); err != nil {
 			return nil, err
 		}
 		s.account.close()
@@ -250,19 +251,19 @@ func taken(groups []uint32, rows []int32) []uint32 {
 }
 
 // merge adds the rows that other took in.
-func (s *aggregateState) merge(other *aggregateState) error {
+func (s *aggregateState) merge(ctx context.Context, other *aggregateState) error {
 	keys, err := other.grouper.keys()
 	if err != nil {
 		return err
 	}
 	remap := make([]uint32, other.grouper.count())
-	if len(remap) > 0 {
-		s.grouper.intern(keys, remap)
+	if err := s.grouper.internMany(ctx, keys, remap); err != nil {
+		return err
 	}
 	for i := range s.calls {
 		c, o := &s.calls[i], &other.calls[i]
 		if c.kept != nil {
-			err = c.kept.merge(o.kept, remap)
+			err = c.kept.merge(ctx, o.kept, remap)
 		} else {
 			err = c.accumulator.Merge(o.accumulator, remap, s.grouper.count())
 		}

@@ -1,6 +1,7 @@
 package exec
 
 import (
+	"context"
 	"math/bits"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -54,6 +55,23 @@ func (g *grouper) intern(keys []arrow.Array, groups []uint32) {
 		g.pairs[i].intern(groups, g.codes, lefts, g.columns[i+1].count)
 		lefts = len(g.pairs[i].words)
 	}
+}
+
+// internMany is intern for any number of rows: it stops where ctx is done.
+func (g *grouper) internMany(ctx context.Context, keys []arrow.Array, groups []uint32) error {
+	const piece = 1 << 16 // a few milliseconds of work
+	some := make([]arrow.Array, len(keys))
+	for from := 0; from < len(groups); from += piece {
+		if ctx.Err() != nil {
+			return cancelled(ctx)
+		}
+		to := min(from+piece, len(groups))
+		for i, key := range keys {
+			some[i] = vec.Slice(key, from, to)
+		}
+		g.intern(some, groups[from:to])
+	}
+	return nil
 }
 
 // lookup is what one goroutine needs to find groups in a grouper that nobody changes any more.

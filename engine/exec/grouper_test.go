@@ -1,9 +1,11 @@
 package exec
 
 import (
+	"context"
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -11,6 +13,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/decimal128"
 	"github.com/apache/arrow-go/v18/arrow/memory"
 
+	"github.com/trailql/trailql/engine/sqlerr"
 	"github.com/trailql/trailql/engine/sqltype"
 	"github.com/trailql/trailql/engine/vec"
 )
@@ -210,5 +213,32 @@ func TestGrouperOfManyPairs(t *testing.T) {
 	}
 	if g.count() != 300*n {
 		t.Errorf("%d groups", g.count())
+	}
+}
+
+// TestInternMany numbers as intern does, piece by piece, and stops when the query is cancelled.
+func TestInternMany(t *testing.T) {
+	const rows = 3<<16 + 5
+	numbers, texts := array.NewInt64Builder(memory.DefaultAllocator), array.NewStringBuilder(memory.DefaultAllocator)
+	for i := range rows {
+		numbers.Append(int64(i % 70_001))
+		texts.Append(fmt.Sprint(i % 11))
+	}
+	keys := []arrow.Array{numbers.NewArray(), texts.NewArray()}
+	for n := range len(keys) + 1 {
+		whole, pieces := newGrouper(n), newGrouper(n)
+		want, got := make([]uint32, rows), make([]uint32, rows)
+		whole.intern(keys[:n], want)
+		if err := pieces.internMany(t.Context(), keys[:n], got); err != nil {
+			t.Fatal(err)
+		}
+		if !slices.Equal(got, want) || pieces.count() != whole.count() {
+			t.Errorf("%d keys: other groups in pieces", n)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		if err := newGrouper(n).internMany(ctx, keys[:n], got); sqlerr.KindOf(err) != sqlerr.Cancelled {
+			t.Errorf("%d keys: cancelled: %v", n, err)
+		}
 	}
 }

@@ -1,6 +1,7 @@
 package exec
 
 import (
+	"context"
 	"io"
 	"slices"
 	"sync"
@@ -95,18 +96,20 @@ func (s *buildSide) build(w *worker) error {
 	if err := s.account.set(weigh.of(s.batch)); err != nil {
 		return err
 	}
-	return s.index()
+	return s.index(w.ctx)
 }
 
 // index groups the rows by their keys.
-func (s *buildSide) index() error {
+func (s *buildSide) index(ctx context.Context) error {
 	keys, err := evaluated(s.node.RightKeys, s.batch, s.run.session)
 	if err != nil {
 		return err
 	}
 	s.groups = newGrouper(len(keys))
 	groups := make([]uint32, s.batch.Len)
-	s.groups.intern(keys, groups)
+	if err := s.groups.internMany(ctx, keys, groups); err != nil {
+		return err
+	}
 	unmatchable(keys, groups)
 	s.starts = make([]int32, s.groups.count()+1)
 	for _, group := range groups {

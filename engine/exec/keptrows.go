@@ -1,6 +1,8 @@
 package exec
 
 import (
+	"context"
+
 	"github.com/apache/arrow-go/v18/arrow"
 
 	"github.com/trailql/trailql/engine/expr"
@@ -14,8 +16,8 @@ import (
 type keptRows interface {
 	// add keeps rows: arguments and sort keys of len(groups) rows.
 	add(args []vec.Datum, keys []arrow.Array, groups []uint32) error
-	// merge adds what other keeps; its group i is group remap[i] here.
-	merge(other keptRows, remap []uint32) error
+	// merge adds what other keeps; its group i is group remap[i] here. It stops where ctx is done.
+	merge(ctx context.Context, other keptRows, remap []uint32) error
 	// flush gives the rows to acc, in order.
 	flush(acc fn.Accumulator, count int) error
 	bytes() int64
@@ -134,7 +136,7 @@ func (k *distinctRows) split() (groups []uint32, cols []arrow.Array, err error) 
 	return groups, values, nil
 }
 
-func (k *distinctRows) merge(other keptRows, remap []uint32) error {
+func (k *distinctRows) merge(ctx context.Context, other keptRows, remap []uint32) error {
 	groups, cols, err := other.(*distinctRows).split()
 	if err != nil || len(groups) == 0 {
 		return err
@@ -143,7 +145,9 @@ func (k *distinctRows) merge(other keptRows, remap []uint32) error {
 		groups[i] = remap[group]
 	}
 	k.scratch = grown(k.scratch, len(groups))
-	k.values.intern(cols, k.scratch)
+	if err := k.values.internMany(ctx, cols, k.scratch); err != nil {
+		return err
+	}
 	k.keep(groups)
 	return nil
 }
@@ -177,7 +181,7 @@ func (k *orderedRows) add(args []vec.Datum, keys []arrow.Array, groups []uint32)
 	return nil
 }
 
-func (k *orderedRows) merge(keptRows, []uint32) error {
+func (k *orderedRows) merge(context.Context, keptRows, []uint32) error {
 	panic("exec: rows in order are taken in by one state")
 }
 
