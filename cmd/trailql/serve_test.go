@@ -328,11 +328,11 @@ func TestServeWithCurl(t *testing.T) {
 		s.query("/api/v1/queries", "-d", posted(endless, `"wait_ms": 0`))
 		s.process.Process.Signal(syscall.SIGTERM)
 		for { // it has taken the first when it no longer listens
-			if c, err := net.Dial("tcp", strings.TrimPrefix(s.url, "http://")); err != nil {
+			c, err := net.Dial("tcp", strings.TrimPrefix(s.url, "http://"))
+			if err != nil {
 				break
-			} else {
-				c.Close()
 			}
+			c.Close()
 		}
 		if code, errs := s.stop(); code != -1 {
 			t.Errorf("exit %d: %s", code, errs)

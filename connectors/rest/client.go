@@ -102,7 +102,7 @@ func (c *Client) answered(res *http.Response) error {
 		return f.Query.Error.statement(f.Query.SQL)
 	}
 	for _, e := range serviceErrors {
-		if f.Error.Kind == e.kind && res.StatusCode == e.status && !errors.Is(e.err, context.Canceled) {
+		if f.Error.Kind == e.kind && res.StatusCode == e.status {
 			return fmt.Errorf("the server at %s: %w", c.base, e.err)
 		}
 	}

@@ -103,15 +103,14 @@ var serviceErrors = []struct {
 	{service.ErrBusy, http.StatusTooManyRequests, "busy"},
 	{service.ErrTooLong, http.StatusRequestEntityTooLarge, "too_long"},
 	{service.ErrClosed, http.StatusServiceUnavailable, "stopping"},
-	{context.Canceled, http.StatusServiceUnavailable, "stopping"}, // the server ends, or nobody listens any more
 }
 
 func serviceFault(err error) *fault {
+	if errors.Is(err, context.Canceled) {
+		err = service.ErrClosed // the server ends, or nobody listens any more
+	}
 	for _, e := range serviceErrors {
 		if errors.Is(err, e.err) {
-			if e.err == context.Canceled {
-				err = service.ErrClosed
-			}
 			return newFault(e.status, e.kind, "%s", err.Error())
 		}
 	}

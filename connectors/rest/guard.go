@@ -64,11 +64,11 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		case p == nil:
 		case errors.Is(aborted, http.ErrAbortHandler):
 		case out.status == 0:
-			h.logf("%s: %v\n%s", pattern, p, debug.Stack())
+			h.Log.Printf("%s: %v\n%s", pattern, p, debug.Stack())
 			h.fail(out, newFault(http.StatusInternalServerError, "internal", "the server failed to answer").hint("this is a defect: please report it"))
 			p = nil
 		default:
-			h.logf("%s: %v\n%s", pattern, p, debug.Stack())
+			h.Log.Printf("%s: %v\n%s", pattern, p, debug.Stack())
 			p = http.ErrAbortHandler
 		}
 		done(out.status, h.Now())
@@ -83,6 +83,9 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	header.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
 	header.Set("Cross-Origin-Resource-Policy", "same-origin")
 	header.Set("Referrer-Policy", "no-referrer")
+	if r.TLS != nil {
+		header.Set("Strict-Transport-Security", "max-age=31536000")
+	}
 	if r.Body != nil && r.Body != http.NoBody {
 		_ = out.control.SetReadDeadline(time.Now().Add(bodyTime)) // holds for what the server drops of the body, too
 		r.Body = http.MaxBytesReader(w, r.Body, maxBody)

@@ -72,7 +72,7 @@ func TestLeaving(t *testing.T) {
 		})
 		leave()
 	}()
-	if res := w.begin(ctx, "POST", "/api/v1/queries", submit("SELECT n FROM gate", `"wait_ms": 60000`)); res != nil {
+	if res := w.begin(ctx, "POST", "/api/v1/queries", submit("SELECT n FROM gate", `"wait_ms": 60000`)); res != nil { //nolint:bodyclose // there is none
 		t.Fatalf("%s before the query's end", res.Status)
 	}
 	until(t, func() string {

@@ -8,7 +8,7 @@ package rest
 
 import (
 	"errors"
-	"fmt"
+	"io"
 	"log"
 	"net/http"
 	"time"
@@ -65,6 +65,9 @@ func Handler(c Config) http.Handler {
 	}
 	if c.Now == nil {
 		c.Now = time.Now
+	}
+	if c.Log == nil {
+		c.Log = log.New(io.Discard, "", 0)
 	}
 	h := &handler{
 		Config: c, mux: http.NewServeMux(), token: digest(c.Token), hosts: hostNames(c.Hosts),
@@ -142,11 +145,5 @@ func (h *handler) fail(w *response, err error) {
 	}
 	if err := writeJSON(w, f.status, f.body()); err != nil {
 		panic(http.ErrAbortHandler)
-	}
-}
-
-func (h *handler) logf(format string, args ...any) {
-	if h.Log != nil {
-		h.Log.Print(fmt.Sprintf(format, args...))
 	}
 }
