@@ -234,7 +234,7 @@ const pageRows = 1000
 
 // columns are those of an answer's rows; none if its query failed.
 func (r *Report) columns(ctx context.Context, a *Answer) ([]sink.Column, error) {
-	if a.Err != nil {
+	if a.SHA256 == "" {
 		return nil, nil
 	}
 	q, err := r.service.Get(ctx, a.Query)
