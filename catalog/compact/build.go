@@ -71,6 +71,12 @@ func (b *builder) change() catalog.Change {
 
 // tables writes the rows of all record tables.
 func (b *builder) tables(ctx context.Context, g *gathered) error {
+	var rows int64
+	for _, o := range g.objects {
+		rows += o.Records - o.quarantined
+	}
+	b.c.progress.RowsDone.Store(0)
+	b.c.progress.Rows.Store(rows)
 	for _, name := range []string{cloudtrail.Logs, cloudtrail.Insights, cloudtrail.Aggregated} {
 		if len(g.runs[name]) == 0 {
 			continue
@@ -83,6 +89,7 @@ func (b *builder) tables(ctx context.Context, g *gathered) error {
 		}
 		var p *partition
 		err = eachBatch(m.window, func(w vec.Batch) error {
+			defer b.c.progress.RowsDone.Add(int64(w.Len))
 			w = b.wanted(r, w)
 			if w.Len == 0 {
 				return nil

@@ -18,6 +18,7 @@ func (c *compactor) consume(ctx context.Context, list []pending) error {
 		}
 		list = list[n:]
 		err = c.commit(ctx, g)
+		c.progress.Rows.Store(0)
 		g.drop(ctx)
 		if err != nil {
 			return err

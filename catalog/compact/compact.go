@@ -50,9 +50,11 @@ type Progress struct {
 	Objects     atomic.Int64 // of those, to be read
 	Done        atomic.Int64 // read
 	Bytes       atomic.Int64 // to be read, as stored
-	BytesDone   atomic.Int64
+	BytesDone   atomic.Int64 // of them; moves inside of an object too
 	Records     atomic.Int64 // found so far
 	Quarantined atomic.Int64 // records and objects set aside so far
+	Rows        atomic.Int64 // of the batch that is being sorted and written; 0 while objects are read
+	RowsDone    atomic.Int64 // of them
 	Commits     atomic.Int64
 }
 

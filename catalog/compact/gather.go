@@ -134,6 +134,29 @@ type reader struct {
 	bytes   int64 // of rows, as counted in held
 	objects []*object
 	runs    []tableRun
+	reading reading // of the object at hand
+}
+
+// reading counts how much of an object was read, as part of the progress of the run.
+type reading struct {
+	progress *Progress
+	size     int64
+	times    int64 // how often it will be read
+	seen     int64 // bytes read, in all readings
+	counted  int64 // bytes of its size that are done
+}
+
+func (r *reading) add(n int) {
+	r.seen += int64(n)
+	r.to(min(r.seen/r.times, r.size))
+}
+
+// to moves the progress of the object on; it never goes back.
+func (r *reading) to(done int64) {
+	if done > r.counted {
+		r.progress.BytesDone.Add(done - r.counted)
+		r.counted = done
+	}
 }
 
 type tableRun struct {
@@ -154,9 +177,10 @@ func (e *lakeError) Unwrap() error { return e.err }
 func (w *reader) read(ctx context.Context, p pending) (*object, error) {
 	c := w.c
 	o := &object{pending: p, state: catalog.StateOK}
+	w.reading = reading{progress: c.progress, size: p.Size, times: 1}
 	defer func() {
+		w.reading.to(p.Size)
 		c.progress.Done.Add(1)
-		c.progress.BytesDone.Add(p.Size)
 		c.progress.Records.Add(o.Records)
 		c.progress.Quarantined.Add(o.quarantined)
 	}()
@@ -209,7 +233,7 @@ func (r *badRow) setRecord(b []byte) {
 
 // decode adds the object's rows to the reader's, or, if they are many, makes runs of their own of them.
 func (w *reader) decode(ctx context.Context, o *object) (err error) {
-	open := func() (io.ReadCloser, error) { return openStream(ctx, w.c.sources[o.source], o.pending.Name) }
+	open := func() (io.ReadCloser, error) { return w.open(ctx, o) }
 	limits := cloudtrail.Limits{Memory: w.c.objectBytes()}
 	// What is larger as stored is not smaller unpacked: trying it in one piece would read it in vain.
 	if o.pending.Size <= limits.Memory {
@@ -221,6 +245,7 @@ func (w *reader) decode(ctx context.Context, o *object) (err error) {
 			return err
 		}
 	}
+	w.reading.seen, w.reading.times = 0, 2
 	w.c.large.Lock() // one at a time: its runs are as large as memory allows, so that they are few
 	defer w.c.large.Unlock()
 	var rows cloudtrail.Rows
@@ -266,7 +291,7 @@ func (w *reader) spill(ctx context.Context, rows *cloudtrail.Rows, runs *[]table
 // compare reads an object whose name is known with another ETag: the same bytes change nothing, others are evidence of
 // an alteration and go to quarantine whole.
 func (w *reader) compare(ctx context.Context, o *object) error {
-	sum, size, err := hashObject(ctx, w.c.sources[o.source], o.pending.Name)
+	sum, size, err := w.hash(ctx, o)
 	if err != nil {
 		return o.failed(ctx, err)
 	}
@@ -320,7 +345,7 @@ func (w *reader) copyObject(ctx context.Context, o *object) (string, error) {
 	if info, err := store.Stat(ctx, name); err == nil && info.Size == o.Object.Size {
 		return name, nil
 	}
-	in, err := openStream(ctx, w.c.sources[o.source], o.pending.Name)
+	in, err := w.open(ctx, o)
 	if err != nil {
 		return "", err
 	}
@@ -359,8 +384,9 @@ func (f *failedWrite) Write(p []byte) (int, error) {
 	return n, err
 }
 
-func hashObject(ctx context.Context, store blob.Store, name string) (sum [32]byte, size int64, err error) {
-	in, err := openStream(ctx, store, name)
+// hash reads an object for its hash alone.
+func (w *reader) hash(ctx context.Context, o *object) (sum [32]byte, size int64, err error) {
+	in, err := w.open(ctx, o)
 	if err != nil {
 		return sum, 0, err
 	}
@@ -375,23 +401,27 @@ func hashObject(ctx context.Context, store blob.Store, name string) (sum [32]byt
 // stream reads an object from its start; it stops when ctx is done.
 type stream struct {
 	*io.SectionReader
-	ctx    context.Context
-	object blob.Object
+	ctx     context.Context
+	object  blob.Object
+	reading *reading
 }
 
-func openStream(ctx context.Context, store blob.Store, name string) (io.ReadCloser, error) {
-	o, err := store.Open(ctx, name)
+// open starts to read an object, which counts in the progress.
+func (w *reader) open(ctx context.Context, o *object) (io.ReadCloser, error) {
+	b, err := w.c.sources[o.source].Open(ctx, o.pending.Name)
 	if err != nil {
 		return nil, err
 	}
-	return &stream{io.NewSectionReader(o, 0, o.Size()), ctx, o}, nil
+	return &stream{io.NewSectionReader(b, 0, b.Size()), ctx, b, &w.reading}, nil
 }
 
 func (s *stream) Read(p []byte) (int, error) {
 	if err := s.ctx.Err(); err != nil {
 		return 0, err
 	}
-	return s.SectionReader.Read(p)
+	n, err := s.SectionReader.Read(p)
+	s.reading.add(n)
+	return n, err
 }
 
 func (s *stream) Close() error { return s.object.Close() }

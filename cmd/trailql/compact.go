@@ -137,11 +137,7 @@ func show(p *compact.Progress, errs io.Writer) (done func()) {
 	f, isFile := errs.(*os.File)
 	if !isFile || !term.IsTerminal(int(f.Fd())) {
 		each(10*time.Second, func() {
-			left := "unknown"
-			if b := p.BytesDone.Load(); b > 0 {
-				left = (time.Duration(float64(time.Since(begun)) * float64(p.Bytes.Load()-b) / float64(b))).Round(time.Second).String()
-			}
-			fmt.Fprintf(errs, "%s of %s objects, %s events, %s, %s left\n", sink.Count(p.Done.Load()), sink.Count(p.Objects.Load()), sink.Count(p.Records.Load()), rates(), left)
+			fmt.Fprintf(errs, "%s of %s objects, %s events, %s%s\n", sink.Count(p.Done.Load()), sink.Count(p.Objects.Load()), sink.Count(p.Records.Load()), rates(), phase(p, time.Since(begun)))
 		})
 		return end
 	}
@@ -151,12 +147,8 @@ func show(p *compact.Progress, errs io.Writer) (done func()) {
 		mpb.PrependDecorators(decor.Any(func(decor.Statistics) string {
 			return sink.Count(p.Done.Load()) + " of " + sink.Count(p.Objects.Load()) + " objects "
 		})),
-		mpb.AppendDecorators(decor.Percentage(), decor.Any(func(s decor.Statistics) string {
-			left := ""
-			if s.Current > 0 {
-				left = ", " + (time.Duration(float64(time.Since(begun)) * float64(s.Total-s.Current) / float64(s.Current))).Round(time.Second).String() + " left"
-			}
-			return "  " + sink.Count(p.Records.Load()) + " events, " + rates() + left
+		mpb.AppendDecorators(decor.Percentage(), decor.Any(func(decor.Statistics) string {
+			return "  " + sink.Count(p.Records.Load()) + " events, " + rates() + phase(p, time.Since(begun))
 		})))
 	each(100*time.Millisecond, func() {
 		bar.SetTotal(p.Bytes.Load(), false)
@@ -167,6 +159,19 @@ func show(p *compact.Progress, errs io.Writer) (done func()) {
 		bar.Abort(true)
 		screen.Wait()
 	}
+}
+
+// phase tells what goes on: how long the reading still takes, as the past suggests, or how much of what was read is written. That all
+// is read is no reason to promise an end.
+func phase(p *compact.Progress, since time.Duration) string {
+	done, all := p.BytesDone.Load(), p.Bytes.Load()
+	switch rows := p.Rows.Load(); {
+	case rows > 0:
+		return fmt.Sprintf("; writing, %s of %s", sink.Count(p.RowsDone.Load()), sink.Count(rows))
+	case done >= all || done == 0:
+		return ""
+	}
+	return ", " + time.Duration(float64(since)*float64(all-done)/float64(done)).Round(time.Second).String() + " left"
 }
 
 // printable quotes a name that would do something to a terminal: who may write to a bucket chooses the names in it.
