@@ -114,7 +114,13 @@ func wantHistory(t testing.TB, s *Store, want ...string) {
 func TestSchedulerAcrossChangesOfTheClocks(t *testing.T) {
 	s := openStore(t, t.TempDir())
 	add(t, s, scheduleOf("30 2 * * *", "Europe/Berlin", Day), "2026-03-28T01:00:00Z")
-	simulate(t, s, "2026-03-28T01:00:00Z", "2026-03-30T01:00:00Z", nil)
+	simulate(t, s, "2026-03-28T01:00:17Z", "2026-03-30T01:00:00Z", func(s *Scheduler, _ *fakeClock) {
+		s.Done = func(r Run) {
+			if !r.Began.Equal(r.Planned) {
+				t.Errorf("began at %s, planned for %s", r.Began, r.Planned)
+			}
+		}
+	})
 	wantHistory(t, s,
 		"nightly 2026-03-28T01:30:00Z began 03-28 01:30 ok",
 		"nightly 2026-03-29T01:00:00Z began 03-29 01:00 ok",
@@ -221,17 +227,18 @@ func TestSchedulerGoesOnAfterFailures(t *testing.T) {
 func TestSchedulerStoppedDuringARun(t *testing.T) {
 	s := openStore(t, t.TempDir())
 	add(t, s, scheduleOf("0 6 * * *", "UTC", Day), "2026-03-01T12:00:00Z")
-	simulate(t, s, "2026-03-01T12:00:00Z", "2026-03-05T12:00:00Z", func(s *Scheduler, c *fakeClock) {
+	simulate(t, s, "2026-03-03T12:00:00Z", "2026-03-05T12:00:00Z", func(s *Scheduler, c *fakeClock) {
 		s.Answer = func(ctx context.Context, _ string, _ Period) (*Report, error) {
 			c.stop()
 			return nil, ctx.Err()
 		}
 	})
-	simulate(t, s, "2026-03-04T12:00:00Z", "2026-03-04T13:00:00Z", nil)
+	wantHistory(t, s, "nightly 2026-03-03T06:00:00Z began 03-03 12:00 interrupted missed 1")
+	simulate(t, s, "2026-03-05T12:00:00Z", "2026-03-05T13:00:00Z", nil)
 	wantHistory(t, s,
-		"nightly 2026-03-02T06:00:00Z began 03-02 06:00 interrupted",
-		"nightly 2026-03-02T06:00:00Z began 03-04 12:00 ok attempt 2",
-		"nightly 2026-03-04T06:00:00Z began 03-04 12:00 ok missed 1")
+		"nightly 2026-03-03T06:00:00Z began 03-03 12:00 interrupted missed 1",
+		"nightly 2026-03-03T06:00:00Z began 03-05 12:00 ok attempt 2 missed 1",
+		"nightly 2026-03-05T06:00:00Z began 03-05 12:00 ok missed 1")
 }
 
 // A run that a crash left behind is marked at the next start and run again once: a report that kills the process does not do so for ever.
