@@ -5,10 +5,13 @@ import (
 	"database/sql"
 	_ "embed"
 	"fmt"
+	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 
 	_ "github.com/duckdb/duckdb-go/v2"
+	"golang.org/x/sync/errgroup"
 )
 
 // recordType is a record as DuckDB is told to read it: the columns of AWS's table and the newer documented ones, JSON where AWS has JSON text.
@@ -16,11 +19,13 @@ import (
 //go:embed record.sql
 var recordType string
 
-// quoted makes a list of SQL strings of names.
-func quoted(names ...string) string {
-	out := make([]string, len(names))
-	for i, n := range names {
-		out[i] = "'" + strings.ReplaceAll(n, "'", "''") + "'"
+func literal(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }
+
+// literals makes a SQL list of texts.
+func literals(texts ...string) string {
+	out := make([]string, len(texts))
+	for i, t := range texts {
+		out[i] = literal(t)
 	}
 	return "[" + strings.Join(out, ", ") + "]"
 }
@@ -31,21 +36,64 @@ func quoted(names ...string) string {
 func rawRecords(trail, recordType string) string {
 	logs := filepath.Join(trail, "AWSLogs/*/*/CloudTrail/**/*.json.gz")
 	network := filepath.Join(trail, "AWSLogs/*/*/CloudTrail-NetworkActivity/**/*.json.gz")
-	return "(SELECT unnest(Records) AS r FROM read_json(" + quoted(logs, network) + ", columns = {Records: '" + recordType +
+	return "(SELECT unnest(Records) AS r FROM read_json(" + literals(logs, network) + ", columns = {Records: '" + recordType +
 		"[]'}, format = 'newline_delimited', ignore_errors = true))"
 }
 
-// duckDBCompaction are the statements that turn a trail into Parquet in Hive folders. As it comes: every copy of a record, in the order of
-// delivery. Sorted: one row per event, ordered by time within each file, as trailql leaves them.
-func duckDBCompaction(trail, out string, ordered bool) []string {
-	query := "SELECT r.*, r.recipientAccountId AS account, r.awsRegion AS region, left(r.eventTime, 10) AS date FROM " + rawRecords(trail, recordType)
+// compactWithDuckDB turns a trail into Parquet in Hive folders and gives the number of rows. As it comes: every copy of a record, in the
+// order of delivery. Ordered: then each folder once more, one row per event and by time, as trailql leaves them; in one statement,
+// which is as quick, that takes several times the memory.
+func compactWithDuckDB(ctx context.Context, trail, out string, ordered bool) (rows int64, err error) {
+	db, err := sql.Open("duckdb", "")
+	if err != nil {
+		return 0, err
+	}
+	defer db.Close()
+	copyTo := func(out, query, options string) (int64, error) {
+		r, err := db.ExecContext(ctx, "COPY ("+query+") TO "+literal(out)+" (FORMAT parquet, COMPRESSION zstd"+options+")")
+		if err != nil {
+			return 0, fmt.Errorf("DuckDB: %w", err)
+		}
+		return r.RowsAffected()
+	}
+	delivered := out
 	if ordered {
-		query = "SELECT DISTINCT ON (eventID, eventTime) * FROM (" + query + ") ORDER BY account, region, date, eventTime, eventID"
+		delivered = out + ".delivered"
+		defer os.RemoveAll(delivered)
 	}
-	return []string{
-		"SET preserve_insertion_order = false", // needs less memory and is faster; an ORDER BY holds all the same
-		"COPY (" + query + ") TO " + strings.Trim(quoted(out), "[]") + " (FORMAT parquet, COMPRESSION zstd, PARTITION_BY (account, region, date))",
+	// Without this it needs more memory and time, to no end: an ORDER BY holds all the same.
+	if _, err := db.ExecContext(ctx, "SET preserve_insertion_order = false"); err != nil {
+		return 0, fmt.Errorf("DuckDB: %w", err)
 	}
+	rows, err = copyTo(delivered, "SELECT r.*, r.recipientAccountId AS account, r.awsRegion AS region, left(r.eventTime, 10) AS date FROM "+
+		rawRecords(trail, recordType), ", PARTITION_BY (account, region, date)")
+	if err != nil || !ordered {
+		return rows, err
+	}
+	folders, err := filepath.Glob(filepath.Join(delivered, "*/*/*"))
+	if err != nil {
+		return 0, err
+	}
+	// A folder is too small for DuckDB to share among its threads, so that as many are in work at a time.
+	var ordering errgroup.Group
+	ordering.SetLimit(runtime.NumCPU())
+	counts := make([]int64, len(folders))
+	for i, folder := range folders {
+		ordering.Go(func() (err error) {
+			to := out + strings.TrimPrefix(folder, delivered)
+			if err := os.MkdirAll(to, 0o777); err != nil {
+				return err
+			}
+			counts[i], err = copyTo(filepath.Join(to, "data.parquet"), "SELECT DISTINCT ON (eventID, eventTime) * FROM read_parquet("+
+				literal(filepath.Join(folder, "*.parquet"))+", hive_partitioning = false) ORDER BY eventTime, eventID", "")
+			return err
+		})
+	}
+	rows, err = 0, ordering.Wait()
+	for _, n := range counts {
+		rows += n
+	}
+	return rows, err
 }
 
 // openDuckDB gives a DuckDB in which cloudtrail_logs is a view over the files, if any, with their metadata kept between queries.
@@ -59,7 +107,7 @@ func openDuckDB(files ...string) (*sql.DB, error) {
 	}
 	for _, text := range []string{
 		"SET GLOBAL parquet_metadata_cache = true",
-		"CREATE VIEW cloudtrail_logs AS SELECT * FROM read_parquet(" + quoted(files...) + ", hive_partitioning = true, hive_types_autocast = false)",
+		"CREATE VIEW cloudtrail_logs AS SELECT * FROM read_parquet(" + literals(files...) + ", hive_partitioning = true, hive_types_autocast = false)",
 	} {
 		if _, err := db.Exec(text); err != nil {
 			return nil, fmt.Errorf("DuckDB: %w", err)

@@ -27,8 +27,9 @@ type report struct {
 const notComparable = `
 trailql, within its default --memory of 1 GiB: sorted; exact copies dropped after a comparison and accounted for; each record rebuilt from its
 columns before the commit; unknown keys, key order and number text kept; origin of each row, bloom filters, ledger, Delta log, fsync.
-DuckDB, within 80 % of the machine's memory: sorted; one row per (eventID, eventTime), unseen whether they are equal; no unknown keys, order,
-origin, ledger or fsync. As it comes: no order, and every copy is a row. It is told the columns and leaves digests, insights and aggregated events out.`
+DuckDB, ordered: as it comes, and then each partition once more, sorted, one row per (eventID, eventTime), unseen whether they are equal. As it
+comes: no order, and every copy is a row. Neither keeps unknown keys, key order, number text or the origin of a row, nor waits for the
+disk. DuckDB is told the columns, and leaves digests, insights and aggregated events out.`
 
 // print writes the report as Markdown.
 func (r *report) print(w io.Writer) {

@@ -28,7 +28,7 @@ const (
 )
 
 var steps = map[string]func(ctx context.Context, args []string) error{
-	stepTrail: generate, stepLake: describeLake, stepCompact: compactWithDuckDB, stepDamaged: readDamaged,
+	stepTrail: generate, stepLake: describeLake, stepCompact: compactTrail, stepDamaged: readDamaged,
 	askLake: answerFromLake,
 	askLakeDuckDB: func(ctx context.Context, args []string) error {
 		files, _, err := lakeFiles(ctx, args[0])
@@ -94,21 +94,10 @@ func describeLake(ctx context.Context, args []string) error {
 	return show(m)
 }
 
-func compactWithDuckDB(ctx context.Context, args []string) error {
-	db, err := openDuckDB()
-	if err != nil {
-		return err
-	}
-	defer db.Close()
+func compactTrail(ctx context.Context, args []string) (err error) {
 	var m made
-	for _, text := range duckDBCompaction(args[0], args[1], len(args) > 2) {
-		r, err := db.ExecContext(ctx, text)
-		if err != nil {
-			return fmt.Errorf("DuckDB: %w", err)
-		}
-		if m.Rows, err = r.RowsAffected(); err != nil {
-			return err
-		}
+	if m.Rows, err = compactWithDuckDB(ctx, args[0], args[1], len(args) > 2); err != nil {
+		return err
 	}
 	if m.Bytes, err = folderSize(args[1]); err != nil {
 		return err
@@ -123,7 +112,7 @@ func readDamaged(ctx context.Context, args []string) error {
 	}
 	defer db.Close()
 	for _, how := range []string{"", ", ignore_errors = true", ", format = 'newline_delimited', ignore_errors = true"} {
-		rows, err := askDuckDB(ctx, db, "SELECT count(*) FROM (SELECT unnest(Records) FROM read_json("+quoted(args[0])+
+		rows, err := askDuckDB(ctx, db, "SELECT count(*) FROM (SELECT unnest(Records) FROM read_json("+literal(args[0])+
 			", columns = {Records: 'JSON[]'}"+how+"))")
 		if err != nil {
 			fmt.Printf("`read_json(…%s)` fails; ", how)
