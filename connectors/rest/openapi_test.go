@@ -173,7 +173,7 @@ func TestTheDocumentsNames(t *testing.T) {
 				continue // healthz, metrics, openapi.json look at no parameter
 			}
 			hint, _ := at(a.json(t), "error", "hint").(string)
-			if got := strings.Split(strings.TrimPrefix(hint, "there are "), ", "); len(names) > 0 && !slices.Equal(got, names) {
+			if got := strings.Split(strings.TrimPrefix(hint, "known: "), ", "); len(names) > 0 && !slices.Equal(got, names) {
 				t.Errorf("%s %s takes %q, documented are %q", method, path, got, names)
 			}
 		}
@@ -181,7 +181,7 @@ func TestTheDocumentsNames(t *testing.T) {
 	fields := slices.Collect(maps.Keys(at(document, "components", "schemas", "Submission", "properties").(object)))
 	slices.Sort(fields)
 	hint, _ := at(w.ask("POST", "/api/v1/queries", `{"?": 1}`).json(t), "error", "hint").(string)
-	got := strings.Split(strings.TrimPrefix(hint, "there are "), ", ")
+	got := strings.Split(strings.TrimPrefix(hint, "known: "), ", ")
 	slices.Sort(got)
 	if !slices.Equal(got, fields) {
 		t.Errorf("fields %q, documented %q", got, fields)

@@ -116,7 +116,7 @@ func (h *handler) history(w *response, r *http.Request) error {
 	case "", service.Queued, service.Running, service.Succeeded, service.Failed, service.Cancelled:
 	default:
 		return newFault(http.StatusBadRequest, "request", "there is no state %q", f.State).where("query", "state").
-			hint("there are queued, running, succeeded, failed, cancelled")
+			hint("known: queued, running, succeeded, failed, cancelled")
 	}
 	list, err := h.Service.History(r.Context(), f)
 	if err != nil {

@@ -107,7 +107,7 @@ func decodeSubmission(body []byte) (*submission, *fault) {
 		at := d.InputOffset()
 		i := slices.Index(names, name)
 		if i < 0 {
-			return nil, wrong(nameStart(body, at), "there is no field %q", name).where("body", name).hint("there are %s", strings.Join(names, ", "))
+			return nil, wrong(nameStart(body, at), "there is no field %q", name).where("body", name).hint("known: %s", strings.Join(names, ", "))
 		}
 		if seen[name] {
 			return nil, wrong(nameStart(body, at), "the field %q stands twice", name).where("body", name)
@@ -172,7 +172,7 @@ func parameters(r *http.Request, known ...string) (url.Values, error) {
 		if !slices.Contains(known, name) {
 			f := newFault(http.StatusBadRequest, "request", "there is no parameter %q here", name).where("query", name)
 			if len(known) > 0 {
-				f.Hint = "there are " + strings.Join(known, ", ")
+				f.Hint = "known: " + strings.Join(known, ", ")
 			}
 			return nil, f
 		}

@@ -52,7 +52,7 @@ func formatOf(r *http.Request, params url.Values) (format, error) {
 	}
 	if params.Has("format") {
 		return format{}, newFault(http.StatusBadRequest, "request", "there is no format %q", params.Get("format")).
-			where("query", "format").hint("there are %s", strings.Join(names, ", "))
+			where("query", "format").hint("known: %s", strings.Join(names, ", "))
 	}
 	accept := strings.Join(r.Header.Values("Accept"), ",")
 	if strings.TrimSpace(accept) == "" {
