@@ -18,7 +18,7 @@ import (
 	"github.com/trailql/trailql/engine/vec"
 )
 
-// pageBytes is where a page ends though more rows were asked for.
+// pageBytes is the most bytes of the record batches behind a page; one row may be larger.
 const pageBytes = 16 << 20
 
 // Page returns at most rows rows of a result, fewer where they are large; it waits until there are some, or the query is done, or ctx is
@@ -100,16 +100,13 @@ func (s *Service) read(result *stored, from, rows int64) (Page, error) {
 		return Page{}, sqlerr.Wrap(sqlerr.Internal, err, "the columns of a stored result have no Arrow form")
 	}
 	schema := head.Bytes()[:head.Len()-8] // without the mark of the end
-	for bytes := int64(0); at < len(result.extents) && p.Rows < rows; at++ {
+	for bytes := int64(0); at < len(result.extents) && p.Rows < rows && bytes+extentBytes <= pageBytes; at++ {
 		e := result.extents[at]
-		if p.Rows > 0 && bytes+e.length > pageBytes {
-			break
-		}
-		bytes += e.length
 		b, err := readExtent(file, schema, e)
 		if err != nil {
 			return Page{}, sqlerr.Wrap(sqlerr.Data, err, "the stored result %s is damaged", path).WithHint("run the query again")
 		}
+		bytes += b.Size()
 		first, last := max(0, from-e.first), min(e.rows, from+rows-e.first)
 		if first > 0 || last < e.rows {
 			b = b.Slice(int(first), int(last))

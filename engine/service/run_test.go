@@ -2,9 +2,17 @@ package service
 
 import (
 	"context"
+	"fmt"
 	"io"
+	"math/rand/v2"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
+
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
+	"github.com/apache/arrow-go/v18/arrow/memory"
 
 	"github.com/trailql/trailql/engine/logictest"
 	"github.com/trailql/trailql/engine/source"
@@ -172,4 +180,80 @@ func TestTheLakeIsGone(t *testing.T) {
 	if _, err := Open(t.Context(), Config{Catalog: cat}); err == nil {
 		t.Error("opened over no lake")
 	}
+}
+
+// many has the columns i and s, numbers and texts by chance, in batches as a lake gives them.
+func many(rows int) source.Table {
+	r := rand.New(rand.NewPCG(1, 2))
+	var batches []vec.Batch
+	for from := 0; from < rows; from += 64 << 10 {
+		numbers, texts := array.NewInt64Builder(memory.DefaultAllocator), array.NewStringBuilder(memory.DefaultAllocator)
+		for i := from; i < min(from+64<<10, rows); i++ {
+			numbers.Append(r.Int64())
+			texts.Append(fmt.Sprintf("user-%d-%x", i, r.Uint64()))
+		}
+		batches = append(batches, vec.Batch{Len: numbers.Len(), Cols: []arrow.Array{numbers.NewArray(), texts.NewArray()}})
+	}
+	return source.NewMemory("h", []source.Column{{Name: "i", Type: sqltype.BigIntType}, {Name: "s", Type: sqltype.VarcharType}}, batches)
+}
+
+// tap is a table that tells when so many of its morsels were opened.
+type tap struct {
+	source.Table
+	left    atomic.Int64
+	reached chan struct{}
+}
+
+func (p *tap) Scan(ctx context.Context, req source.Request) (source.Scan, error) {
+	scan, err := p.Table.Scan(ctx, req)
+	return tapScan{scan, p}, err
+}
+
+type tapScan struct {
+	source.Scan
+	tap *tap
+}
+
+func (s tapScan) Open(ctx context.Context, morsel int) (source.Reader, error) {
+	if s.tap.left.Add(-1) == 0 {
+		close(s.tap.reached)
+	}
+	return s.Scan.Open(ctx, morsel)
+}
+
+// TestCancelAtOnce: 100 ms after Cancel at most, Wait says so, whatever the engine is at. The issue names the time.
+func TestCancelAtOnce(t *testing.T) {
+	const rows, morsels = 1 << 20, 16
+	table := many(rows)
+	var now *tap
+	s := open(t, Config{Limits: Limits{Concurrent: 1}, Tables: []Table{{Name: "h", Open: func(context.Context) (source.Table, error) { return now, nil }}}})
+	for _, sql := range []string{
+		"SELECT count(*) FROM h a, h b WHERE a.i < b.i",
+		"SELECT * FROM h a, h b",
+		"SELECT * FROM h ORDER BY s, i",
+		"SELECT count(DISTINCT s) FROM h",
+		"SELECT i, max(s) FROM h GROUP BY i",
+		"SELECT count(*) FROM h a JOIN h b ON a.s = b.s",
+		"SELECT count(*) FROM h WHERE regexp_like(s, '(a|b|c)+.*(d|e|f)+.*[0-9]{3,}x')",
+	} {
+		for _, opened := range []int64{1, morsels} { // as it begins, and when the operators have nearly all rows
+			now = &tap{Table: table, reached: make(chan struct{})}
+			now.left.Store(opened)
+			id := submit(t, s, sql).ID
+			<-now.reached
+			began := time.Now()
+			if err := s.Cancel(t.Context(), id); err != nil {
+				t.Fatal(err)
+			}
+			q := wait(t, s, id)
+			if took := time.Since(began); took > 100*time.Millisecond {
+				t.Errorf("%s: %s after it was cancelled: %s", sql, took, q.State)
+			}
+			if q.State != Cancelled && opened == 1 {
+				t.Errorf("%s: %+v", sql, q)
+			}
+			s.queries.Wait() // its slot is free
+		}
+	}
+	noFiles(t, s)
 }

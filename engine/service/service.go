@@ -304,6 +304,7 @@ func (s *Service) Cancel(ctx context.Context, id string) error {
 		return err
 	}
 	q.cancel(sqlerr.New(sqlerr.Cancelled, 0, "the query was cancelled"))
+	s.finish(q, outcome{err: q.failure()}) // here, rather than wait for a goroutine's turn beside busy workers
 	return q.wait(ctx, q.ended)
 }
 
