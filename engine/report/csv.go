@@ -55,13 +55,17 @@ func (r *Report) CSV(ctx context.Context, w io.Writer) error {
 			}
 			continue
 		}
+		place := make([]int, len(columns[i]))
+		for k, c := range columns[i] {
+			place[k] = own + slices.Index(head[own:], c.Name)
+		}
 		var scratch []byte
 		err := r.pages(ctx, a, -1, func(b vec.Batch) error {
 			for row := range b.Len {
 				begin()
 				for k, c := range slices.Backward(columns[i]) {
 					scratch = sqltype.AppendText(scratch[:0], c.Type, b.Cols[k], row)
-					line[own+slices.Index(head[own:], c.Name)] = string(scratch)
+					line[place[k]] = string(scratch)
 				}
 				if err := write(line); err != nil {
 					return fmt.Errorf("writing the findings: %w", err)

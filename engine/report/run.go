@@ -62,8 +62,8 @@ func (r *Runner) Run(ctx context.Context, p *Pack, period Period) (*Report, erro
 		})
 	}
 	all.Wait()
-	if err := ctx.Err(); err != nil {
-		return nil, fmt.Errorf("the report was stopped: %w", err)
+	if ctx.Err() != nil {
+		return nil, sqlerr.New(sqlerr.Cancelled, 0, "the report was stopped before all controls were answered")
 	}
 	report.Ended = now().UTC()
 	report.judge()

@@ -21,6 +21,7 @@ import (
 	"github.com/trailql/trailql/engine/logictest"
 	"github.com/trailql/trailql/engine/service"
 	"github.com/trailql/trailql/engine/source"
+	"github.com/trailql/trailql/engine/sqlerr"
 	"github.com/trailql/trailql/engine/vec"
 )
 
@@ -243,7 +244,7 @@ func TestRunThatFails(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := runnerOf(svc, nil).Run(ctx, &Pack{Controls: []Control{asking("1", "x")}}, period); !errors.Is(err, context.Canceled) {
+	if _, err := runnerOf(svc, nil).Run(ctx, &Pack{Controls: []Control{asking("1", "x")}}, period); sqlerr.KindOf(err) != sqlerr.Cancelled {
 		t.Errorf("stopped: %v", err)
 	}
 }
