@@ -130,9 +130,11 @@ func (s *server) run(ctx context.Context) (err error) {
 
 	requests, cutRequests := context.WithCancel(context.WithoutCancel(ctx))
 	defer cutRequests()
-	host, _, _ := net.SplitHostPort(s.listen)
+	if host, _, _ := net.SplitHostPort(s.listen); !net.ParseIP(host).IsUnspecified() { // every address is no name
+		s.hosts = append(s.hosts, host)
+	}
 	endpoint := rest.Server(rest.Handler(rest.Config{
-		Service: queries, Token: token, Hosts: append(s.hosts, host), Version: version(), Now: time.Now, Log: s.log,
+		Service: queries, Token: token, Hosts: s.hosts, Version: version(), Now: time.Now, Log: s.log,
 	}), s.log)
 	endpoint.BaseContext = func(net.Listener) context.Context { return requests }
 	failed := make(chan error, 1)
