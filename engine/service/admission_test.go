@@ -206,6 +206,43 @@ func TestManyClients(t *testing.T) {
 	}
 }
 
+// TestCancelAtAnyMoment: whichever end comes first, the state, the history and the folder agree.
+func TestCancelAtAnyMoment(t *testing.T) {
+	s := open(t, Config{Catalog: numbers(t, 3000), State: t.TempDir()})
+	var clients sync.WaitGroup
+	for c := range 300 {
+		clients.Go(func() {
+			q, err := s.Submit(t.Context(), Request{SQL: fmt.Sprintf("SELECT i + %d FROM n", c%100), Fresh: c%2 == 0})
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			for range rand.IntN(2000) {
+				runtime.Gosched()
+			}
+			if err := s.Cancel(t.Context(), q.ID); err != nil {
+				t.Error(err)
+			}
+			if q, err = s.Wait(t.Context(), q.ID); err != nil || q.State != Cancelled && q.State != Succeeded {
+				t.Errorf("%+v, %v", q, err)
+			}
+			if _, err := s.Page(t.Context(), q.ID, 0, 10); (err == nil) != (q.State == Succeeded) {
+				t.Errorf("%s, and its page: %v", q.State, err)
+			}
+		})
+	}
+	clients.Wait()
+	s.queries.Wait()
+	results, bytes, err := s.history.kept(t.Context())
+	totals := s.Totals()
+	if err != nil || totals.Results != results || totals.ResultBytes != bytes || len(files(t, s)) != int(results) {
+		t.Errorf("%d results of %d bytes in the history, %d files, %+v, %v", results, bytes, len(files(t, s)), totals, err)
+	}
+	if totals.Succeeded+totals.Cancelled != 300 || totals.Succeeded-totals.FromCache != results || len(s.pins) != 0 {
+		t.Errorf("%+v, %d pins", totals, len(s.pins))
+	}
+}
+
 // TestTimeLimit runs on a clock of its own.
 func TestTimeLimit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -217,7 +254,7 @@ func TestTimeLimit(t *testing.T) {
 		for _, c := range []struct {
 			own, want time.Duration
 			text      string
-		}{{0, time.Hour, "1h0m0s"}, {time.Minute, time.Minute, "1m0s"}, {2 * time.Hour, time.Hour, "1h0m0s"}} {
+		}{{0, time.Hour, "1h;"}, {time.Minute, time.Minute, "1m;"}, {2 * time.Hour, time.Hour, "1h;"}, {90 * time.Second, 90 * time.Second, "1m30s;"}} {
 			q, err := s.Submit(t.Context(), Request{SQL: "SELECT * FROM gate", MaxTime: c.own})
 			if err != nil {
 				t.Fatal(err)

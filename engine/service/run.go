@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/trailql/trailql/engine"
@@ -31,17 +32,20 @@ func (s *Service) run(q *query) {
 		}()
 		o = s.execute(q)
 	}()
-	if err := q.failure(); err != nil {
+	if err := q.failure(); err != nil && o.result == nil {
 		o.err = err // whatever the engine made of it
 	}
 	s.finish(q, o)
+	if o.cached {
+		s.unpin(o.result.id)
+	}
 	if q.release() {
 		s.queries.Done()
 	}
 	q.cancel(nil)
 }
 
-// execute answers the query from the cache or by the engine.
+// execute answers the query from the cache, whose result is then pinned, or by the engine.
 func (s *Service) execute(q *query) outcome {
 	if q.ctx.Err() != nil {
 		return outcome{}
@@ -49,7 +53,7 @@ func (s *Service) execute(q *query) outcome {
 	q.update(func() { q.now.State, q.now.Started = Running, s.now() })
 	if most := lower(s.limits.Time, q.request.MaxTime); most > 0 {
 		timer := time.AfterFunc(most, func() {
-			q.cancel(sqlerr.New(sqlerr.Resource, 0, "the query ran longer than %s", most).WithHint("narrow the time range, or raise the time limit"))
+			q.cancel(sqlerr.New(sqlerr.Resource, 0, "the query ran longer than %s", duration(most)).WithHint("narrow the time range, or raise the time limit"))
 		})
 		defer timer.Stop()
 	}
@@ -62,8 +66,8 @@ func (s *Service) execute(q *query) outcome {
 	key := s.cacheKey(q.request.SQL, snap)
 	if key != nil && !q.request.Fresh {
 		if hit := s.lookUp(q.ctx, key); hit != nil {
-			defer s.unpin(hit.id)
 			if err := s.tooManyRows(q, hit.rows); err != nil {
+				s.unpin(hit.id)
 				return outcome{err: err}
 			}
 			return outcome{result: hit, cached: true}
@@ -107,7 +111,7 @@ func (s *Service) stream(q *query, snap source.Snapshot) (_ *stored, err error) 
 		return nil, err
 	}
 	defer func() {
-		if err != nil || q.ctx.Err() != nil {
+		if err != nil {
 			out.remove()
 		}
 	}()
@@ -294,4 +298,16 @@ func size(bytes int64) string {
 		n, unit = n/1024, unit+1
 	}
 	return fmt.Sprintf("%.4g %s", n, units[unit])
+}
+
+// duration prints a time limit for people: "30m" rather than "30m0s".
+func duration(d time.Duration) string {
+	s := d.String()
+	if strings.HasSuffix(s, "m0s") {
+		s = strings.TrimSuffix(s, "0s")
+	}
+	if strings.HasSuffix(s, "h0m") {
+		s = strings.TrimSuffix(s, "0m")
+	}
+	return s
 }
