@@ -235,6 +235,8 @@ func (l *loader) control(node ast.Node, what string) (c Control, at *token.Token
 		l.wrong(where, "reading %s: %v", c.Source, err)
 	case !utf8.ValidString(text):
 		l.wrong(where, "%s is no UTF-8 text", c.Source)
+	case hides(text):
+		l.wrong(where, "%s has characters that cannot be seen", c.Source)
 	case strings.TrimSpace(text) == "":
 		l.wrong(where, "%s is empty", c.Source)
 	}
@@ -336,8 +338,8 @@ func (l *loader) text(fields map[string]ast.Node, key string, owner ast.Node, wh
 	switch {
 	case text == "":
 		l.wrong(node.GetToken(), "%s of %s is empty", key, what)
-	case !utf8.ValidString(text) || strings.ContainsFunc(text, unicode.IsControl):
-		l.wrong(node.GetToken(), "%s of %s has characters that cannot be shown", key, what)
+	case hides(text):
+		l.wrong(node.GetToken(), "%s of %s has characters that cannot be seen", key, what)
 		return ""
 	}
 	return text
@@ -351,6 +353,11 @@ func (l *loader) identifier(fields map[string]ast.Node, owner ast.Node, what str
 		return ""
 	}
 	return id
+}
+
+// hides tells characters that steer a terminal or make a text read otherwise than it is.
+func hides(text string) bool {
+	return !utf8.ValidString(text) || strings.ContainsFunc(text, func(c rune) bool { return !unicode.IsGraphic(c) && c != '\n' && c != '\r' && c != '\t' })
 }
 
 // read returns a file of at most so many bytes.

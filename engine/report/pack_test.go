@@ -76,7 +76,7 @@ func TestLoadErrors(t *testing.T) {
 		{"long id", control("id: "+long, "title: A", "query: a.sql"), "an id has up to 64"},
 		{"empty title", control("id: a", "title:", "query: a.sql"), "title of control a is empty"},
 		{"blank title", control("id: a", `title: "  "`, "query: a.sql"), "p.yaml:5:12: title of control a is empty"},
-		{"control character", control("id: a", `title: "a\e[31m"`, "query: a.sql"), "p.yaml:5:12: title of control a has characters that cannot be shown"},
+		{"control character", control("id: a", `title: "a\e[31m"`, "query: a.sql"), "p.yaml:5:12: title of control a has characters that cannot be seen"},
 		{"state as text", control("id: a", "title: A", `state: "yes"`, "query: a.sql"), "p.yaml:6:12: state of control a is true or false"},
 		{"alias", control("id: &x a", "title: *x", "query: a.sql"), "p.yaml:4:9: id of control 1 is a text"},
 		{"merge", control("<<: {id: a}", "title: A", "query: a.sql"), "has no key"},
@@ -87,12 +87,15 @@ func TestLoadErrors(t *testing.T) {
 		{"no ending", control("id: a", "title: A", "query: a"), "p.yaml:6:12: query of control a names a file"},
 		{"empty file", control("id: a", "title: A", "query: empty.sql"), "p.yaml:6:12: empty.sql is empty"},
 		{"no UTF-8", control("id: a", "title: A", "query: latin.sql"), "p.yaml:6:12: latin.sql is no UTF-8 text"},
+		{"escape sequence", control("id: a", "title: A", "query: escape.sql"), "p.yaml:6:12: escape.sql has characters that cannot be seen"},
+		{"text turned round", control("id: a", "title: A", "query: bidi.sql"), "p.yaml:6:12: bidi.sql has characters that cannot be seen"},
+		{"title turned round", control("id: a", "title: \u202eA", "query: a.sql"), "p.yaml:5:12: title of control a has characters that cannot be seen"},
 		{"large file", control("id: a", "title: A", "query: large.sql"), "p.yaml:6:12: reading large.sql: large.sql has more than 262144 bytes"},
 		{"nesting", strings.Repeat("[", 50_000), "p.yaml: brackets are nested too deeply for a pack"},
 		{"many controls", "id: p\ntitle: P\ncontrols:" + strings.Repeat("\n  - a", 501), "the pack has 501 controls; 500 are the most"},
 	} {
 		t.Run(c.why, func(t *testing.T) {
-			p, err := Load(folder(map[string]string{"p.yaml": c.yaml, "a.sql": goodSQL, "empty.sql": " \n", "latin.sql": "SELECT '\xe9'",
+			p, err := Load(folder(map[string]string{"p.yaml": c.yaml, "a.sql": goodSQL, "empty.sql": " \n", "latin.sql": "SELECT '\xe9'", "escape.sql": "SELECT '\x1b[2J'", "bidi.sql": "SELECT 1 /* \u202e */",
 				"large.sql": strings.Repeat(" ", maxQueryBytes+1)}), "p.yaml")
 			var problems Problems
 			if p != nil || !errors.As(err, &problems) {
