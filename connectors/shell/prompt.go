@@ -90,18 +90,24 @@ func (s *Session) editor(h *history) (*readline.Shell, error) {
 		"enable-bracketed-paste": true, "completion-ignore-case": true, "menu-complete-display-prefix": true,
 		// The editor would ask the terminal where the cursor is before every drawing, and lose the keys that come before the answer:
 		// what is typed ahead, or fast, or over a slow line. It can do without, given the room that paint makes.
-		"cursor-position-probe":   false,
-		"multiline-column":        false, // paint does that
-		"echo-control-characters": false, // a ^C over the statement
-		"history-autosuggest":     false,
-		"autocomplete":            false, "autopairs": false,
+		"cursor-position-probe": false,
+		"multiline-column":      false, // paint does that
+		"history-autosuggest":   false,
+		"autocomplete":          false, "autopairs": false,
 		"comment-begin": `[^\s\S]`, // a pattern for what to grey: nothing, since highlight knows comments
 	} {
 		if err := e.Config.Set(name, value); err != nil {
 			return nil, fmt.Errorf("setting up the line editor: %w", err)
 		}
 	}
+	// The editor's own answer to Ctrl-C only closes a list that is open, and looks at the key behind.
+	e.Keymap.Register(map[string]func(){"drop-statement": func() {
+		e.Hint.Reset()
+		e.Display.AcceptLine()
+		e.History.Accept(false, false, readline.ErrInterrupt)
+	}})
 	for key, action := range map[string]string{
+		`\C-c`:  "drop-statement",
 		`\M-[A`: "up-line-or-history", `\M-[B`: "down-line-or-history", `\M-OA`: "up-line-or-history", `\M-OB`: "down-line-or-history",
 		`\M-#`: "self-insert", // its comments are another language's
 	} {

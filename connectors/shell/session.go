@@ -62,6 +62,11 @@ func (s *Session) ask(ctx context.Context, text string) (err error) {
 	if one(s.format) && s.results > 0 {
 		return &sqlerr.Error{Kind: sqlerr.Unknown, Msg: s.format + " holds one result, and there is one already", Hint: "name another file with \\o"}
 	}
+	defer func() {
+		if errors.Is(err, context.Canceled) { // a server's rows say no more
+			err = sqlerr.New(sqlerr.Cancelled, 0, "the query was cancelled")
+		}
+	}()
 	begun := time.Now()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -92,6 +97,7 @@ func (s *Session) ask(ctx context.Context, text string) (err error) {
 			}
 		}
 	})
+	hide()
 	if errors.Is(err, errPagerLeft) {
 		cancel() // nobody reads on
 		err = nil
@@ -99,7 +105,6 @@ func (s *Session) ask(ctx context.Context, text string) (err error) {
 	if err != nil {
 		return err
 	}
-	hide()
 	if s.timing {
 		s.summary(n, rows, time.Since(begun))
 	}

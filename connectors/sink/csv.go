@@ -31,7 +31,7 @@ func newCSV(w io.Writer, columns []Column) *csvWriter {
 func (c *csvWriter) Write(cols []arrow.Array, rows int) error {
 	for row := range rows {
 		for i, col := range cols {
-			if col.IsNull(row) {
+			if isNull(col, row) {
 				if i > 0 {
 					c.out.WriteByte(',')
 				}

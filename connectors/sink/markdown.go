@@ -43,7 +43,7 @@ func (m *markdown) Write(cols []arrow.Array, rows int) error {
 	for row := range rows {
 		for i, col := range cols {
 			m.out.WriteString("| ")
-			if !col.IsNull(row) {
+			if !isNull(col, row) {
 				m.scratch = sqltype.AppendText(m.scratch[:0], m.columns[i].Type, col, row)
 				m.out.WriteString(markdownText.Replace(string(m.scratch)) + " ")
 			}

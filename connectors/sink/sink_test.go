@@ -96,6 +96,24 @@ func TestTable(t *testing.T) {
 	}
 }
 
+// SELECT NULL has a type of its own, whose arrays hold no bits for validity.
+func TestUntypedNull(t *testing.T) {
+	columns := []Column{{"n", sqltype.UnknownType}, {"i", sqltype.BigIntType}}
+	for format, want := range map[string]string{
+		"table": " n    | i\n------+---\n NULL | 1\n", "csv": "n,i\n,1\n", "markdown": "| n | i |\n| --- | ---: |\n| | 1 |\n",
+		"jsonl": "{\"n\":null,\"i\":1}\n", "vertical": "-[ row 1 ]--------------------\nn | NULL\ni | 1\n",
+	} {
+		var out bytes.Buffer
+		w, err := New(format, &out, columns, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := errors.Join(w.Write([]arrow.Array{array.NewNull(1), numbers(1)}, 1), w.Close()); err != nil || out.String() != want {
+			t.Errorf("%s: got %q, %v; want %q", format, out.String(), err, want)
+		}
+	}
+}
+
 func TestVertical(t *testing.T) {
 	want := strings.Join([]string{
 		`-[ row 1 ]--------------------`,

@@ -67,7 +67,7 @@ func (t *table) flush() error {
 }
 
 func (t *table) cell(typ sqltype.Type, col arrow.Array, row int) string {
-	if col.IsNull(row) {
+	if isNull(col, row) {
 		return nullMark
 	}
 	t.scratch = sqltype.AppendText(t.scratch[:0], typ, col, row)
