@@ -247,14 +247,14 @@ func TestCancelAtAnyMoment(t *testing.T) {
 func TestTimeLimit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newGate()
-		s, err := Open(t.Context(), Config{Catalog: numbers(t, 10), Tables: []Table{g.table()}, Limits: Limits{Time: time.Hour}})
+		s, err := Open(t.Context(), Config{Catalog: numbers(t, 10), Tables: []Table{g.table()}, Limits: Limits{Time: 2 * time.Minute}})
 		if err != nil {
 			t.Fatal(err)
 		}
 		for _, c := range []struct {
 			own, want time.Duration
 			text      string
-		}{{0, time.Hour, "1h;"}, {time.Minute, time.Minute, "1m;"}, {2 * time.Hour, time.Hour, "1h;"}, {90 * time.Second, 90 * time.Second, "1m30s;"}} {
+		}{{0, 2 * time.Minute, "2m;"}, {time.Minute, time.Minute, "1m;"}, {3 * time.Minute, 2 * time.Minute, "2m;"}} {
 			q, err := s.Submit(t.Context(), Request{SQL: "SELECT * FROM gate", MaxTime: c.own})
 			if err != nil {
 				t.Fatal(err)
@@ -269,4 +269,15 @@ func TestTimeLimit(t *testing.T) {
 			t.Error(err)
 		}
 	})
+}
+
+func TestDuration(t *testing.T) {
+	for d, want := range map[time.Duration]string{
+		30 * time.Minute: "30m", 2 * time.Hour: "2h", 90 * time.Second: "1m30s", 20 * time.Second: "20s", 90 * time.Minute: "1h30m",
+		10 * time.Second: "10s", time.Hour + time.Second: "1h0m1s", 1500 * time.Millisecond: "1.5s",
+	} {
+		if got := duration(d); got != want {
+			t.Errorf("%s is shown as %s, want %s", d, got, want)
+		}
+	}
 }
