@@ -3,6 +3,7 @@ package compact
 import (
 	"context"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/trailql/trailql/connectors/blob"
@@ -48,7 +49,8 @@ func TestProgress(t *testing.T) {
 	for _, memory := range []int64{1 << 30, 64 << 20} { // in the lesser one the object does not fit in one piece
 		var p Progress
 		var last int64
-		steps, halves, writing := 0, 0, 0
+		steps, halves := 0, 0
+		var writing atomic.Int64 // several files are written at a time
 		source := watched{store(t, dir), func() {
 			done := p.BytesDone.Load()
 			switch {
@@ -63,7 +65,7 @@ func TestProgress(t *testing.T) {
 		}}
 		lake := openLake(t, watched{store(t, t.TempDir()), func() {
 			if rows := p.Rows.Load(); rows > 0 && rows == 20_000 && p.RowsDone.Load() <= rows {
-				writing++
+				writing.Add(1)
 			}
 		}})
 		opt := testOptions()
@@ -75,8 +77,8 @@ func TestProgress(t *testing.T) {
 		if p.BytesDone.Load() != p.Bytes.Load() || p.Bytes.Load() == 0 || p.Done.Load() != 1 || p.Rows.Load() != 0 || p.RowsDone.Load() != 20_000 {
 			t.Errorf("in the end %d of %d bytes, %d objects, %d of %d rows", p.BytesDone.Load(), p.Bytes.Load(), p.Done.Load(), p.RowsDone.Load(), p.Rows.Load())
 		}
-		if steps < 5 || halves == 0 || writing == 0 {
-			t.Errorf("memory %d: %d steps within the object, %d in its middle; rows known at %d files", memory, steps, halves, writing)
+		if steps < 5 || halves == 0 || writing.Load() == 0 {
+			t.Errorf("memory %d: %d steps within the object, %d in its middle; rows known at %d files", memory, steps, halves, writing.Load())
 		}
 	}
 }

@@ -171,7 +171,7 @@ func (j *judge) coverage() report.Coverage {
 	digests := 0
 	for _, s := range j.units {
 		a := report.Account{Account: s.account, Region: s.region, Basis: "deliveries", Objects: s.objects, Records: s.records,
-			First: s.first, Last: s.last, Gaps: j.gaps.units[s.unit]}
+			First: s.first, Last: s.last, Gaps: j.gaps.units[s.unit] + j.gaps.units[unit{account: s.account}]}
 		if s.digested {
 			a.Basis = "digests"
 			digests++

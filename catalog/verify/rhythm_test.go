@@ -78,7 +78,11 @@ func TestFewDeliveries(t *testing.T) {
 		l.file(account2, "eu-west-1", at(0, 2*hour+1), "a", catalog.StateOK)
 	}
 	expectGaps(t, "a quiet account", l.covered(t, at(0, 0), at(1, 5)))
-	expectGaps(t, "a quiet account for too long", l.covered(t, at(0, 0), at(2, 0)), account2+
+	c := l.covered(t, at(0, 0), at(2, 0))
+	if c.Accounts[2].Account != account2 || c.Accounts[2].Gaps != 1 || c.Accounts[3].Gaps != 1 {
+		t.Errorf("%+v", c.Accounts)
+	}
+	expectGaps(t, "a quiet account for too long", c, account2+
 		"||03-02 05:00|03-04 00:00|nothing was delivered in any region for 43 h; there are too few deliveries to know how often something comes, so the limit is 24 h")
 }
 

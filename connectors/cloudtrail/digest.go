@@ -123,7 +123,7 @@ func (r *digestReader) read(name string) (*Digest, *ObjectError) {
 			i = r.fail(i, "something follows the JSON object")
 		}
 	}
-	why := ""
+	var why string
 	switch {
 	case i < 0:
 		why = r.fault.why
