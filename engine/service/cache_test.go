@@ -143,3 +143,19 @@ func TestAHitWithoutItsFile(t *testing.T) {
 		t.Errorf("the new one is not found: %+v", q)
 	}
 }
+
+// TestAResultReusedWhileItExpiresStays: expiry looked at it before the hit put its end off.
+func TestAResultReusedWhileItExpiresStays(t *testing.T) {
+	s := open(t, Config{})
+	id := ask(t, s, "SELECT i FROM n").ID
+	seen, err := s.history.oldest(t.Context())
+	if err != nil || len(seen) != 1 {
+		t.Fatal(seen, err)
+	}
+	if there, err := s.history.putOff(t.Context(), id, s.now().Add(100*time.Hour)); err != nil || !there {
+		t.Fatal(there, err)
+	}
+	if gone, err := s.drop(t.Context(), seen[0]); err != nil || gone || len(files(t, s)) != 1 {
+		t.Errorf("gone %v, %v", gone, err)
+	}
+}

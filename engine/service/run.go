@@ -88,7 +88,7 @@ func (s *Service) execute(q *query) outcome {
 const watchEvery = 50 * time.Millisecond
 
 // stream runs the query in the engine and stores its rows.
-func (s *Service) stream(q *query, snap source.Snapshot) (_ *stored, err error) {
+func (s *Service) stream(q *query, snap source.Snapshot) (whole *stored, err error) {
 	memory := s.limits.Memory
 	if memory > 0 {
 		memory = max(1, memory/int64(s.limits.Concurrent))
@@ -97,11 +97,7 @@ func (s *Service) stream(q *query, snap source.Snapshot) (_ *stored, err error) 
 	if err != nil {
 		return nil, err
 	}
-	defer func() {
-		if closed := result.Close(); err == nil {
-			err = closed
-		}
-	}()
+	defer result.Close()
 	columns := make([]Column, len(result.Columns))
 	for i, c := range result.Columns {
 		columns[i] = Column{Name: c.Name, Type: c.Type}
@@ -111,7 +107,7 @@ func (s *Service) stream(q *query, snap source.Snapshot) (_ *stored, err error) 
 		return nil, err
 	}
 	defer func() {
-		if err != nil {
+		if whole == nil { // an error, or a panic
 			out.remove()
 		}
 	}()

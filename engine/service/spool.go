@@ -157,8 +157,13 @@ func (s *spool) flush() (stored bool, err error) {
 	return s.done.rows > before, err
 }
 
-// write writes what waits as one extent. The lock is held.
-func (s *spool) write() error {
+// write writes what waits as one extent. The lock is held. A panic must not leave here: not only the query's own goroutine writes.
+func (s *spool) write() (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = s.fail(sqlerr.New(sqlerr.Internal, 0, "the result cannot be stored: %v", p).WithHint("please report it together with the query"))
+		}
+	}()
 	if s.err != nil || s.rows == 0 {
 		return s.err
 	}

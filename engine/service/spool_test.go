@@ -325,3 +325,18 @@ func TestFullDisk(t *testing.T) {
 		t.Errorf("left behind: %v", left)
 	}
 }
+
+// TestABatchOfOtherTypes is a defect of the engine, and the end of the query only.
+func TestABatchOfOtherTypes(t *testing.T) {
+	out, err := newSpool(t.TempDir(), "r", []Column{{"x", sqltype.BigIntType}}, 1<<30)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := out.add(wide(3, 10)); sqlerr.KindOf(err) != sqlerr.Internal {
+		t.Errorf("got %v", err)
+	}
+	if _, err := out.flush(); err == nil {
+		t.Error("it is forgotten")
+	}
+	out.remove()
+}
