@@ -34,6 +34,7 @@ type terminal struct {
 	row     int
 	column  int
 	wrap    bool // the last column is written; the next character begins a line
+	frames  int  // drawn by the line editor, which hides the cursor meanwhile
 	raw     bytes.Buffer
 	pending []byte // an escape sequence or character that is not complete
 }
@@ -87,9 +88,7 @@ func (x *terminal) until(what string, is func(screen string) bool) string {
 	x.t.Helper()
 	late := time.After(patience)
 	for {
-		x.mu.Lock()
-		changed := x.changed
-		x.mu.Unlock()
+		_, changed := x.drawn()
 		if s := x.screen(); is(s) {
 			return s
 		}
@@ -121,16 +120,23 @@ func (x *terminal) completes(typed, want string) {
 	x.sees(typed)
 	late := time.After(patience)
 	for !strings.Contains(x.screen(), want) {
-		x.mu.Lock()
-		changed := x.changed
-		x.mu.Unlock()
+		before, changed := x.drawn()
 		x.send("\t")
-		select {
-		case <-changed:
-		case <-late:
-			x.t.Fatalf("%s does not complete to %s:\n%s", typed, want, x.screen())
+		for now := before; now == before; now, changed = x.drawn() {
+			select {
+			case <-changed:
+			case <-late:
+				x.t.Fatalf("%s does not complete to %s:\n%s", typed, want, x.screen())
+			}
 		}
 	}
+}
+
+// drawn counts what the line editor drew, and returns what is closed at the next change.
+func (x *terminal) drawn() (frames int, changed chan struct{}) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.frames, x.changed
 }
 
 // ready waits for an empty prompt below everything else.
@@ -142,15 +148,22 @@ func (x *terminal) ready() string {
 // typed waits for the prompt, types a line, and returns the screen when the prompt is back.
 func (x *terminal) typed(line string) string {
 	x.t.Helper()
-	x.ready()
-	x.mu.Lock()
-	x.raw.Reset()
-	x.mu.Unlock()
-	x.send("\x0c") // a clear screen
-	x.until("a clear screen", func(s string) bool { return s == "trailql>" })
+	x.clear()
 	x.send(line + "\r")
 	x.until("the end of "+line, func(s string) bool { return strings.HasSuffix(s, "trailql>") && s != "trailql>" })
 	return x.screen()
+}
+
+// clear drops what is typed and clears the screen.
+func (x *terminal) clear() {
+	x.t.Helper()
+	x.send("\x03")
+	x.ready()
+	x.send("\x0c")
+	x.until("a clear screen", func(s string) bool { return s == "trailql>" })
+	x.mu.Lock()
+	x.raw.Reset()
+	x.mu.Unlock()
 }
 
 // leaves waits for the program to end.
@@ -314,6 +327,11 @@ func (x *terminal) escape(p []byte) int {
 	case 'n':
 		if args[0] == 6 {
 			fmt.Fprintf(x.pty, "\x1b[%d;%dR", x.row+1, x.column+1)
+		}
+		return end + 1
+	case 'h':
+		if args[0] == 25 {
+			x.frames++
 		}
 		return end + 1
 	default:

@@ -111,12 +111,13 @@ func (s *Session) editor(h *history) (*readline.Shell, error) {
 		`\M-[A`: "up-line-or-history", `\M-[B`: "down-line-or-history", `\M-OA`: "up-line-or-history", `\M-OB`: "down-line-or-history",
 		`\M-#`: "self-insert", // its comments are another language's
 	} {
-		for _, keymap := range []string{"emacs", "emacs-standard", "vi-insert"} {
+		for _, keymap := range []string{"emacs", "emacs-standard", "vi-insert", "vi-command"} {
 			if err := e.Config.Bind(keymap, inputrc.Unescape(key), action, false); err != nil {
 				return nil, fmt.Errorf("setting up the line editor: %w", err)
 			}
 		}
 	}
+	delete(e.Config.Binds["menu-select"], inputrc.Unescape(`\C-c`))
 	e.History.Delete()
 	e.History.Add("history", h)
 	first := promptFirst

@@ -63,7 +63,9 @@ func New(format string, w io.Writer, columns []Column, opt Options) (Writer, err
 }
 
 // isNull asks an array; one of the type of NULL has nothing else.
-func isNull(col arrow.Array, row int) bool { return col.IsNull(row) || col.DataType().ID() == arrow.NULL }
+func isNull(col arrow.Array, row int) bool {
+	return col.IsNull(row) || col.DataType().ID() == arrow.NULL
+}
 
 // uniqueNames returns the column names, later ones of equal name with _2, _3 … behind, for formats in which a
 // name may stand once only.
