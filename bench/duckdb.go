@@ -42,7 +42,7 @@ func rawRecords(trail, recordType string) string {
 
 // compactWithDuckDB turns a trail into Parquet in Hive folders and gives the number of rows. As it comes: every copy of a record, in the
 // order of delivery. Ordered: then each folder once more, one row per event and by time, as trailql leaves them; in one statement,
-// which is as quick, that takes several times the memory.
+// for as much CPU, that takes several times the memory.
 func compactWithDuckDB(ctx context.Context, trail, out string, ordered bool) (rows int64, err error) {
 	db, err := sql.Open("duckdb", "")
 	if err != nil {
