@@ -172,15 +172,11 @@ func (c *Client) Wait(ctx context.Context, id string) (service.Query, error) {
 
 // Page returns at most rows rows of a result, fewer only at its end; it waits for them.
 func (c *Client) Page(ctx context.Context, id string, from, rows int64) (service.Page, error) {
-	res, err := c.call(ctx, http.MethodGet, resultPath(id, from, rows), nil)
+	in, _, body, err := c.result(ctx, id, from, rows)
 	if err != nil {
 		return service.Page{}, err
 	}
-	defer res.Body.Close()
-	in, err := newExactReader(res.Body)
-	if err != nil {
-		return service.Page{}, err
-	}
+	defer body.Close()
 	p := service.Page{Columns: in.columns, From: from}
 	for {
 		b, err := in.next()
@@ -201,6 +197,23 @@ func (c *Client) Page(ctx context.Context, id string, from, rows int64) (service
 		p.More = !q.State.Done() || q.Rows > from+rows
 	}
 	return p, nil
+}
+
+// result asks for rows, 0: all, and returns the query as it is once the first are there.
+func (c *Client) result(ctx context.Context, id string, from, rows int64) (*exactReader, service.Query, io.Closer, error) {
+	res, err := c.call(ctx, http.MethodGet, resultPath(id, from, rows), nil) //nolint:bodyclose // the caller closes it
+	if err != nil {
+		return nil, service.Query{}, nil, err
+	}
+	q, err := c.Get(ctx, id)
+	var in *exactReader
+	if err == nil {
+		in, err = newExactReader(res.Body, q.Columns, maxBatch)
+	}
+	if err != nil {
+		return nil, q, nil, errors.Join(err, res.Body.Close())
+	}
+	return in, q, res.Body, nil
 }
 
 func resultPath(id string, from, rows int64) string {

@@ -1,6 +1,7 @@
 package rest
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"errors"
@@ -378,7 +379,7 @@ func TestClientOfStrangers(t *testing.T) {
 		answers = append(answers, stream.String()[:cut])
 		damaged := bytes.Clone(stream.Bytes())
 		damaged[cut] ^= 0x55
-		if _, err := drain(damaged); err != nil && strings.Contains(err.Error(), "goroutine") {
+		if _, err := drain(damaged, q.Columns); err != nil && strings.Contains(err.Error(), "goroutine") {
 			t.Errorf("%v", err)
 		}
 	}
@@ -407,8 +408,8 @@ func TestClientOfStrangers(t *testing.T) {
 	}
 }
 
-func drain(stream []byte) (rows int64, err error) {
-	in, err := newExactReader(bytes.NewReader(stream))
+func drain(stream []byte, columns []service.Column) (rows int64, err error) {
+	in, err := newExactReader(bytes.NewReader(stream), columns, 1<<20)
 	for err == nil {
 		var b vec.Batch
 		if b, err = in.next(); err == nil {
@@ -421,18 +422,20 @@ func drain(stream []byte) (rows int64, err error) {
 
 // A stream of strangers' bytes is rows that can be shown, or an error.
 func FuzzExactReader(f *testing.F) {
+	columns := []service.Column{{Name: "n", Type: sqltype.BigIntType}, {Name: "name", Type: sqltype.VarcharType}}
 	var out bytes.Buffer
-	w, err := sink.New("arrow", &out, []sink.Column{{Name: "n", Type: sqltype.BigIntType}, {Name: "name", Type: sqltype.VarcharType}}, sink.Options{})
+	to := bufio.NewWriter(&out)
+	w, err := newExactWriter(to, []sink.Column{sink.Column(columns[0]), sink.Column(columns[1])})
 	if err != nil {
 		f.Fatal(err)
 	}
 	b := numbers(0, 10)
-	if err := errors.Join(w.Write(b.Cols, b.Len), w.Close()); err != nil {
+	if err := errors.Join(w.Write(b.Cols, b.Len), w.Close(), to.Flush()); err != nil {
 		f.Fatal(err)
 	}
 	f.Add(out.Bytes())
 	f.Fuzz(func(t *testing.T, stream []byte) {
-		if rows, err := drain(stream); err == nil || rows > math.MaxInt32 {
+		if rows, err := drain(stream, columns); err == nil || rows > math.MaxInt32 {
 			t.Fatalf("%d rows without an end", rows)
 		}
 	})

@@ -2,9 +2,12 @@ package rest
 
 import (
 	"bufio"
+	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
+	"math"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
@@ -22,6 +25,12 @@ import (
 // memory: the zone of a timestamp with time zone is its name, as keys mean nothing in another process, and what has no type is boolean,
 // as arrow-go's validation refuses its own null arrays. The SQL type of a column stands in its field's metadata under "sql_type".
 const exactMedia = "application/vnd.trailql.exact"
+
+// Bytes of a message's head and body that a reader takes; a server sends some MiB at once, more only where one row is larger.
+const (
+	maxSchema = 16 << 20
+	maxBatch  = 256 << 20
+)
 
 // zoneText is the form of a timestamp with time zone in a stream.
 var zoneText = arrow.StructOf(sqltype.TimestampTZForm.Field(0), arrow.Field{Name: "zone", Type: arrow.BinaryTypes.String, Nullable: true})
@@ -44,6 +53,14 @@ type exactWriter struct {
 }
 
 func newExactWriter(w *bufio.Writer, columns []sink.Column) (sink.Writer, error) {
+	schema, err := exactSchema(columns)
+	if err != nil {
+		return nil, err
+	}
+	return &exactWriter{columns, schema, ipc.NewWriter(w, ipc.WithSchema(schema))}, nil
+}
+
+func exactSchema(columns []sink.Column) (*arrow.Schema, error) {
 	fields := make([]arrow.Field, len(columns))
 	for i, c := range columns {
 		form, err := outward.recode(c.Type, array.MakeArrayOfNull(memory.DefaultAllocator, c.Type.Arrow(), 0).Data())
@@ -53,8 +70,7 @@ func newExactWriter(w *bufio.Writer, columns []sink.Column) (sink.Writer, error)
 		fields[i] = arrow.Field{Name: c.Name, Type: form.DataType(), Nullable: true,
 			Metadata: arrow.NewMetadata([]string{"sql_type"}, []string{c.Type.String()})}
 	}
-	schema := arrow.NewSchema(fields, nil)
-	return &exactWriter{columns, schema, ipc.NewWriter(w, ipc.WithSchema(schema))}, nil
+	return arrow.NewSchema(fields, nil), nil
 }
 
 func (e *exactWriter) Write(cols []arrow.Array, rows int) error {
@@ -80,21 +96,41 @@ type exactReader struct {
 	in      *ipc.Reader
 }
 
-func newExactReader(r io.Reader) (*exactReader, error) {
-	in, err := ipc.NewReader(r, ipc.WithMetadataSizeLimit(16<<20), ipc.WithBodySizeLimit(256<<20)) // the server sends some MiB
+// newExactReader reads a stream whose columns are known, in batches of at most limit bytes. The schema in the stream is passed over: arrow-go believes the counts in a damaged
+// one and asks for more memory than there is.
+func newExactReader(r io.Reader, columns []service.Column, limit int64) (*exactReader, error) {
+	same := make([]sink.Column, len(columns))
+	for i, c := range columns {
+		same[i] = sink.Column(c)
+	}
+	schema, err := exactSchema(same)
+	if err != nil {
+		return nil, err
+	}
+	var start bytes.Buffer
+	if err := ipc.NewWriter(&start, ipc.WithSchema(schema)).Close(); err != nil {
+		return nil, fmt.Errorf("reading the result: %w", err)
+	}
+	start.Truncate(start.Len() - 8) // the mark of the end
+
+	var head [8]byte // a mark, and the length of the message behind it
+	if _, err := io.ReadFull(r, head[:]); err != nil {
+		return nil, fmt.Errorf("reading the result: %w", err)
+	}
+	length := int64(binary.LittleEndian.Uint32(head[4:]))
+	if binary.LittleEndian.Uint32(head[:]) != math.MaxUint32 || length > maxSchema {
+		return nil, errors.New("reading the result: it is no Arrow stream")
+	}
+	if _, err := io.CopyN(io.Discard, r, length); err != nil {
+		return nil, fmt.Errorf("reading the result: %w", err)
+	}
+	// ipc.NewReader of arrow-go v18.8.0 does not hand the limits on to the reader of messages that it makes.
+	in, err := ipc.NewReaderFromMessageReader(
+		ipc.NewMessageReader(io.MultiReader(&start, r), ipc.WithMetadataSizeLimit(maxSchema), ipc.WithBodySizeLimit(limit)))
 	if err != nil {
 		return nil, fmt.Errorf("reading the result: %w", err)
 	}
-	e := &exactReader{in: in, columns: []service.Column{}}
-	for _, f := range in.Schema().Fields() {
-		text, _ := f.Metadata.GetValue("sql_type")
-		t, err := sqltype.Parse(text)
-		if err != nil {
-			return nil, fmt.Errorf("reading the result: column %q: %w", f.Name, err)
-		}
-		e.columns = append(e.columns, service.Column{Name: f.Name, Type: t})
-	}
-	return e, nil
+	return &exactReader{columns, in}, nil
 }
 
 // next returns the next batch, never empty, or io.EOF.

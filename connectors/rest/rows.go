@@ -98,14 +98,12 @@ func (r *Rows) open() error {
 	if r.in != nil || r.err != nil {
 		return r.err
 	}
-	res, err := r.client.call(r.ctx, http.MethodGet, resultPath(r.id, 0, 0), nil) //nolint:bodyclose // Close closes it
+	in, q, body, err := r.client.result(r.ctx, r.id, 0, 0)
 	if err != nil {
 		return r.fail(err)
 	}
-	r.body = res.Body
-	if r.in, err = newExactReader(res.Body); err != nil {
-		return r.fail(err)
-	}
+	r.in, r.body = in, body
+	r.see(q)
 	return nil
 }
 
