@@ -67,7 +67,7 @@ func (j *judge) digestsOf(ctx context.Context, units []*state) error {
 		if f.found == whole {
 			continue
 		}
-		g := gap{unit: f.unit, from: latest(f.from, j.period.From), to: earliest(f.to, j.end), n: 1, names: []string{f.name}, named: true}
+		g := gap{unit: f.of.unit, from: latest(f.from, j.period.From), to: earliest(f.to, j.end), n: 1, names: []string{f.name}, named: true}
 		switch f.found {
 		case absent:
 			g.kind = missing
@@ -134,7 +134,7 @@ func holes(spans []span, whole span) (out []span) {
 
 // namedFile is a log file that a digest names.
 type namedFile struct {
-	unit
+	of *state
 	span
 	name  string // the last part of its key, which is unique
 	found found
@@ -153,7 +153,11 @@ const (
 
 // named lists the log files that the units' digests of the period name, by unit and span.
 func (j *judge) named(ctx context.Context, units []*state) ([]namedFile, error) {
-	var files []namedFile
+	var n int64
+	for _, s := range units {
+		n += s.named
+	}
+	files := make([]namedFile, 0, n)
 	var at *state
 	err := j.batches(ctx, `SELECT account, region, start_time, end_time, logs FROM `+catalog.Digests+`
 WHERE `+among(units)+` AND `+j.ofPeriod(), func(b vec.Batch) error {
@@ -169,16 +173,16 @@ WHERE `+among(units)+` AND `+j.ofPeriod(), func(b vec.Batch) error {
 			}
 			from, to := logs.ValueOffsets(i)
 			for k := from; k < to; k++ {
-				files = append(files, namedFile{unit: at.unit, span: span{r.time(2), r.time(3)}, name: strings.Clone(path.Base(objects.Value(int(k))))})
+				files = append(files, namedFile{of: at, span: span{r.time(2), r.time(3)}, name: strings.Clone(path.Base(objects.Value(int(k))))})
 			}
 		}
 		return nil
 	})
 	slices.SortFunc(files, func(a, b namedFile) int {
-		return cmp.Or(a.compare(b.unit), a.from.Compare(b.from), a.to.Compare(b.to), strings.Compare(a.name, b.name))
+		return cmp.Or(a.of.compare(b.of.unit), a.from.Compare(b.from), a.to.Compare(b.to), strings.Compare(a.name, b.name))
 	})
 	// A digest may stand in the lake twice.
-	files = slices.CompactFunc(files, func(a, b namedFile) bool { return a.unit == b.unit && a.span == b.span && a.name == b.name })
+	files = slices.CompactFunc(files, func(a, b namedFile) bool { return a.of == b.of && a.span == b.span && a.name == b.name })
 	return files, err
 }
 
