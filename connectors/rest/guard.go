@@ -13,8 +13,8 @@ import (
 
 // How long a body may take to come, and one write of an answer to go. A client that reads no more is given up, so that it holds nothing.
 const (
-	bodyTime  = 15 * time.Second
-	stallTime = 30 * time.Second
+	defaultBodyTime = 15 * time.Second
+	defaultStall    = 30 * time.Second
 )
 
 // response is what handlers write to: it knows whether an answer was begun, and gives each write a new deadline.
@@ -87,7 +87,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		header.Set("Strict-Transport-Security", "max-age=31536000")
 	}
 	if r.Body != nil && r.Body != http.NoBody {
-		_ = out.control.SetReadDeadline(time.Now().Add(bodyTime)) // holds for what the server drops of the body, too
+		_ = out.control.SetReadDeadline(time.Now().Add(h.bodyTime)) // holds for what the server drops of the body, too
 		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
 	}
 

@@ -260,13 +260,46 @@ func TestAClientThatDoesNotRead(t *testing.T) {
 // A body that does not come does not hold its request for ever, and a header that is too large is refused.
 func TestSlowAndLargeRequests(t *testing.T) {
 	w := newWorld(t, nil)
-	big := http.Header{}
-	big.Set("X-Large", strings.Repeat("x", 200<<10))
-	if a := w.ask("GET", "/healthz", "", "X-Large: "+big.Get("X-Large")); a.StatusCode != http.StatusRequestHeaderFieldsTooLarge {
+	if a := w.ask("GET", "/healthz", "", "X-Large: "+strings.Repeat("x", 200<<10)); a.StatusCode != http.StatusRequestHeaderFieldsTooLarge {
 		t.Errorf("a header of 200 KiB: %s", a.Status)
+	}
+	w.handler.bodyTime = 50 * time.Millisecond
+	for _, token := range []string{testToken, "wrong"} { // who has no token must not hold a connection either
+		conn, err := net.Dial("tcp", w.server.Listener.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		fmt.Fprintf(conn, "POST /api/v1/queries HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nAuthorization: Bearer %s\r\nContent-Length: 100\r\n\r\n{", token)
+		answer, err := io.ReadAll(conn) // to the end of the connection
+		if err != nil || !strings.HasPrefix(string(answer), "HTTP/1.1 40") {
+			t.Errorf("%v\n%s", err, answer)
+		}
+		conn.Close()
 	}
 	s := Server(w.handler, nil)
 	if s.ReadHeaderTimeout == 0 || s.IdleTimeout == 0 || s.ReadTimeout != 0 || s.WriteTimeout != 0 {
 		t.Errorf("%+v: a header and an idle connection need an end; long answers must not have one", s)
+	}
+}
+
+// The labels of the metrics are ours: what strangers make up makes no new series.
+func TestMetrics(t *testing.T) {
+	w := newWorld(t, nil)
+	w.run("SELECT 1")
+	w.ask("MADEUP", "/api/v1/queries", "")
+	w.ask("GET", "/madeup/path", "")
+	w.ask("GET", "/api/v1/queries/madeup", "")
+	a := w.ask("GET", "/metrics", "")
+	for _, line := range []string{
+		`trailql_http_requests_total{code="405",method="other",route="other"} 1`, `trailql_http_requests_total{code="404",method="GET",route="other"} 1`,
+		`trailql_http_requests_total{code="404",method="GET",route="/api/v1/queries/{id}"} 1`, `trailql_queries_total{state="succeeded"} 1`,
+		`trailql_queries_running 0`, `trailql_queries_queued 0`, `trailql_http_requests_running 1`, `trailql_result_rows_total 1`, `trailql_build_info{version="test"} 1`,
+	} {
+		if !strings.Contains(string(a.body), line+"\n") {
+			t.Errorf("there is no %s", line)
+		}
+	}
+	if strings.Contains(strings.ToLower(string(a.body)), "madeup") || a.StatusCode != 200 {
+		t.Errorf("%s\n%s", a.Status, a.body)
 	}
 }

@@ -36,7 +36,8 @@ type handler struct {
 	origin  *http.CrossOriginProtection
 	free    chan struct{} // a place for each request that may be answered at once
 	metrics *metrics
-	stall   time.Duration // how long one write of an answer may take
+
+	bodyTime, stall time.Duration // how long a body may take to come, and one write of an answer
 }
 
 // route is one of the mux. An error that a function returns before it wrote anything becomes the answer; later it cuts the connection.
@@ -71,7 +72,8 @@ func Handler(c Config) http.Handler {
 	}
 	h := &handler{
 		Config: c, mux: http.NewServeMux(), token: digest(c.Token), hosts: hostNames(c.Hosts),
-		origin: http.NewCrossOriginProtection(), free: make(chan struct{}, c.Requests), metrics: newMetrics(c), stall: stallTime,
+		origin: http.NewCrossOriginProtection(), free: make(chan struct{}, c.Requests), metrics: newMetrics(c),
+		bodyTime: defaultBodyTime, stall: defaultStall,
 	}
 	for _, r := range routes {
 		h.mux.HandleFunc(r.method+" "+r.path, func(w http.ResponseWriter, req *http.Request) {
