@@ -27,9 +27,10 @@ func complete(text, after string, n *names) (from int, list []candidate) {
 	var typed sql.Token // what the cursor touches
 	if last := len(tokens) - 1; last >= 0 && tokens[last].End == len(before) {
 		switch t := tokens[last]; {
-		case t.Kind == sql.CommentToken, t.Kind == sql.NumberToken, t.Kind == sql.QuotedToken && !t.Open:
+		case t.Kind == sql.CommentToken, t.Kind == sql.NumberToken, (t.Kind == sql.QuotedToken || t.Kind == sql.StringToken) && !t.Open,
+			before[t.Start] == ')', before[t.Start] == ']':
 			return len(text), nil
-		case t.Kind == sql.StringToken && !t.Open, t.Kind == sql.OperatorToken:
+		case t.Kind == sql.OperatorToken:
 		default:
 			typed, tokens = t, tokens[:last]
 		}
@@ -51,7 +52,7 @@ func complete(text, after string, n *names) (from int, list []candidate) {
 func current(text string) (start int, command bool) {
 	list, ended := steps(text, true)
 	if len(list) == 0 {
-		return len(text), false
+		return 0, false
 	}
 	last := list[len(list)-1]
 	switch {
@@ -168,7 +169,7 @@ func (c *completion) candidates() []candidate {
 		return phrases("TABLES", "COLUMNS FROM", "FUNCTIONS")
 	case c.back(1).is("EXPLAIN", "ANALYZE"):
 		return phrases("SELECT", "WITH", "ANALYZE")
-	case c.back(1).is("FROM", "JOIN", "DESCRIBE", "TABLE"), clause == "FROM" && c.back(1).sign(","):
+	case clause != "CALL" && c.back(1).is("FROM", "JOIN", "DESCRIBE", "TABLE"), clause == "FROM" && c.back(1).sign(","):
 		return append(c.relations(), phrases("UNNEST(", "LATERAL")...)
 	case c.back(1).is("GROUP", "ORDER", "PARTITION"):
 		return phrases("BY")
@@ -200,7 +201,7 @@ func (c *completion) clause() string {
 		switch {
 		case w.sign("("):
 			inner := ""
-			if i > 0 && c.words[i-1].name() {
+			if i > 0 && (c.words[i-1].name() || c.words[i-1].is("EXTRACT", "TRIM")) {
 				inner = "CALL" // extract(year FROM …) names no table
 			}
 			stack = append(stack, inner)
@@ -237,7 +238,7 @@ func (k *known) tables() []candidate {
 	return list
 }
 
-// columns are those of what the statement reads, and the names by which it reads them; of all tables as long as it reads none.
+// columns are those of what the statement reads, and the names by which it reads them; of all tables as long as it reads none that is known.
 func (c *completion) columns() []candidate {
 	var list []candidate
 	seen := map[string]bool{}
@@ -257,7 +258,7 @@ func (c *completion) columns() []candidate {
 			add(r)
 		}
 	}
-	if len(c.scope) == 0 {
+	if len(seen) == 0 {
 		for _, r := range c.known.relations {
 			add(r)
 		}

@@ -8,7 +8,6 @@ import (
 	"strings"
 	"time"
 	"unicode"
-	"unicode/utf8"
 
 	"github.com/mattn/go-runewidth"
 	"github.com/reeflective/readline"
@@ -176,46 +175,4 @@ func harmless(text string) string {
 		}
 		return r
 	}, text)
-}
-
-// completer answers the editor, which replaces what stands between a prefix of its own and the cursor. An empty prefix means to it
-// the word before the cursor, so that one character more is given and taken.
-func (s *Session) completer(line []rune, cursor int) readline.Completions {
-	text, after := string(line[:cursor]), string(line[cursor:])
-	if strings.TrimSpace(text) == "" && text == "" && after != "" {
-		return readline.Completions{}
-	}
-	from, list := complete(text, after, s.names)
-	prefix := text[from:]
-	cut := 0 // the editor counts a prefix in bytes where it means characters, so what is not ASCII stays out of it
-	for i, r := range prefix {
-		if r >= utf8.RuneSelf {
-			cut = i + utf8.RuneLen(r)
-		}
-	}
-	lead := ""
-	if prefix[cut:] == "" && from+cut > 0 {
-		if r, _ := utf8.DecodeLastRuneInString(text[:from+cut]); r >= utf8.RuneSelf {
-			return readline.Completions{}
-		} else if !unicode.IsSpace(r) {
-			lead = string(r)
-		}
-	}
-	raw := make([]readline.Completion, 0, len(list))
-	docs := map[string]int{}
-	for _, c := range list {
-		if len(c.text) < cut {
-			continue
-		}
-		k := readline.Completion{Value: lead + c.text[cut:], Display: c.text, Tag: c.kind, Description: c.doc}
-		if c.doc != "" {
-			// The editor takes equal descriptions for one thing under several names and would put them on one line.
-			docs[c.doc]++
-			k.Description += strings.Repeat("\x1b[m", docs[c.doc]-1)
-		}
-		raw = append(raw, k)
-	}
-	completions := readline.CompleteRaw(raw).NoSort("values")
-	completions.PREFIX = lead + prefix[cut:]
-	return completions.DisplayList("columns", "fields", "functions", "commands")
 }
