@@ -288,10 +288,11 @@ func TestMetrics(t *testing.T) {
 	w.run("SELECT 1")
 	w.ask("MADEUP", "/api/v1/queries", "")
 	w.ask("GET", "/madeup/path", "")
+	w.ask("GET", "//madeup/../madeup2", "")
 	w.ask("GET", "/api/v1/queries/madeup", "")
 	a := w.ask("GET", "/metrics", "")
 	for _, line := range []string{
-		`trailql_http_requests_total{code="405",method="other",route="other"} 1`, `trailql_http_requests_total{code="404",method="GET",route="other"} 1`,
+		`trailql_http_requests_total{code="405",method="other",route="other"} 1`, `trailql_http_requests_total{code="404",method="GET",route="other"} 2`,
 		`trailql_http_requests_total{code="404",method="GET",route="/api/v1/queries/{id}"} 1`, `trailql_queries_total{state="succeeded"} 1`,
 		`trailql_queries_running 0`, `trailql_queries_queued 0`, `trailql_http_requests_running 1`, `trailql_result_rows_total 1`, `trailql_build_info{version="test"} 1`,
 	} {
