@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -281,5 +282,27 @@ func TestRepeatable(t *testing.T) {
 		if got := engine.Repeatable(text); got != want {
 			t.Errorf("%s: repeatable %v, want %v", text, got, want)
 		}
+	}
+}
+
+// TestComputedArraysStaySmall: a short row can make a long array, so that UNNEST must not compute a whole batch of them. The first row of
+// 8,192 × 10,000 numbers needs far less than all of them.
+func TestComputedArraysStaySmall(t *testing.T) {
+	cat := &logictest.Catalog{}
+	var b vec.Batch
+	b.Len = 8192
+	b.Cols = []arrow.Array{vec.Column(vec.Datum{Arr: expr.NewLiteral(sqltype.BigIntType, int64(10_000)).Value, Const: true}, b.Len)}
+	if err := cat.AddTable("n", []string{"i bigint"}, b); err != nil {
+		t.Fatal(err)
+	}
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	got, err := lines(engine.New(cat).Query(context.Background(), "SELECT e FROM n CROSS JOIN UNNEST(sequence(1, i)) AS u (e) LIMIT 1", engine.Options{}))
+	runtime.ReadMemStats(&after)
+	if err != nil || !slices.Equal(got, []string{"1"}) {
+		t.Fatal(got, err)
+	}
+	if bytes := after.TotalAlloc - before.TotalAlloc; bytes > 100<<20 {
+		t.Errorf("%d bytes allocated for one row", bytes)
 	}
 }

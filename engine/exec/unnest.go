@@ -7,27 +7,39 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/apache/arrow-go/v18/arrow/memory"
 
+	"github.com/trailql/trailql/engine/expr"
 	"github.com/trailql/trailql/engine/plan"
 	"github.com/trailql/trailql/engine/sqltype"
 	"github.com/trailql/trailql/engine/vec"
 )
 
+// computedRows is for how many rows arrays are computed at once: a short row can make a long array.
+const computedRows = 256
+
 func (r *run) unnest(n *plan.Unnest, input flow) flow {
+	source := pieces{most: r.batchRows}
+	for _, e := range n.Exprs {
+		if _, stored := e.(*expr.Column); !stored {
+			source.most = min(source.most, computedRows)
+		}
+	}
 	return flow{tasks: input.tasks, open: func(w *worker, task int) operator {
-		return &unnestOperator{operator: input.open(w, task), run: r, node: n}
+		return &unnestOperator{operator: input.open(w, task), run: r, worker: w, node: n, source: source}
 	}}
 }
 
 // unnestOperator puts after each input row the elements of its arrays.
 type unnestOperator struct {
 	operator
-	run  *run
-	node *plan.Unnest
+	run    *run
+	worker *worker
+	node   *plan.Unnest
 
-	input vec.Batch
-	lists []elements
-	row   int   // of input: the next to be put out
-	at    int64 // how many of its elements are out
+	source pieces
+	input  vec.Batch
+	lists  []elements
+	row    int   // of input: the next to be put out
+	at     int64 // how many of its elements are out
 }
 
 // elements is one array or map per input row.
@@ -84,12 +96,19 @@ func (o *unnestOperator) next() (vec.Batch, error) {
 	}
 }
 
-// take gets the next input batch and its arrays.
+// take gets the next input rows and their arrays.
 func (o *unnestOperator) take() error {
-	b, err := o.operator.next()
-	if err != nil {
-		return err
+	if o.worker.ctx.Err() != nil {
+		return cancelled(o.worker.ctx)
 	}
+	if o.source.empty() {
+		b, err := o.operator.next()
+		if err != nil {
+			return err
+		}
+		o.source.rest = b
+	}
+	b := o.source.next()
 	arrays, err := evaluated(o.node.Exprs, b, o.run.session)
 	if err != nil {
 		return err
