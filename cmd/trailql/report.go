@@ -189,7 +189,7 @@ func openReports(ctx context.Context, folder string, memory int64) (l *catalog.L
 	}
 	return l, svc, func() {
 		now, cancel := context.WithCancel(ctx)
-		cancel() // nobody waits for a query any more
+		cancel()                                   // nobody waits for a query any more
 		_ = errors.Join(svc.Close(now), l.Close()) // both were read only
 	}, nil
 }

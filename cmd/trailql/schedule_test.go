@@ -118,7 +118,7 @@ func TestScheduledReports(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	svc, err := service.Open(ctx, service.Config{Catalog: l, Lake: folder, State: filepath.Join(state, "serve"), Tables: []service.Table{store.Table()}})
+	svc, err := service.Open(ctx, service.Config{Catalog: l, Lake: folder, State: filepath.Join(state, "serve"), Tables: []service.Table{report.Table(state)}})
 	if err != nil {
 		t.Fatal(err)
 	}

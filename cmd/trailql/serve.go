@@ -14,20 +14,23 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/trailql/trailql/connectors/rest"
+	"github.com/trailql/trailql/engine/report"
 	"github.com/trailql/trailql/engine/service"
 )
 
 func serveCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "serve",
-		Short: "answer queries over HTTP",
+		Short: "answer queries over HTTP, and run reports by the calendar",
 		Long: `Serves the query endpoint over a lake: JSON, NDJSON, CSV and Arrow results, pages, progress, cancel, history.
-Every query sees the newest snapshot; a compactor may run beside.
+Every query sees the newest snapshot; a compactor may run beside. Reports that are scheduled in the state folder
+(trailql report schedule) run here too.
 
   trailql serve --lake ./lake
   curl -H "Authorization: Bearer $(cat ~/.local/state/trailql/token)" -H "Content-Type: application/json" \
@@ -117,8 +120,14 @@ func (s *server) run(ctx context.Context) (err error) {
 	if err != nil {
 		return fmt.Errorf("opening the lake: %w", err)
 	}
+	runs, err := report.OpenStore(ctx, s.state)
+	if err != nil {
+		return err
+	}
+	defer runs.Close()
 	queries, err := service.Open(ctx, service.Config{
-		Catalog: l, Lake: lakePath, State: filepath.Join(s.state, "serve"), Limits: s.limits, Now: time.Now, Rand: rand.Reader,
+		Catalog: l, Lake: lakePath, State: filepath.Join(s.state, "serve"), Tables: []service.Table{report.Table(s.state)}, Limits: s.limits,
+		Now: time.Now, Rand: rand.Reader,
 	})
 	if err != nil {
 		return err
@@ -140,7 +149,15 @@ func (s *server) run(ctx context.Context) (err error) {
 	failed := make(chan error, 1)
 	go func() { failed <- endpoint.Serve(listener) }()
 
-	// The scheduler of reports starts here, over queries, and ends with ctx.
+	schedules := newScheduler(runs, &report.Runner{Service: queries, Covered: coverage(l), Lake: lakePath, Version: version()}, s.log.Printf)
+	running, stop := context.WithCancel(ctx)
+	defer stop()
+	var scheduling sync.WaitGroup
+	scheduling.Go(func() {
+		if err := schedules.Run(running); err != nil {
+			s.log.Printf("no schedule runs any more: %v", err)
+		}
+	})
 
 	s.greet(scheme+"://"+listener.Addr().String(), tokenFile)
 	select {
@@ -155,6 +172,8 @@ func (s *server) run(ctx context.Context) (err error) {
 		cutRequests()
 		err = cmp.Or(err, endpoint.Close())
 	}
+	stop()
+	scheduling.Wait() // a report under way reads its rows from queries
 	return errors.Join(err, queries.Close(grace))
 }
 

@@ -20,6 +20,7 @@ import (
 	"github.com/trailql/trailql/connectors/shell"
 	"github.com/trailql/trailql/connectors/sink"
 	"github.com/trailql/trailql/engine"
+	"github.com/trailql/trailql/engine/report"
 	"github.com/trailql/trailql/engine/service"
 )
 
@@ -173,7 +174,7 @@ func (a answerer) with(ctx context.Context, state string, memory int64, kept boo
 	}
 	// One query is the person's, one may be completion's.
 	s, err := service.Open(ctx, service.Config{
-		Catalog: l, Lake: *a.lake, Now: time.Now, Limits: service.Limits{Concurrent: 2, Memory: memory, Text: -1},
+		Catalog: l, Lake: *a.lake, Tables: []service.Table{report.Table(state)}, Now: time.Now, Limits: service.Limits{Concurrent: 2, Memory: memory, Text: -1},
 	})
 	if err != nil {
 		return err

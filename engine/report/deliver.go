@@ -106,13 +106,14 @@ func folderTime(t time.Time) string {
 	return t.Format("2006-01-02T150405.999Z")
 }
 
-// writeAll writes the three files of a report into a folder and returns the SHA-256 of report.json.
+// fileNames are the files of a report.
+var fileNames = [...]string{"report.html", "findings.csv", "report.json"}
+
+// writeAll writes the files of a report into a folder and returns the SHA-256 of report.json.
 func (r *Report) writeAll(ctx context.Context, root *os.Root, folder string) (sum string, err error) {
-	for _, f := range []struct {
-		name  string
-		write func(context.Context, io.Writer) error
-	}{{"report.html", r.HTML}, {"findings.csv", r.CSV}, {"report.json", r.JSON}} {
-		if sum, err = writeFile(root, path.Join(folder, f.name), func(w io.Writer) error { return f.write(ctx, w) }); err != nil {
+	forms := [len(fileNames)]func(context.Context, io.Writer) error{r.HTML, r.CSV, r.JSON}
+	for i, name := range fileNames {
+		if sum, err = writeFile(root, path.Join(folder, name), func(w io.Writer) error { return forms[i](ctx, w) }); err != nil {
 			return "", err
 		}
 	}

@@ -2,6 +2,7 @@ package report
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -17,14 +18,19 @@ import (
 // maxHistory is how many runs, the newest, the relation shows.
 const maxHistory = 100_000
 
-// Table is the history as the relation report_runs.
-func (s *Store) Table() service.Table {
-	return service.Table{Name: "report_runs", Open: func(ctx context.Context) (source.Table, error) {
-		columns, batch, err := s.History(ctx, maxHistory)
+// Table is the history of the runs in a state folder as the relation report_runs.
+func Table(state string) service.Table {
+	const name = "report_runs"
+	return service.Table{Name: name, Open: func(ctx context.Context) (source.Table, error) {
+		s, err := OpenStore(ctx, state)
 		if err != nil {
 			return nil, err
 		}
-		return source.NewMemory("report_runs", columns, []vec.Batch{batch}), nil
+		columns, batch, err := s.History(ctx, maxHistory)
+		if err := errors.Join(err, s.Close()); err != nil {
+			return nil, err
+		}
+		return source.NewMemory(name, columns, []vec.Batch{batch}), nil
 	}}
 }
 

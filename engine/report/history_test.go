@@ -20,7 +20,7 @@ func TestHistoryAsARelation(t *testing.T) {
 	add(t, s, scheduleOf("0 6 * * *", "UTC", Day), "2026-03-01T12:00:00Z")
 	simulate(t, s, "2026-03-03T12:00:00Z", "2026-03-03T12:01:00Z", nil)
 
-	table, err := s.Table().Open(context.Background())
+	table, err := Table(s.folder).Open(context.Background())
 	if err != nil {
 		t.Fatal(err)
 	}

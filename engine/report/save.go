@@ -2,9 +2,9 @@ package report
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path"
 	"path/filepath"
@@ -32,23 +32,16 @@ func (r *Report) save(ctx context.Context, folder string) (d Delivered, err erro
 		return d, err
 	}
 	defer root.Close()
-	aside := fmt.Sprintf(".tmp-report-%d", os.Getpid())
-	if err := errors.Join(root.RemoveAll(aside), root.Mkdir(aside, 0o777)); err != nil {
+	aside := ".tmp-" + rand.Text()
+	if err := root.Mkdir(aside, 0o777); err != nil {
 		return d, err
 	}
 	defer func() { err = errors.Join(err, root.RemoveAll(aside)) }()
-	files := []struct {
-		name  string
-		write func(context.Context, io.Writer) error
-	}{{"report.html", r.HTML}, {"findings.csv", r.CSV}, {"report.json", r.JSON}}
-	for _, f := range files {
-		// The last is report.json, whose hash goes along.
-		if d.SHA256, err = writeFile(root, path.Join(aside, f.name), func(w io.Writer) error { return f.write(ctx, w) }); err != nil {
-			return d, err
-		}
+	if d.SHA256, err = r.writeAll(ctx, root, aside); err != nil {
+		return d, err
 	}
-	for _, f := range files {
-		if err := root.Rename(path.Join(aside, f.name), f.name); err != nil {
+	for _, name := range fileNames {
+		if err := root.Rename(path.Join(aside, name), name); err != nil {
 			return d, err
 		}
 	}
