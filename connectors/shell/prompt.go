@@ -157,11 +157,11 @@ func (s *Session) paint(text string) string {
 // finished reports whether what is typed can be run: it ends with a semicolon, or is a command.
 func finished(text string) bool {
 	switch strings.ToLower(strings.TrimSpace(text)) {
-	case "", "exit", "quit", "help":
+	case "exit", "quit", "help":
 		return true
 	}
-	list, ended := steps(text, true)
-	return ended && (len(list) > 0 || !strings.Contains(text, "/*"))
+	_, ended := steps(text, true)
+	return ended
 }
 
 // harmless takes out of pasted text what would steer the terminal.
