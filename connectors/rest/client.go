@@ -201,7 +201,7 @@ func (c *Client) Page(ctx context.Context, id string, from, rows int64) (service
 
 // result asks for rows, 0: all, and returns the query as it is once the first are there.
 func (c *Client) result(ctx context.Context, id string, from, rows int64) (*exactReader, service.Query, io.Closer, error) {
-	res, err := c.call(ctx, http.MethodGet, resultPath(id, from, rows), nil) //nolint:bodyclose // the caller closes it
+	res, err := c.call(ctx, http.MethodGet, resultPath(id, from, rows), nil)
 	if err != nil {
 		return nil, service.Query{}, nil, err
 	}
