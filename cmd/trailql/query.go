@@ -83,9 +83,9 @@ func openLake(ctx context.Context, folder string) (*catalog.Lake, error) {
 	return catalog.Open(ctx, store, catalog.Options{ReadOnly: true})
 }
 
-// runScript runs a script for a command, with the exit code that its end deserves.
-func runScript(ctx context.Context, s *shell.Session, text string) error {
-	err := s.Script(ctx, text)
+// runScript runs scripts for a command, with the exit code that their end deserves.
+func runScript(ctx context.Context, s *shell.Session, texts ...string) error {
+	err := errors.Join(s.Script(ctx, texts...), s.Close())
 	var misuse shell.Misuse
 	switch {
 	case err == nil:

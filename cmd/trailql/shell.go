@@ -82,13 +82,7 @@ functions and values of the lake; \? lists the commands, \help FUNCTION explains
 			}
 			broken := make(chan os.Signal, 1) // or writing to a reader that left would end the process before it has cleaned up
 			signal.Notify(broken, syscall.SIGPIPE)
-			s := shell.New(config)
-			for _, text := range texts {
-				if err := runScript(c.Context(), s, text); err != nil {
-					return errors.Join(err, s.Close())
-				}
-			}
-			return s.Close()
+			return runScript(c.Context(), shell.New(config), texts...)
 		})
 	}
 	return c

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/trailql/trailql/connectors/cloudtrail/synth"
@@ -67,6 +68,15 @@ func TestShellAtATerminal(t *testing.T) {
 		x.send("\x1b[B\x1b[B;\r")
 		has(t, x.until("the answer", func(s string) bool { return strings.HasSuffix(s, "trailql>") && strings.Contains(s, "row in") }),
 			" a           | b\n-------------+---\n fröhlich-ün | 2\n(1 row in ")
+	})
+
+	t.Run("paste", func(t *testing.T) {
+		x.t = t
+		x.clear()
+		x.send("\x1b[200~SELECT 1 AS a;\r\n\tSELECT 'ä\x1b[31m' AS b\x1b[201~")
+		x.until("both lines, and nothing run yet", func(s string) bool { return s == "trailql> SELECT 1 AS a;\n      ->  SELECT 'ä[31m' AS b" })
+		x.send(";\r")
+		has(t, x.until("both answers", func(s string) bool { return strings.Count(s, "(1 row in") == 2 }), " a\n---\n 1\n(1 row in ", " b\n-------\n ä[31m\n")
 	})
 
 	t.Run("complete", func(t *testing.T) {
@@ -243,6 +253,28 @@ func TestShellAtATerminal(t *testing.T) {
 	has(t, y.typed("SELECT 'alive' AS shell;"), " alive\n")
 	y.send("exit\r")
 	y.leaves()
+}
+
+// SIGTERM at the prompt, and while a query runs, ends the shell, with the terminal as it was.
+func TestShellIsTerminated(t *testing.T) {
+	lake := tinyLake(t)
+	for _, busy := range []bool{false, true} {
+		x := openShell(t, "cat", "--lake", lake, "--state", t.TempDir())
+		if busy {
+			x.send(hours + ";\r")
+			x.sees("Ctrl-C cancels")
+		} else {
+			x.send("SELECT unfinished")
+			x.sees("unfinished")
+		}
+		if err := x.command.Process.Signal(syscall.SIGTERM); err != nil {
+			t.Fatal(err)
+		}
+		x.leaves()
+		if !strings.Contains(x.output(), "\x1b[?2004l") {
+			t.Errorf("pasting is still bracketed: %q", x.output())
+		}
+	}
 }
 
 // The root command without arguments is the shell, on a terminal where a lake is.

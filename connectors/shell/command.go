@@ -179,7 +179,7 @@ func include(ctx context.Context, s *Session, args []string) error {
 	}
 	s.depth++
 	defer func() { s.depth-- }()
-	if err := s.Script(ctx, string(text)); err != nil {
+	if err := s.script(ctx, string(text)); err != nil {
 		if errors.Is(err, errQuit) {
 			return err
 		}

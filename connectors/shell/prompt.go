@@ -73,7 +73,7 @@ func (s *Session) line(ctx context.Context, text string) error {
 		}
 		return err
 	}
-	err := s.Script(ctx, text)
+	err := s.script(ctx, text)
 	var misuse Misuse
 	if errors.As(err, &misuse) && len(list) == 0 {
 		return nil // comments only

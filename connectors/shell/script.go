@@ -59,28 +59,41 @@ func (m Misuse) Error() string { return string(m) }
 // one reports whether a format holds only one result.
 func one(format string) bool { return format == "arrow" || format == "parquet" }
 
-// Script runs the steps of text in order and stops at the first that fails; its error says where in the text, as people
-// read it. It is a Misuse if the text is empty, or holds several statements and the format one result.
-func (s *Session) Script(ctx context.Context, text string) error {
-	list, _ := steps(text, s.config.Commands)
-	if len(list) == 0 {
-		return Misuse("what is the question? the SQL is empty")
+// Script runs the steps of texts in order and stops at the first that fails; its error says where in the text, as people
+// read it. It is a Misuse if there are none, or several statements and a format that holds one result.
+func (s *Session) Script(ctx context.Context, texts ...string) error {
+	if err := s.script(ctx, texts...); !errors.Is(err, errQuit) {
+		return err
 	}
-	statements := 0
-	for _, p := range list {
-		if !p.command {
-			statements++
+	return nil
+}
+
+func (s *Session) script(ctx context.Context, texts ...string) error {
+	all, statements := 0, 0
+	lists := make([][]step, len(texts))
+	for i, text := range texts {
+		lists[i], _ = steps(text, s.config.Commands)
+		for _, p := range lists[i] {
+			all++
+			if !p.command {
+				statements++
+			}
 		}
+	}
+	if all == 0 {
+		return Misuse("what is the question? the SQL is empty")
 	}
 	if statements > 1 && one(s.format) {
 		return Misuse(s.format + " holds one result; give one statement")
 	}
-	for _, p := range list {
-		if err := s.do(ctx, p); err != nil {
-			if errors.Is(err, errQuit) {
-				return err
+	for i, list := range lists {
+		for _, p := range list {
+			if err := s.do(ctx, p); err != nil {
+				if errors.Is(err, errQuit) {
+					return err
+				}
+				return rendered{sqlerr.Render(texts[i], shift(err, p.offset)), err}
 			}
-			return rendered{sqlerr.Render(text, shift(err, p.offset)), err}
 		}
 	}
 	return nil
@@ -124,7 +137,7 @@ func (s *Session) do(ctx context.Context, p step) error {
 		}
 		return nil
 	}
-	if !s.config.Interactive && s.results > 0 && s.format != "jsonl" {
+	if !s.config.Interactive && s.results > 0 && s.format != "jsonl" && !one(s.format) {
 		if _, err := fmt.Fprintln(s.out); err != nil {
 			return fmt.Errorf("writing the result: %w", err)
 		}

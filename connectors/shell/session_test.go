@@ -99,7 +99,7 @@ func TestScript(t *testing.T) {
 		{"a command that does not exist", "a;\n\\fromat x", "text\na\n", "line 2:1: there is no command \\fromat; did you mean \\format? \\? lists them all\n  \\fromat x\n  ^"},
 		{"too many words", "\\timing on off", "", "line 1:1: \\timing takes no more than [on|off]\n  \\timing on off\n  ^"},
 		{"an included script", "a;\n\\i " + included + "\nb;", "text\na\n\ntext\ninner\n\n", included + ": line 3:3: no oops\n    oops;\n    ^"},
-		{"quitting", "a;\n\\q\nb;", "text\na\n", "quit"},
+		{"quitting", "a;\n\\q\nb;", "text\na\n", ""},
 		{"empty", " ; -- nothing\n", "", "what is the question? the SQL is empty"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
