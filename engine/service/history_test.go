@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/trailql/trailql/engine/source"
+	"github.com/apache/arrow-go/v18/arrow/ipc"
+
 	"github.com/trailql/trailql/engine/sqlerr"
 	"github.com/trailql/trailql/engine/vec"
 )
@@ -247,5 +249,35 @@ func TestMoments(t *testing.T) {
 	}
 	if got := moment(micros(time.Time{})); !got.IsZero() {
 		t.Errorf("no time became %s", got)
+	}
+}
+
+// What a file or the history keeps must mean the same in the next process: zones go by name there, for their keys are numbered anew, and
+// names of fields are quoted where they are no words.
+func TestResultsMeanTheSameInAnotherProcess(t *testing.T) {
+	folder := filepath.Join(t.TempDir(), "state")
+	s := open(t, Config{State: folder})
+	q := ask(t, s, `SELECT TIMESTAMP '2026-03-01 00:00:00 Asia/Kathmandu' AS at, CAST(ROW(1) AS ROW("a b" bigint)) AS pair, NULL AS nothing`)
+	want := all(t, s, q.ID, 1)
+	shut(t, s)
+	file, err := os.Open(resultPath(filepath.Join(folder, "results"), q.ID))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	r, err := ipc.NewReader(file)
+	if err != nil || !r.Next() {
+		t.Fatal(err)
+	}
+	if text := r.RecordBatch().Column(0).String(); !strings.Contains(text, "Asia/Kathmandu") {
+		t.Errorf("stored as %s, a key without a name", text)
+	}
+	s = open(t, Config{State: folder})
+	if got := all(t, s, q.ID, 1); !slices.Equal(got, want) {
+		t.Errorf("%v, want %v", got, want)
+	}
+	after, err := s.Get(t.Context(), q.ID)
+	if err != nil || !after.Columns[1].Type.Equal(q.Columns[1].Type) {
+		t.Errorf("%v became %v, %v", q.Columns[1].Type, after.Columns[1].Type, err)
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"os"
 	"sort"
 
+	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/ipc"
 	"github.com/cespare/xxhash/v2"
 
@@ -102,7 +103,7 @@ func (s *Service) read(result *stored, from, rows int64) (Page, error) {
 	schema := head.Bytes()[:head.Len()-8] // without the mark of the end
 	for bytes := int64(0); at < len(result.extents) && p.Rows < rows && bytes+extentBytes <= pageBytes; at++ {
 		e := result.extents[at]
-		b, err := readExtent(file, schema, e)
+		b, err := readExtent(file, schema, result.columns, e)
 		if err != nil {
 			return Page{}, sqlerr.Wrap(sqlerr.Data, err, "the stored result %s is damaged", path).WithHint("run the query again")
 		}
@@ -119,7 +120,7 @@ func (s *Service) read(result *stored, from, rows int64) (Page, error) {
 
 // readExtent reads one record batch; schema is the Arrow message that goes before it. Whatever the file holds, it is the batch that was
 // written or an error.
-func readExtent(file io.ReaderAt, schema []byte, e extent) (b vec.Batch, err error) {
+func readExtent(file io.ReaderAt, schema []byte, columns []Column, e extent) (b vec.Batch, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("row %d and following: %v", e.first, p)
@@ -143,9 +144,12 @@ func readExtent(file io.ReaderAt, schema []byte, e extent) (b vec.Batch, err err
 	if record.NumRows() != e.rows {
 		return vec.Batch{}, fmt.Errorf("row %d and following: %d rows instead of %d", e.first, record.NumRows(), e.rows)
 	}
-	b = vec.Batch{Len: int(e.rows), Cols: record.Columns()}
-	for _, col := range b.Cols {
-		col.NullN() // counted now: the array may be shared by goroutines later
+	b = vec.Batch{Len: int(e.rows), Cols: make([]arrow.Array, len(columns))}
+	for i, c := range columns {
+		if b.Cols[i], err = vec.FromPortable(c.Type, record.Column(i)); err != nil {
+			return vec.Batch{}, fmt.Errorf("row %d and following: column %q: %w", e.first, c.Name, err)
+		}
+		b.Cols[i].NullN() // counted now: the array may be shared by goroutines later
 	}
 	return b, nil
 }

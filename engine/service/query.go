@@ -10,6 +10,7 @@ import (
 
 // query is one that waits or runs, or has just ended and is still being read by its Rows.
 type query struct {
+	id      string
 	request Request
 	ctx     context.Context
 	cancel  context.CancelCauseFunc // with the *sqlerr.Error that is the query's end
@@ -28,7 +29,7 @@ type query struct {
 }
 
 func newQuery(ctx context.Context, id string, r Request) *query {
-	q := &query{request: r, changed: make(chan struct{})}
+	q := &query{id: id, request: r, changed: make(chan struct{})}
 	q.now = Query{ID: id, SQL: r.SQL, User: r.User, Source: r.Source, State: Queued}
 	q.ctx, q.cancel = context.WithCancelCause(ctx)
 	return q

@@ -102,7 +102,7 @@ func (s *Service) stream(q *query, snap source.Snapshot) (whole *stored, err err
 	for i, c := range result.Columns {
 		columns[i] = Column{Name: c.Name, Type: c.Type}
 	}
-	out, err := newSpool(s.results(), q.now.ID, columns, s.limits.KeepBytes)
+	out, err := newSpool(s.results(), q.id, columns, s.limits.KeepBytes)
 	if err != nil {
 		return nil, err
 	}

@@ -65,11 +65,11 @@ type payloads struct{ *spool }
 
 func resultPath(folder, id string) string { return filepath.Join(folder, id+".arrow") }
 
-// schemaOf is the Arrow schema of a stored result: plain forms. The SQL types are in the history.
+// schemaOf is the Arrow schema of a stored result: portable forms. The SQL types are in the history.
 func schemaOf(columns []Column) *arrow.Schema {
 	fields := make([]arrow.Field, len(columns))
 	for i, c := range columns {
-		fields[i] = arrow.Field{Name: c.Name, Type: c.Type.Arrow(), Nullable: true}
+		fields[i] = arrow.Field{Name: c.Name, Type: vec.PortableType(c.Type), Nullable: true}
 	}
 	return arrow.NewSchema(fields, nil)
 }
@@ -168,6 +168,11 @@ func (s *spool) write() (err error) {
 		return s.err
 	}
 	all, err := vec.ConcatBatches(s.waiting)
+	for i, c := range s.done.columns {
+		if err == nil {
+			all.Cols[i], err = vec.Portable(c.Type, all.Cols[i])
+		}
+	}
 	if err == nil {
 		err = s.out.Write(array.NewRecordBatch(s.schema, all.Cols, int64(all.Len)))
 	}

@@ -133,3 +133,14 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+// TestFieldNamesReadBack: a type's text names its fields so that Parse gives the type again, whatever they are called.
+func TestFieldNamesReadBack(t *testing.T) {
+	for _, name := range []string{"a", "A_b", "1a", "a b", `a"b`, `"`, "a,b", "date", "über", "x)", "$path"} {
+		want := RowOf(Field{Name: name, Type: BigIntType}, Field{Name: "b", Type: ArrayOf(VarcharType)})
+		got, err := Parse(want.String())
+		if err != nil || !got.Equal(want) {
+			t.Errorf("%q: %s is read as %s, %v", name, want, got, err)
+		}
+	}
+}

@@ -41,9 +41,13 @@ func (p *parser) token() (word string, end int) {
 	}
 	end = i
 	if p.text[i] == '"' {
-		for end++; end < len(p.text) && p.text[end] != '"'; end++ {
+		for end++; end < len(p.text); end++ {
+			if p.text[end] == '"' {
+				if end++; end == len(p.text) || p.text[end] != '"' {
+					break // two quotes stand for one
+				}
+			}
 		}
-		end = min(end+1, len(p.text))
 		return p.text[i:end], end
 	}
 	for end < len(p.text) && isWordByte(p.text[end]) {
@@ -243,7 +247,9 @@ func (p *parser) field(depth int) (Field, error) {
 	if name == "" || name[0] != '"' && !isWordByte(name[0]) {
 		return Field{}, fmt.Errorf("%q stands where a field is expected", name)
 	}
-	name = strings.Trim(name, `"`)
+	if name[0] == '"' {
+		name = strings.ReplaceAll(strings.TrimSuffix(name[1:], `"`), `""`, `"`)
+	}
 	p.take(":")
 	t, err := p.parse(depth)
 	return Field{Name: name, Type: t}, err

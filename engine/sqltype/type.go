@@ -166,13 +166,23 @@ func (t Type) String() string {
 	case Row:
 		parts := make([]string, len(t.Fields))
 		for i, f := range t.Fields {
-			parts[i] = strings.TrimSpace(f.Name + " " + f.Type.String())
+			parts[i] = strings.TrimSpace(quotedField(f.Name) + " " + f.Type.String())
 		}
 		return "row(" + strings.Join(parts, ", ") + ")"
 	case JSON:
 		return "json"
 	}
 	panic(fmt.Sprintf("sqltype: no name for kind %d", t.Kind))
+}
+
+// quotedField is the name of a field as Parse reads it: in double quotes where it is no plain word.
+func quotedField(name string) string {
+	for i := range len(name) {
+		if !isWordByte(name[i]) || i == 0 && name[i] >= '0' && name[i] <= '9' {
+			return `"` + strings.ReplaceAll(name, `"`, `""`) + `"`
+		}
+	}
+	return name
 }
 
 // DictionaryString is the dictionary-coded Arrow form that varchar and json columns may take instead of String:
