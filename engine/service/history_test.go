@@ -11,8 +11,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/trailql/trailql/engine/source"
 	"github.com/apache/arrow-go/v18/arrow/ipc"
+	"github.com/trailql/trailql/engine/source"
 
 	"github.com/trailql/trailql/engine/sqlerr"
 	"github.com/trailql/trailql/engine/vec"

@@ -17,7 +17,7 @@ import (
 
 // PortableType is the Arrow type of the portable form of t.
 func PortableType(t sqltype.Type) arrow.DataType {
-	data, err := outward.recode(t, array.MakeArrayOfNull(memory.DefaultAllocator, t.Arrow(), 0).Data())
+	data, err := outward.recode(t, Nulls(t, 0).Data())
 	if err != nil {
 		panic(err) // an array of our own making
 	}
@@ -42,12 +42,12 @@ var zoneText = arrow.StructOf(sqltype.TimestampTZForm.Field(0), arrow.Field{Name
 // recoding turns the two forms, for a column or what lies inside.
 type recoding struct {
 	zones func(arrow.ArrayData) (arrow.ArrayData, error)
-	null  arrow.DataType // of what has no type
+	null  sqltype.Type // that stands for what has no type
 }
 
 var (
-	outward = recoding{zoneNames, arrow.FixedWidthTypes.Boolean}
-	inward  = recoding{zoneKeys, arrow.Null}
+	outward = recoding{zoneNames, sqltype.BooleanType}
+	inward  = recoding{zoneKeys, sqltype.Type{}}
 )
 
 func recoded(r recoding, t sqltype.Type, a arrow.Array) (arrow.Array, error) {
@@ -67,7 +67,7 @@ func (r recoding) recode(t sqltype.Type, data arrow.ArrayData) (arrow.ArrayData,
 	inner := []sqltype.Type{}
 	switch t.Kind {
 	case sqltype.Unknown:
-		return array.MakeArrayOfNull(memory.DefaultAllocator, r.null, data.Len()).Data(), nil
+		return Nulls(r.null, data.Len()).Data(), nil
 	case sqltype.TimestampTZ:
 		if len(children) != 2 {
 			return nil, errors.New("a timestamp with time zone has no zone")
