@@ -23,6 +23,7 @@ type exprs struct {
 	outputs     []alias      // names of the select list that are found before columns (ORDER BY)
 	itemAliases []alias      // names of the select list that are not in sight, for hints
 	agg         *aggregation // takes the aggregates; nil: they are refused
+	params      *params      // of the lambdas around, innermost first
 }
 
 // alias is a name that the select list gives to an expression.
@@ -95,6 +96,10 @@ func (x *exprs) expr(e sql.Expr) expr.Expr {
 		return x.arrayExpr(e)
 	case *sql.RowExpr:
 		return x.rowExpr(e)
+	case *sql.InQuery, *sql.Exists, *sql.ScalarQuery, *sql.Quantified:
+		x.refuseInLambda("a subquery", e.Pos())
+	}
+	switch e := e.(type) {
 	case *sql.InQuery:
 		return negated(e.Not, x.inQuery(e))
 	case *sql.Exists:
@@ -104,7 +109,7 @@ func (x *exprs) expr(e sql.Expr) expr.Expr {
 	case *sql.Quantified:
 		unsupported(e.Pos(), "comparisons with ALL, ANY and SOME are")
 	case *sql.Lambda:
-		unsupported(e.Pos(), "lambdas are")
+		fail(sqlerr.Type, e.Pos(), "a lambda can only be the argument of a function that takes one, such as filter or transform")
 	case *sql.Param:
 		unsupported(e.Pos(), "parameters are")
 	}
@@ -188,6 +193,12 @@ func (x *exprs) path(e sql.Expr) expr.Expr {
 	if base != nil {
 		bound := x.expr(base)
 		for _, id := range ids {
+			bound = x.member(bound, id)
+		}
+		return bound
+	}
+	if bound, ok := x.params.find(ids[0]); ok {
+		for _, id := range ids[1:] {
 			bound = x.member(bound, id)
 		}
 		return bound

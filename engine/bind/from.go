@@ -174,22 +174,24 @@ func (b *binder) view(v *source.View, t *sql.TableName, parts []string) *relatio
 
 // placedAt gives all expressions of a view's plan the place of its name: theirs are in the view's text.
 func placedAt(n plan.Node, at sqlerr.Pos) plan.Node {
+	var place func(e expr.Expr) expr.Expr
+	place = func(e expr.Expr) expr.Expr {
+		switch e := e.(type) {
+		case *expr.Call:
+			c := *e
+			c.Pos = at
+			return &c
+		case *expr.Cast:
+			c := *e
+			c.Pos = at
+			return &c
+		case *expr.Lambda:
+			return &expr.Lambda{Params: e.Params, Captured: e.Captured, Body: expr.Rewrite(e.Body, place)}
+		}
+		return e
+	}
 	return plan.Rewrite(n, func(n plan.Node) plan.Node {
-		return plan.MapExprs(n, func(e expr.Expr) expr.Expr {
-			return expr.Rewrite(e, func(e expr.Expr) expr.Expr {
-				switch e := e.(type) {
-				case *expr.Call:
-					c := *e
-					c.Pos = at
-					return &c
-				case *expr.Cast:
-					c := *e
-					c.Pos = at
-					return &c
-				}
-				return e
-			})
-		})
+		return plan.MapExprs(n, func(e expr.Expr) expr.Expr { return expr.Rewrite(e, place) })
 	})
 }
 

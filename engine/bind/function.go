@@ -17,12 +17,8 @@ func (x *exprs) function(f *sql.Func) expr.Expr {
 	if f.Over != nil {
 		unsupported(f.Pos(), "window functions are")
 	}
-	for _, a := range f.Args {
-		if _, ok := a.(*sql.Lambda); ok {
-			unsupported(a.Pos(), "lambdas are")
-		}
-	}
 	if a, ok := fn.LookupAggregate(name); ok {
+		x.refuseInLambda("an aggregate", f.Pos())
 		return x.aggregate(a, f)
 	}
 	if f.Star || f.Distinct || f.Filter != nil || len(f.OrderBy) > 0 || f.IgnoreNulls {
@@ -47,9 +43,6 @@ func (x *exprs) function(f *sql.Func) expr.Expr {
 		if windowFunctions[name] {
 			unsupported(f.Pos(), "window functions are")
 		}
-		if lambdaFunctions[name] {
-			unsupported(f.Pos(), "functions that take a lambda are")
-		}
 		names := fn.Names()
 		for _, a := range fn.Aggregates() {
 			names = append(names, a.Name)
@@ -60,21 +53,13 @@ func (x *exprs) function(f *sql.Func) expr.Expr {
 		}
 		failHint(sqlerr.Name, f.Pos(), hint, "function %q does not exist", name)
 	}
-	args := make([]operand, len(f.Args))
-	for i, a := range f.Args {
-		args[i] = x.operand(a)
-	}
-	return x.apply(name, f.Pos(), args...)
+	return x.call(name, f)
 }
 
 var (
 	windowFunctions = map[string]bool{
 		"row_number": true, "rank": true, "dense_rank": true, "percent_rank": true, "cume_dist": true, "ntile": true,
 		"lag": true, "lead": true, "first_value": true, "last_value": true, "nth_value": true,
-	}
-	lambdaFunctions = map[string]bool{
-		"transform": true, "filter": true, "reduce": true, "any_match": true, "all_match": true, "none_match": true,
-		"transform_keys": true, "transform_values": true, "map_filter": true, "map_zip_with": true, "zip_with": true,
 	}
 )
 

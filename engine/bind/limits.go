@@ -11,6 +11,7 @@ const (
 	maxRelations = 250    // tables, views and WITH queries in a statement, counted at each use
 	maxColumns   = 10_000 // of a relation
 	maxNodes     = 10_000 // of an expression that is repeated
+	maxLambdas   = 10_000 // bound, one inside another as often as that one is
 )
 
 func (b *binder) countRelation(at sqlerr.Pos) {

@@ -147,29 +147,43 @@ func (ev evaluator) compare(e *Compare) (vec.Datum, error) {
 // call applies a function. Constant arguments give a constant. A function of one dictionary-coded column and constants is run
 // on the entries where there are no more of them than rows.
 func (ev evaluator) call(e *Call) (vec.Datum, error) {
-	args := make([]vec.Datum, len(e.Args))
+	args := make([]vec.Datum, 0, len(e.Args))
+	var lambdas []fn.Lambda
 	constant := !e.Fn.Volatile
 	var lifted *array.Dictionary // the one column, if it is dictionary-coded
 	liftedAt, columns, null := -1, 0, false
-	for i, a := range e.Args {
-		var err error
-		if args[i], err = ev.eval(a); err != nil {
+	for _, a := range e.Args {
+		if l, ok := a.(*Lambda); ok {
+			f, same, err := ev.function(l)
+			if err != nil {
+				return vec.Datum{}, err
+			}
+			lambdas = append(lambdas, f)
+			if !same {
+				constant, lifted = false, nil
+				columns++
+			}
+			continue
+		}
+		d, err := ev.eval(a)
+		if err != nil {
 			return vec.Datum{}, err
 		}
-		if args[i].Const {
-			null = null || !vec.IsValid(args[i].Arr, 0)
+		args = append(args, d)
+		if d.Const {
+			null = null || !vec.IsValid(d.Arr, 0)
 			continue
 		}
 		constant = false
 		columns++
-		lifted, _ = args[i].Arr.(*array.Dictionary)
-		liftedAt = i
+		lifted, _ = d.Arr.(*array.Dictionary)
+		liftedAt = len(args) - 1
 	}
 	if null && !e.Fn.NullCall {
 		return vec.Datum{Arr: vec.Nulls(e.T, 1), Const: true}, nil
 	}
 	if columns == 1 && lifted != nil && !e.Fn.Volatile && lifted.Data().Dictionary().Len() <= ev.Len {
-		out, err := ev.lift(e, args, liftedAt, lifted)
+		out, err := ev.lift(e, args, lambdas, liftedAt, lifted)
 		if err == nil {
 			return vec.Datum{Arr: out}, nil
 		}
@@ -182,22 +196,26 @@ func (ev evaluator) call(e *Call) (vec.Datum, error) {
 	if constant {
 		n = 1
 	}
-	out, err := ev.apply(e, args, n)
+	out, err := ev.apply(e, args, lambdas, n)
 	return vec.Datum{Arr: out, Const: constant}, err
 }
 
 // apply runs the body over n rows.
-func (ev evaluator) apply(e *Call, args []vec.Datum, n int) (arrow.Array, error) {
-	types := make([]sqltype.Type, len(args))
+func (ev evaluator) apply(e *Call, args []vec.Datum, lambdas []fn.Lambda, n int) (arrow.Array, error) {
+	types := make([]sqltype.Type, 0, len(args))
+	for _, a := range e.Args {
+		if _, ok := a.(*Lambda); !ok {
+			types = append(types, a.Type())
+		}
+	}
 	for i := range args {
 		args[i].Arr = vec.Plain(args[i].Arr)
-		types[i] = e.Args[i].Type()
 	}
 	memo := e.Memo
 	if memo == nil {
 		memo = new(fn.Memo)
 	}
-	out, err := e.Overload.Eval(&fn.Call{Args: args, Types: types, Result: e.T, Len: n, Session: ev.session, Memo: memo})
+	out, err := e.Overload.Eval(&fn.Call{Args: args, Types: types, Lambdas: lambdas, Result: e.T, Len: n, Session: ev.session, Memo: memo})
 	if err != nil {
 		var own *sqlerr.Error
 		if !errors.As(err, &own) {
@@ -217,7 +235,7 @@ func (ev evaluator) apply(e *Call, args []vec.Datum, n int) (arrow.Array, error)
 
 // lift runs the body once per dictionary entry, and once for NULL where the function wants to see it, and maps the results
 // to the rows.
-func (ev evaluator) lift(e *Call, args []vec.Datum, at int, d *array.Dictionary) (arrow.Array, error) {
+func (ev evaluator) lift(e *Call, args []vec.Datum, lambdas []fn.Lambda, at int, d *array.Dictionary) (arrow.Array, error) {
 	entries := arrow.Array(vec.Entries(d))
 	withNull := e.Fn.NullCall && vec.NullCount(d) > 0
 	if withNull {
@@ -231,7 +249,7 @@ func (ev evaluator) lift(e *Call, args []vec.Datum, at int, d *array.Dictionary)
 	}
 	inner := append([]vec.Datum(nil), args...)
 	inner[at] = vec.Datum{Arr: entries}
-	out, err := ev.apply(e, inner, entries.Len())
+	out, err := ev.apply(e, inner, lambdas, entries.Len())
 	if err != nil {
 		return nil, err
 	}

@@ -40,6 +40,14 @@ type Call struct {
 	Pos      sqlerr.Pos
 }
 
+// Lambda is an argument of a Call that is a function. Its body has a batch of its own: first the parameters, then the captured
+// expressions, which are over the batch of the call and are evaluated once for each of its rows. See NewLambda.
+type Lambda struct {
+	Params   []sqltype.Field
+	Captured []Expr
+	Body     Expr
+}
+
 // CompareOp is a comparison sign.
 type CompareOp uint8
 
@@ -108,6 +116,14 @@ type Field struct {
 	Index int
 }
 
+func (e *Lambda) Type() sqltype.Type {
+	params := make([]sqltype.Type, len(e.Params))
+	for i, p := range e.Params {
+		params[i] = p.Type
+	}
+	return sqltype.FunctionOf(params, e.Body.Type())
+}
+
 func (e *Column) Type() sqltype.Type  { return e.T }
 func (e *Literal) Type() sqltype.Type { return e.T }
 func (e *Call) Type() sqltype.Type    { return e.T }
@@ -135,3 +151,4 @@ func (*Case) expr()    {}
 func (*Cast) expr()    {}
 func (*Try) expr()     {}
 func (*Field) expr()   {}
+func (*Lambda) expr()  {}

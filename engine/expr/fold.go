@@ -50,6 +50,8 @@ func foldOne(e Expr, s *fn.Session) Expr {
 		}
 	case *Case:
 		return foldCase(e, s)
+	case *Lambda:
+		return foldLambda(e, s)
 	case *Try:
 		if !CanFail(e.Arg) {
 			return e.Arg
@@ -71,7 +73,8 @@ func evaluateConstant(e Expr, s *fn.Session) Expr {
 		return e
 	}
 	for _, c := range children(e) {
-		if _, ok := c.(*Literal); !ok {
+		l, isLambda := c.(*Lambda)
+		if _, ok := c.(*Literal); !ok && !(isLambda && len(l.Captured) == 0) {
 			return e
 		}
 	}

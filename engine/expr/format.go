@@ -72,6 +72,8 @@ func write(b *strings.Builder, e Expr) {
 		b.WriteString("CAST(")
 		write(b, e.Arg)
 		fmt.Fprintf(b, " AS %s)", e.T)
+	case *Lambda:
+		writeLambda(b, e)
 	case *Try:
 		b.WriteString("TRY(")
 		write(b, e.Arg)
@@ -87,6 +89,26 @@ func write(b *strings.Builder, e Expr) {
 	default:
 		panic(fmt.Sprintf("expr: no text for %T", e))
 	}
+}
+
+// writeLambda writes what is captured in its place.
+func writeLambda(b *strings.Builder, e *Lambda) {
+	params := make([]Expr, len(e.Params))
+	for i, p := range e.Params {
+		params[i] = &Column{Index: i, Name: p.Name}
+	}
+	if len(params) == 1 {
+		write(b, params[0])
+	} else {
+		writeList(b, params)
+	}
+	b.WriteString(" -> ")
+	write(b, Rewrite(e.Body, func(part Expr) Expr {
+		if c, ok := part.(*Column); ok && c.Index >= len(params) {
+			return e.Captured[c.Index-len(params)]
+		}
+		return part
+	}))
 }
 
 func writeInfix(b *strings.Builder, sign string, args ...Expr) {

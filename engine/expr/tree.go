@@ -19,7 +19,7 @@ func NullLiteral(t sqltype.Type) *Literal { return &Literal{Value: vec.Nulls(t, 
 // IsNull reports whether the constant is NULL.
 func (e *Literal) IsNull() bool { return !vec.IsValid(e.Value, 0) }
 
-// children returns the operands of e in the order of their evaluation.
+// children returns the operands of e in the order of their evaluation. The body of a lambda is none: it is over another batch.
 func children(e Expr) []Expr {
 	switch e := e.(type) {
 	case *Call:
@@ -51,6 +51,8 @@ func children(e Expr) []Expr {
 		return []Expr{e.Arg}
 	case *Field:
 		return []Expr{e.Arg}
+	case *Lambda:
+		return e.Captured
 	}
 	return nil
 }
@@ -92,6 +94,8 @@ func withChildren(e Expr, c []Expr) Expr {
 		return &Try{c[0]}
 	case *Field:
 		return &Field{c[0], e.Index}
+	case *Lambda:
+		return &Lambda{e.Params, c, e.Body}
 	}
 	return e
 }
@@ -124,9 +128,12 @@ func Walk(e Expr, visit func(Expr) bool) {
 	}
 }
 
-// any reports whether is holds for a part of e.
+// anyPart reports whether is holds for a part of e, bodies of lambdas included.
 func anyPart(e Expr, is func(Expr) bool) bool {
 	if is(e) {
+		return true
+	}
+	if l, ok := e.(*Lambda); ok && anyPart(l.Body, is) {
 		return true
 	}
 	return slices.ContainsFunc(children(e), func(c Expr) bool { return anyPart(c, is) })
@@ -267,6 +274,9 @@ func Equal(a, b Expr) bool {
 		_, same = b.(*In)
 	case *Try:
 		_, same = b.(*Try)
+	case *Lambda:
+		b, ok := b.(*Lambda)
+		same = ok && len(a.Params) == len(b.Params) && len(a.Captured) == len(b.Captured) && Equal(a.Body, b.Body)
 	}
 	return same && slices.EqualFunc(children(a), children(b), Equal)
 }

@@ -44,7 +44,7 @@ type Function struct {
 type Overload struct {
 	// Sig is "(varchar, bigint) -> varchar". Type variables are single capitals ("(array(T), T) -> boolean"),
 	// a last parameter followed by "..." repeats ("(varchar, varchar...) -> varchar"), "decimal" takes any
-	// decimal, "any" anything at all, each argument by itself. Parsed when the table is built; a bad one panics there.
+	// decimal, "any" anything at all, each argument by itself, "function(T, U)" a lambda that makes a U of a T. Parsed when the table is built; a bad one panics there.
 	Sig string
 	// Result, where set, computes the result type from the argument types (decimals); it overrides Sig's.
 	Result func(args []sqltype.Type) sqltype.Type
@@ -56,8 +56,9 @@ type Overload struct {
 // Call is one evaluation of a body over Len rows (at least 1). A Const argument has one row and stands for all.
 // If every argument is Const, Len is 1. The result has Len rows.
 type Call struct {
-	Args    []vec.Datum
-	Types   []sqltype.Type // of the arguments
+	Args    []vec.Datum    // without those that are lambdas
+	Types   []sqltype.Type // of Args
+	Lambdas []Lambda       // the arguments that are lambdas, in order
 	Result  sqltype.Type
 	Len     int
 	Session *Session
@@ -65,6 +66,10 @@ type Call struct {
 	// is kept there. Safe for concurrent use.
 	Memo *Memo
 }
+
+// Lambda evaluates a lambda over len(rows) rows at once: args are its parameters, of as many rows; rows[i], a row of the call, is where
+// its row i takes the columns of the query from. The result is plain and has as many rows.
+type Lambda func(args []arrow.Array, rows []int32) (arrow.Array, error)
 
 // Memo keeps one value derived from constant arguments.
 type Memo struct {

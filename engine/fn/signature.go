@@ -2,6 +2,7 @@ package fn
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/trailql/trailql/engine/sqlerr"
@@ -21,7 +22,7 @@ type pattern struct {
 	any      bool         // takes every type
 	decimal  bool         // takes every decimal
 	leaf     sqltype.Type // where the rest is unset
-	kind     sqltype.Kind // Array, Map or Row, where parts is set
+	kind     sqltype.Kind // Array, Map, Row or Function, where parts is set; a function's last part is its result
 	parts    []pattern
 }
 
@@ -105,6 +106,9 @@ func parsePattern(text string) pattern {
 		case name == "row":
 			p.kind = sqltype.Row
 			return p
+		case name == "function":
+			p.kind = sqltype.Function
+			return p
 		}
 	}
 	panic(fmt.Sprintf("fn: no type %q in a signature", text))
@@ -128,12 +132,17 @@ func partsOf(t sqltype.Type) []sqltype.Type {
 	for i, f := range t.Fields {
 		parts[i] = f.Type
 	}
+	if t.Kind == sqltype.Function {
+		parts = append(parts, *t.Elem)
+	}
 	return parts
 }
 
 // unify binds the variables of p so that t, perhaps coerced, fits.
 func (b *bindings) unify(p pattern, t sqltype.Type) bool {
 	switch {
+	case t.Kind == sqltype.Function || p.kind == sqltype.Function: // what a lambda gives is known later, see lambdas
+		return t.Kind == p.kind && len(t.Fields) == len(p.parts)-1
 	case p.variable != 0:
 		v := &b[p.variable-'A']
 		if !v.set {
@@ -188,6 +197,9 @@ func (b *bindings) target(p pattern, t sqltype.Type) (sqltype.Type, bool) {
 		return sqltype.Type{}, false
 	}
 	want := b.substitute(p)
+	if p.kind == sqltype.Function {
+		return want, sqltype.CanCoerce(*t.Elem, *want.Elem)
+	}
 	if sameForm(t, want) {
 		return t, true
 	}
@@ -211,6 +223,8 @@ func (b *bindings) substitute(p pattern) sqltype.Type {
 		return sqltype.ArrayOf(parts[0])
 	case sqltype.Map:
 		return sqltype.MapOf(parts[0], parts[1])
+	case sqltype.Function:
+		return sqltype.FunctionOf(parts[:len(parts)-1], parts[len(parts)-1])
 	}
 	fields := make([]sqltype.Field, len(parts))
 	for i, part := range parts {
@@ -228,7 +242,7 @@ func sameForm(t, u sqltype.Type) bool {
 	switch t.Kind {
 	case sqltype.Decimal:
 		return t.Precision == u.Precision && t.Scale == u.Scale
-	case sqltype.Array, sqltype.Map, sqltype.Row:
+	case sqltype.Array, sqltype.Map, sqltype.Row, sqltype.Function:
 		tp, up := partsOf(t), partsOf(u)
 		if len(tp) != len(up) {
 			return false
@@ -242,8 +256,51 @@ func sameForm(t, u sqltype.Type) bool {
 	return true
 }
 
+// Body binds the lambda that is argument i for parameters of the given types, and returns the type of its body. It is called
+// again where the types turn out to be wider: the last call counts.
+type Body func(i int, params []sqltype.Type) sqltype.Type
+
+// lambdas binds the variables that the results of lambdas decide. A result may widen a variable that parameters depend on, as the state
+// of reduce(a, 0, (s, x) -> s + x, s -> s) is bigint where x is; then they are bound anew, until nothing changes. args is told their types.
+func (s *signature) lambdas(b *bindings, args []sqltype.Type, body Body) bool {
+	for range maxWidenings {
+		before := *b
+		for i, t := range args {
+			if t.Kind != sqltype.Function {
+				continue
+			}
+			p := s.params[min(i, len(s.params)-1)]
+			last := len(p.parts) - 1
+			params := partsOf(b.substitute(p))[:last]
+			result := body(i, params)
+			args[i] = sqltype.FunctionOf(params, result)
+			if !b.unify(p.parts[last], result) {
+				return false
+			}
+		}
+		stable := true
+		for i := range b {
+			v := &b[i]
+			if !before[i].set || sameForm(before[i].t, v.t) {
+				continue
+			}
+			stable = false
+			if v.t.Kind == sqltype.Decimal { // each sum is a digit wider
+				v.t.Precision = 38
+			}
+		}
+		if stable {
+			return true
+		}
+	}
+	return false
+}
+
+// maxWidenings is how often lambdas are bound anew for wider types: the numeric types are fewer.
+const maxWidenings = 8
+
 // match says what the arguments must be cast to for the signature, and how many casts that takes.
-func (s *signature) match(args []sqltype.Type) (params []sqltype.Type, b bindings, casts int, ok bool) {
+func (s *signature) match(args []sqltype.Type, body Body) (params []sqltype.Type, b bindings, casts int, ok bool) {
 	if len(args) != len(s.params) && !(s.variadic && len(args) >= len(s.params)) {
 		return nil, b, 0, false
 	}
@@ -252,6 +309,9 @@ func (s *signature) match(args []sqltype.Type) (params []sqltype.Type, b binding
 		if !b.unify(param(i), t) {
 			return nil, b, 0, false
 		}
+	}
+	if !s.lambdas(&b, args, body) {
+		return nil, b, 0, false
 	}
 	params = make([]sqltype.Type, len(args))
 	for i, t := range args {
@@ -273,10 +333,10 @@ type chosen struct {
 }
 
 // choose returns the signature that takes the fewest casts, the first of equals; index -1 if none fits.
-func choose(sigs []*signature, results []func([]sqltype.Type) sqltype.Type, args []sqltype.Type) chosen {
+func choose(sigs []*signature, results []func([]sqltype.Type) sqltype.Type, args []sqltype.Type, body Body) chosen {
 	best, fewest := chosen{index: -1}, 0
 	for i, s := range sigs {
-		params, b, casts, ok := s.match(args)
+		params, b, casts, ok := s.match(args, body)
 		if !ok || best.index >= 0 && casts >= fewest {
 			continue
 		}
@@ -298,13 +358,20 @@ func choose(sigs []*signature, results []func([]sqltype.Type) sqltype.Type, args
 // cast to (its own where no cast is needed). The overload with the fewest casts wins, the first of equals.
 // The error is an *sqlerr.Error of kind Type that lists what the function takes.
 func (f *Function) Resolve(args []sqltype.Type) (o *Overload, params []sqltype.Type, result sqltype.Type, err error) {
+	return f.ResolveLambdas(args, nil)
+}
+
+// ResolveLambdas is Resolve where arguments of kind Function are lambdas of as many parameters, their types being unknown yet. params has
+// the types that a lambda was bound for at last, and the one that its body must be cast to.
+func (f *Function) ResolveLambdas(args []sqltype.Type, body Body) (o *Overload, params []sqltype.Type, result sqltype.Type, err error) {
+	args = slices.Clone(args)
 	sigs := make([]*signature, len(f.Overloads))
 	results := make([]func([]sqltype.Type) sqltype.Type, len(f.Overloads))
 	texts := make([]string, len(f.Overloads))
 	for i := range f.Overloads {
 		sigs[i], results[i], texts[i] = &f.Overloads[i].sig, f.Overloads[i].Result, f.Overloads[i].Sig
 	}
-	c := choose(sigs, results, args)
+	c := choose(sigs, results, args, body)
 	if c.index < 0 {
 		return nil, nil, sqltype.Type{}, noOverload(f.Name, texts, args)
 	}
@@ -319,7 +386,7 @@ func (a *Aggregate) Resolve(args []sqltype.Type) (o *AggregateOverload, params [
 	for i := range a.Overloads {
 		sigs[i], results[i], texts[i] = &a.Overloads[i].sig, a.Overloads[i].Result, a.Overloads[i].Sig
 	}
-	c := choose(sigs, results, args)
+	c := choose(sigs, results, args, nil)
 	if c.index < 0 {
 		return nil, nil, sqltype.Type{}, noOverload(a.Name, texts, args)
 	}

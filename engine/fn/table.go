@@ -11,7 +11,7 @@ var (
 	functions = slices.Concat(
 		operatorFunctions, comparisonFunctions, stringFunctions, regexpFunctions, jsonFunctions,
 		dateFunctions, mathFunctions, bitwiseFunctions, binaryFunctions, arrayFunctions, mapFunctions,
-		urlFunctions, networkFunctions,
+		lambdaFunctions, urlFunctions, networkFunctions,
 	)
 	aggregates = slices.Concat(
 		countAggregates, sumAggregates, extremeAggregates, booleanAggregates, collectAggregates,
@@ -101,6 +101,7 @@ const (
 	binaries   = "binary"
 	arrays     = "array"
 	maps       = "map"
+	lambdas    = "lambda"
 	urls       = "URL"
 	networks   = "IP address"
 )

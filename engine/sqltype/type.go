@@ -37,6 +37,7 @@ const (
 	Map          // Key, Elem
 	Row          // Fields
 	JSON         // JSON text, canonical
+	Function     // of a lambda, no type of values: Fields are its parameters, Elem its result
 )
 
 // Type is a SQL type; values are immutable and compared with Equal.
@@ -90,6 +91,15 @@ func MapOf(key, value Type) Type { return Type{Kind: Map, Key: &key, Elem: &valu
 
 // RowOf returns row(fields…).
 func RowOf(fields ...Field) Type { return Type{Kind: Row, Fields: fields} }
+
+// FunctionOf returns the type of a lambda.
+func FunctionOf(params []Type, result Type) Type {
+	t := Type{Kind: Function, Fields: make([]Field, len(params)), Elem: &result}
+	for i, p := range params {
+		t.Fields[i].Type = p
+	}
+	return t
+}
 
 // Equal reports whether two types are the same; lengths of varchar and names of fields (case aside) count,
 // printing precision of times does not.
@@ -171,6 +181,12 @@ func (t Type) String() string {
 		return "row(" + strings.Join(parts, ", ") + ")"
 	case JSON:
 		return "json"
+	case Function:
+		parts := make([]string, len(t.Fields))
+		for i, f := range t.Fields {
+			parts[i] = f.Type.String()
+		}
+		return "function(" + strings.Join(append(parts, t.Elem.String()), ", ") + ")"
 	}
 	panic(fmt.Sprintf("sqltype: no name for kind %d", t.Kind))
 }
