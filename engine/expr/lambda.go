@@ -56,16 +56,16 @@ func anyOperand(e Expr, is func(Expr) bool) bool {
 	return found
 }
 
-// capture returns the column of the body for e.
-func (l *Lambda) capture(e Expr) Expr {
+// capture returns the column of the body for part.
+func (e *Lambda) capture(part Expr) Expr {
 	at := 0
-	for at < len(l.Captured) && !Equal(l.Captured[at], e) {
+	for at < len(e.Captured) && !Equal(e.Captured[at], part) {
 		at++
 	}
-	if at == len(l.Captured) {
-		l.Captured = append(l.Captured, e)
+	if at == len(e.Captured) {
+		e.Captured = append(e.Captured, part)
 	}
-	return &Column{Index: len(l.Params) + at, T: e.Type()}
+	return &Column{Index: len(e.Params) + at, T: part.Type()}
 }
 
 // foldLambda puts captured literals into the body and folds it.
