@@ -9,7 +9,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -186,8 +185,13 @@ func (d demo) lake(ctx context.Context, truth *synth.Truth, memory *byteSize) er
 		return fmt.Errorf("the lake has %d rows, %d duplicates and %d damaged objects; the truth file says %d, %d and %d",
 			summary.Rows, summary.Duplicates, summary.SetAside, rows, truth.Duplicates, len(truth.Damaged))
 	}
-	fmt.Fprintf(d.out, "\nThe lake agrees with %s: %s rows, %s duplicates, %d damaged object.\nAsk your own:\n  trailql query --lake %s \"%s\"\n",
-		filepath.Join(d.dir, "truth.json"), sink.Count(int64(rows)), sink.Count(int64(truth.Duplicates)), len(truth.Damaged), folder,
-		strings.Join(strings.Fields(`SELECT eventtime, eventname, errorcode FROM cloudtrail_logs WHERE sourceipaddress = '198.51.100.77' ORDER BY eventtime`), " "))
+	fmt.Fprintf(d.out, "\nThe lake agrees with %s: %s rows, %s duplicates, %d damaged object.\n",
+		filepath.Join(d.dir, "truth.json"), sink.Count(int64(rows)), sink.Count(int64(truth.Duplicates)), len(truth.Damaged))
+	fmt.Fprintf(d.out, `Ask your own:
+  trailql query --lake %[1]s "SELECT eventtime, eventname, errorcode FROM cloudtrail_logs WHERE sourceipaddress = '198.51.100.77' ORDER BY eventtime"
+  trailql shell --lake %[1]s
+  trailql serve --lake %[1]s
+  trailql report run cis-3.0 --lake %[1]s --from %s --to %s --out report
+`, folder, truth.From, truth.To)
 	return nil
 }

@@ -47,6 +47,8 @@ func (o Options) withDefaults() Options {
 // Truth says what a trail holds. Records = Rows of all tables + Duplicates + Quarantined.
 type Truth struct {
 	Seed       uint64              `json:"seed"`
+	From       string              `json:"from"`       // first day
+	To         string              `json:"to"`         // the day after the last one
 	Objects    int                 `json:"objects"`    // digests and the damaged one included
 	Digests    int                 `json:"digests"`    // among the objects
 	Records    int                 `json:"records"`    // in objects that can be read
@@ -78,7 +80,7 @@ type Object struct {
 func Generate(ctx context.Context, opt Options, emit func(Object) error) (*Truth, error) {
 	opt = opt.withDefaults()
 	w := newWorld(opt)
-	truth := &Truth{Seed: opt.Seed, Rows: map[string]int{}, Events: map[string][]string{}}
+	truth := &Truth{Seed: opt.Seed, From: opt.Start.Format(time.DateOnly), To: opt.Start.AddDate(0, 0, opt.Days).Format(time.DateOnly), Rows: map[string]int{}, Events: map[string][]string{}}
 	plan := newIncident(w, opt)
 	if plan != nil {
 		truth.Incident = &plan.story
