@@ -230,7 +230,7 @@ func TestShellAtATerminal(t *testing.T) {
 			return strings.HasSuffix(s, "trailql> SELECT\n      -> 12\n      -> AS\n      -> bottom")
 		})
 		x.send("\x1b[B\x1b[B\x05_;\r")
-		x.until("the answer", func(s string) bool { return strings.Contains(s, "12\n(1 row") })
+		x.until("the answer", func(s string) bool { return strings.Contains(s, "12\n(1 row") && strings.HasSuffix(s, "trailql>") })
 	})
 
 	x.t = t
