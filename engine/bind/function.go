@@ -38,6 +38,8 @@ func (x *exprs) function(f *sql.Func) expr.Expr {
 		return x.coalesce(f)
 	case "nullif":
 		return x.nullIf(f)
+	case "grouping":
+		return x.groupingCall(f)
 	}
 	if _, ok := fn.Lookup(name); !ok {
 		if windowFunctions[name] {
@@ -113,14 +115,16 @@ func (x *exprs) nullIf(f *sql.Func) expr.Expr {
 const (
 	aggregateBase = 1 << 20
 	subqueryBase  = 1 << 21
+	groupingBase  = 3 << 20
 	outputBase    = 1 << 22
 )
 
 // aggregation collects what the clauses after FROM and WHERE need: aggregate calls, and subqueries beside them.
 type aggregation struct {
-	calls  []plan.AggregateCall
-	later  []later
-	places map[*expr.Column]sqlerr.Pos // of the input's columns, for errors
+	calls     []plan.AggregateCall
+	groupings [][]operand // the arguments of each grouping(…)
+	later     []later
+	places    map[*expr.Column]sqlerr.Pos // of the input's columns, for errors
 }
 
 // later is a subquery that is joined when the node that it belongs to is there.

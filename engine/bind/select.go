@@ -37,7 +37,7 @@ func (b *binder) selectQuery(sel *sql.Select, order []sql.OrderItem, with *env, 
 	agg := &aggregation{places: map[*expr.Column]sqlerr.Pos{}}
 	x := &exprs{binder: b, with: with, in: in, outer: outer, clause: "SELECT", agg: agg}
 	items := x.selectItems(sel)
-	keys, keyed := b.groupKeys(sel, items, &exprs{binder: b, with: with, in: in, outer: outer, clause: "GROUP BY", itemAliases: aliases})
+	groups := b.groupBy(sel, items, &exprs{binder: b, with: with, in: in, outer: outer, clause: "GROUP BY", itemAliases: aliases})
 	var having []expr.Expr
 	if sel.Having != nil {
 		x.clause, x.itemAliases = "HAVING", aliases
@@ -58,7 +58,8 @@ func (b *binder) selectQuery(sel *sql.Select, order []sql.OrderItem, with *env, 
 		}
 	}
 
-	node, settle := b.settle(in.node, agg, keys, keyed || len(agg.calls) > 0 || sel.Having != nil)
+	grouped := len(sel.GroupBy) > 0 || len(agg.calls) > 0 || sel.Having != nil
+	node, settle := b.settle(in.node, agg, groups, grouped)
 	if having != nil {
 		for i := range having {
 			having[i] = settle(having[i])
@@ -219,34 +220,6 @@ func renamed(items []item, it sql.SelectItem) []item {
 	return items
 }
 
-// groupKeys binds GROUP BY: positions in the select list, input columns and expressions over them.
-func (b *binder) groupKeys(sel *sql.Select, items []item, x *exprs) (keys []expr.Expr, keyed bool) {
-	for _, g := range sel.GroupBy {
-		if g.Kind != sql.Plain {
-			unsupported(g.Pos(), "GROUPING SETS, ROLLUP and CUBE are")
-		}
-		var key expr.Expr
-		if at, ok := ordinal(g.Expr, len(items), "GROUP BY"); ok {
-			key = items[at].e
-			if slices.ContainsFunc(expr.Columns(key), func(c int) bool { return c >= aggregateBase }) {
-				fail(sqlerr.Type, g.Expr.Pos(), "GROUP BY position %d is an aggregate or has a subquery", at+1)
-			}
-		} else {
-			b.refuseAlias(g.Expr, sel, x)
-			before := x.in.node
-			key = x.expr(g.Expr)
-			if x.in.node != before {
-				unsupported(g.Expr.Pos(), "subqueries in GROUP BY are")
-			}
-		}
-		if !slices.ContainsFunc(keys, func(k expr.Expr) bool { return expr.Equal(k, key) }) {
-			keys = append(keys, key)
-		}
-		keyed = true
-	}
-	return keys, keyed
-}
-
 // refuseAlias raises the error for GROUP BY of a name that only the select list gives.
 func (b *binder) refuseAlias(e sql.Expr, sel *sql.Select, x *exprs) {
 	name, ok := e.(*sql.Name)
@@ -269,11 +242,12 @@ func (b *binder) refuseAlias(e sql.Expr, sel *sql.Select, x *exprs) {
 
 // settle builds the Aggregate, if there is one, joins the subqueries to it, and returns the node with the function that
 // turns the clauses' expressions into ones over it.
-func (b *binder) settle(in plan.Node, agg *aggregation, keys []expr.Expr, grouped bool) (plan.Node, func(expr.Expr) expr.Expr) {
+func (b *binder) settle(in plan.Node, agg *aggregation, by grouping, grouped bool) (plan.Node, func(expr.Expr) expr.Expr) {
 	node := in
 	if grouped {
-		node = aggregateOf(in, keys, agg.calls...)
+		node = by.aggregate(in, agg)
 	}
+	keys := by.keys
 	refs := plan.ColumnRefs(node)
 	subqueries := make([]expr.Expr, 0, len(agg.later))
 	// Columns of the output are told from those of the input by outputBase until an expression is done.
@@ -281,22 +255,26 @@ func (b *binder) settle(in plan.Node, agg *aggregation, keys []expr.Expr, groupe
 		return plan.MoveColumns(e, func(i int) int { return outputBase + i })
 	}
 	settle := func(e expr.Expr) expr.Expr {
-		e = expr.Rewrite(e, func(e expr.Expr) expr.Expr {
-			if grouped {
+		e = expr.Replace(e, func(e expr.Expr) (expr.Expr, bool) {
+			if grouped { // the largest part that is a key: there may be sets with it, but without the keys that it is computed from
 				if at := slices.IndexFunc(keys, func(k expr.Expr) bool { return expr.Equal(k, e) }); at >= 0 {
-					return output(refs[at])
+					return output(refs[at]), true
 				}
 			}
 			c, ok := e.(*expr.Column)
 			switch {
-			case !ok || c.Index >= outputBase:
-				return e
+			case !ok:
+				return nil, false
+			case c.Index >= groupingBase && by.sets == nil:
+				return expr.NewLiteral(sqltype.BigIntType, by.values(agg.groupings[c.Index-groupingBase])[0]), true
+			case c.Index >= groupingBase:
+				return output(refs[len(keys)+len(agg.calls)+c.Index-groupingBase]), true
 			case c.Index >= subqueryBase:
-				return output(subqueries[c.Index-subqueryBase])
+				return output(subqueries[c.Index-subqueryBase]), true
 			case c.Index >= aggregateBase:
-				return output(refs[len(keys)+c.Index-aggregateBase])
+				return output(refs[len(keys)+c.Index-aggregateBase]), true
 			}
-			return e
+			return nil, false
 		})
 		return b.settled(e, agg, grouped)
 	}

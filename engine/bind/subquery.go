@@ -54,7 +54,7 @@ func (x *exprs) scalarQuery(e *sql.ScalarQuery) expr.Expr {
 func oneRowAlways(n plan.Node) bool {
 	switch n := n.(type) {
 	case *plan.Aggregate:
-		return len(n.Keys) == 0
+		return len(n.Keys) == 0 && n.Sets == nil
 	case *plan.Project:
 		return oneRowAlways(n.Input)
 	case *plan.Values:

@@ -3,6 +3,7 @@ package exec
 import (
 	"context"
 	"io"
+	"slices"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
@@ -29,26 +30,29 @@ type aggregateOperator struct {
 	node   *plan.Aggregate
 	input  flow
 	states []*aggregateState // by worker; nil: took in nothing
-	done   bool
+	merged *aggregateState   // nil until all is taken in
+	put    int               // grouping sets of merged whose groups are out, or are the rest of out
 	out    pieces
 }
 
 func (o *aggregateOperator) next() (vec.Batch, error) {
-	if !o.done {
+	if o.merged == nil {
 		if err := o.takeIn(); err != nil {
 			return vec.Batch{}, err
 		}
-		state, err := o.merged()
-		if err != nil {
+		if err := o.merge(); err != nil {
 			return vec.Batch{}, err
 		}
-		if o.out.rest, err = state.result(); err != nil {
-			return vec.Batch{}, err
-		}
-		o.done = true
 	}
-	if o.out.empty() {
-		return vec.Batch{}, io.EOF
+	for o.out.empty() {
+		if o.put == len(o.merged.sets) {
+			return vec.Batch{}, io.EOF
+		}
+		var err error
+		if o.out.rest, err = o.merged.result(o.put); err != nil {
+			return vec.Batch{}, err
+		}
+		o.put++
 	}
 	return o.out.next(), nil
 }
@@ -59,7 +63,7 @@ func (o *aggregateOperator) close() {
 			s.account.close()
 		}
 	}
-	o.states, o.out, o.done = nil, pieces{}, true
+	o.states, o.out = nil, pieces{}
 }
 
 func (o *aggregateOperator) takeIn() error {
@@ -80,8 +84,8 @@ func (o *aggregateOperator) takeIn() error {
 	})
 }
 
-// merged brings all states into one.
-func (o *aggregateOperator) merged() (*aggregateState, error) {
+// merge brings all states into one.
+func (o *aggregateOperator) merge() error {
 	var all *aggregateState
 	for i, s := range o.states {
 		if s == nil {
@@ -92,7 +96,7 @@ func (o *aggregateOperator) merged() (*aggregateState, error) {
 			continue
 		}
 		if err := all.merge(o.worker.ctx, s); err != nil {
-			return nil, err
+			return err
 		}
 		s.account.close()
 		o.states[i] = nil
@@ -101,17 +105,24 @@ func (o *aggregateOperator) merged() (*aggregateState, error) {
 		all = newAggregateState(o)
 		o.states[0] = all
 	}
-	return all, nil
+	o.merged = all
+	return nil
 }
 
 // aggregateState is the groups and aggregates of the rows that one worker took in.
 type aggregateState struct {
 	node    *plan.Aggregate
 	session *fn.Session
-	grouper *grouper
-	calls   []aggregateCall
+	sets    []setState
 	groups  []uint32 // scratch: the group of each row of the batch
 	account account
+}
+
+// setState is the part of one grouping set.
+type setState struct {
+	keys    []int // ordinals of the node's keys
+	grouper *grouper
+	calls   []aggregateCall
 }
 
 // aggregateCall is one aggregate's part of a state.
@@ -123,21 +134,36 @@ type aggregateCall struct {
 
 func newAggregateState(o *aggregateOperator) *aggregateState {
 	s := &aggregateState{
-		node: o.node, session: o.run.session, grouper: newGrouper(len(o.node.Keys)), calls: make([]aggregateCall, len(o.node.Aggs)),
+		node: o.node, session: o.run.session,
 		account: account{
 			budget: &o.run.budget, meter: o.meter, doing: "grouping rows",
 			try: "filter more rows, or group by fewer or less distinct columns",
 		},
 	}
-	for i := range s.calls {
-		call := &o.node.Aggs[i]
-		types := make([]sqltype.Type, len(call.Args))
-		for j, arg := range call.Args {
-			types[j] = arg.Type()
+	for _, keys := range groupingSets(o.node) {
+		set := setState{keys: keys, grouper: newGrouper(len(keys)), calls: make([]aggregateCall, len(o.node.Aggs))}
+		for i := range set.calls {
+			call := &o.node.Aggs[i]
+			types := make([]sqltype.Type, len(call.Args))
+			for j, arg := range call.Args {
+				types[j] = arg.Type()
+			}
+			set.calls[i] = aggregateCall{AggregateCall: call, accumulator: call.Overload.New(types, call.T), kept: newKeptRows(call)}
 		}
-		s.calls[i] = aggregateCall{AggregateCall: call, accumulator: call.Overload.New(types, call.T), kept: newKeptRows(call)}
+		s.sets = append(s.sets, set)
 	}
 	return s
+}
+
+func groupingSets(n *plan.Aggregate) [][]int {
+	if n.Sets != nil {
+		return n.Sets
+	}
+	all := make([]int, len(n.Keys))
+	for i := range all {
+		all[i] = i
+	}
+	return [][]int{all}
 }
 
 func (s *aggregateState) add(b vec.Batch) error {
@@ -145,76 +171,118 @@ func (s *aggregateState) add(b vec.Batch) error {
 	if err != nil {
 		return err
 	}
-	s.groups = grown(s.groups, b.Len)
-	s.grouper.intern(keys, s.groups)
-	for i := range s.calls {
-		if err := s.calls[i].add(b, s.groups, s.grouper.count(), s.session); err != nil {
+	inputs := make([]callInput, len(s.node.Aggs))
+	for i := range inputs {
+		if inputs[i], err = inputOf(&s.node.Aggs[i], b, s.session); err != nil {
 			return err
+		}
+	}
+	s.groups = grown(s.groups, b.Len)
+	for _, set := range s.sets {
+		set.grouper.intern(pick(keys, set.keys), s.groups)
+		for i := range set.calls {
+			if err := set.calls[i].add(inputs[i], s.groups, set.grouper.count()); err != nil {
+				return err
+			}
 		}
 	}
 	return s.weigh()
 }
 
+func pick(columns []arrow.Array, at []int) []arrow.Array {
+	out := make([]arrow.Array, len(at))
+	for i, c := range at {
+		out[i] = columns[c]
+	}
+	return out
+}
+
 func (s *aggregateState) weigh() error {
-	bytes := s.grouper.bytes() + 4*int64(cap(s.groups))
-	for i := range s.calls {
-		bytes += s.calls[i].accumulator.Bytes()
-		if s.calls[i].kept != nil {
-			bytes += s.calls[i].kept.bytes()
+	bytes := 4 * int64(cap(s.groups))
+	for _, set := range s.sets {
+		bytes += set.grouper.bytes()
+		for i := range set.calls {
+			bytes += set.calls[i].accumulator.Bytes()
+			if set.calls[i].kept != nil {
+				bytes += set.calls[i].kept.bytes()
+			}
 		}
 	}
 	return s.account.set(bytes)
 }
 
-// add gives the batch's rows that count to the accumulator, or keeps them.
-func (c *aggregateCall) add(b vec.Batch, groups []uint32, count int, session *fn.Session) error {
-	args := make([]vec.Datum, len(c.Args))
+// callInput is what the rows of a batch that count give to an aggregate.
+type callInput struct {
+	args []vec.Datum
+	keys []arrow.Array // to sort by
+	some bool          // not all rows count
+	rows []int32       // those that do, if not all
+}
+
+func inputOf(c *plan.AggregateCall, b vec.Batch, session *fn.Session) (callInput, error) {
+	in := callInput{args: make([]vec.Datum, len(c.Args))}
 	for i, arg := range c.Args {
 		var err error
-		if args[i], err = expr.Eval(arg, b, session); err != nil {
-			return err
+		if in.args[i], err = expr.Eval(arg, b, session); err != nil {
+			return in, err
 		}
 	}
-	var keys []arrow.Array
 	for _, key := range c.OrderBy {
 		d, err := expr.Eval(key.Expr, b, session)
 		if err != nil {
-			return err
+			return in, err
 		}
-		keys = append(keys, vec.Column(d, b.Len))
-	}
-	keep := func(rows []int32) {
-		groups = taken(groups, rows)
-		for i := range args {
-			if !args[i].Const {
-				args[i].Arr = vec.Take(args[i].Arr, rows)
-			}
-		}
-		for i := range keys {
-			keys[i] = vec.Take(keys[i], rows)
-		}
+		in.keys = append(in.keys, vec.Column(d, b.Len))
 	}
 	if c.Filter != nil {
 		rows, all, err := expr.Select([]expr.Expr{c.Filter}, b, session)
 		if err != nil {
-			return err
+			return in, err
 		}
 		if !all {
-			keep(rows)
+			in.keep(rows)
 		}
 	}
 	if !c.Fn.KeepsNulls {
-		if rows, some := withoutNulls(args); some {
-			keep(rows)
+		if rows, some := withoutNulls(in.args); some {
+			in.keep(rows)
 		}
+	}
+	return in, nil
+}
+
+// keep drops all rows but these.
+func (in *callInput) keep(rows []int32) {
+	for i := range in.args {
+		if !in.args[i].Const {
+			in.args[i].Arr = vec.Take(in.args[i].Arr, rows)
+		}
+	}
+	for i := range in.keys {
+		in.keys[i] = vec.Take(in.keys[i], rows)
+	}
+	if in.some {
+		kept := make([]int32, len(rows))
+		for i, row := range rows {
+			kept[i] = in.rows[row]
+		}
+		rows = kept
+	}
+	in.some, in.rows = true, rows
+}
+
+// add gives the rows to the accumulator, or keeps them; groups are those of all rows of the batch.
+func (c *aggregateCall) add(in callInput, groups []uint32, count int) error {
+	if in.some {
+		groups = taken(groups, in.rows)
 	}
 	if len(groups) == 0 {
 		return nil
 	}
 	if c.kept != nil {
-		return c.kept.add(args, keys, groups)
+		return c.kept.add(in.args, in.keys, groups)
 	}
-	return c.accumulator.Update(args, groups, count)
+	return c.accumulator.Update(in.args, groups, count)
 }
 
 // withoutNulls returns the rows in which no argument is NULL; some is false if these are all.
@@ -252,6 +320,15 @@ func taken(groups []uint32, rows []int32) []uint32 {
 
 // merge adds the rows that other took in.
 func (s *aggregateState) merge(ctx context.Context, other *aggregateState) error {
+	for i := range s.sets {
+		if err := s.sets[i].merge(ctx, &other.sets[i]); err != nil {
+			return err
+		}
+	}
+	return s.weigh()
+}
+
+func (s *setState) merge(ctx context.Context, other *setState) error {
 	keys, err := other.grouper.keys()
 	if err != nil {
 		return err
@@ -271,21 +348,29 @@ func (s *aggregateState) merge(ctx context.Context, other *aggregateState) error
 			return err
 		}
 	}
-	return s.weigh()
+	return nil
 }
 
-// result returns a row per group: the keys, then the aggregates.
-func (s *aggregateState) result() (vec.Batch, error) {
-	out := vec.Batch{Len: s.grouper.count()}
+// result returns a row per group of a set: the keys, then the aggregates, then the groupings.
+func (s *aggregateState) result(at int) (vec.Batch, error) {
+	set := &s.sets[at]
+	out := vec.Batch{Len: set.grouper.count()}
 	if out.Len == 0 {
 		return out, nil
 	}
-	var err error
-	if out.Cols, err = s.grouper.keys(); err != nil {
+	keys, err := set.grouper.keys()
+	if err != nil {
 		return vec.Batch{}, err
 	}
-	for i := range s.calls {
-		c := &s.calls[i]
+	for i, key := range s.node.Keys {
+		if in := slices.Index(set.keys, i); in >= 0 {
+			out.Cols = append(out.Cols, keys[in])
+		} else {
+			out.Cols = append(out.Cols, vec.Nulls(key.Type(), out.Len))
+		}
+	}
+	for i := range set.calls {
+		c := &set.calls[i]
 		if c.kept != nil {
 			if err := c.kept.flush(c.accumulator, out.Len); err != nil {
 				return vec.Batch{}, err
@@ -297,6 +382,9 @@ func (s *aggregateState) result() (vec.Batch, error) {
 			return vec.Batch{}, err
 		}
 		out.Cols = append(out.Cols, col)
+	}
+	for _, g := range s.node.Groupings {
+		out.Cols = append(out.Cols, vec.Column(vec.Datum{Arr: vec.FromValue(sqltype.BigIntType, g[at]), Const: true}, out.Len))
 	}
 	return out, s.weigh()
 }

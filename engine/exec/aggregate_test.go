@@ -113,6 +113,66 @@ func TestAggregate(t *testing.T) {
 	}
 }
 
+// Grouping sets give what an aggregation per set gives, with NULL for the keys that it leaves out and the set's groupings.
+func TestGroupingSets(t *testing.T) {
+	for _, sets := range [][][]int{{{}}, {{}, {}}, {{0, 1}, {0}, {}}, {{1}, {0}, {1}}, {{0, 1, 2}, {}}} {
+		for _, rows := range []int{0, 1, 100} {
+			t.Run(fmt.Sprintf("sets %v of %d rows", sets, rows), func(t *testing.T) {
+				sweep(t, false, func(s setting, rng *rand.Rand) (plan.Node, []row) {
+					r := people(rng, rows)
+					n := &plan.Aggregate{Input: r.scan(rng, s.coded), Sets: sets, Groupings: [][]int64{nil}}
+					for key := range 3 {
+						n.Keys, n.Columns = append(n.Keys, r.column(key)), append(n.Columns, r.columns[key])
+					}
+					counted := callOf("count")
+					counted.Filter = equal(r.column(0), text("name-2"))
+					distinct := callOf("count", r.column(2))
+					distinct.Distinct = true
+					n.Aggs = []plan.AggregateCall{callOf("count"), counted, distinct}
+					for range 4 {
+						n.Columns = append(n.Columns, plan.Column{Type: sqltype.BigIntType})
+					}
+					var want []row
+					for i, set := range sets {
+						n.Groupings[0] = append(n.Groupings[0], int64(10+i))
+						groups := map[string]row{}
+						numbers := map[string]map[any]bool{}
+						of := func(in row) (string, row) {
+							key := row{nil, nil, nil, int64(0), int64(0), int64(0), int64(10 + i)}
+							for _, k := range set {
+								key[k] = in[k]
+							}
+							name := fmt.Sprintf("%#v", key)
+							if groups[name] == nil {
+								groups[name], numbers[name] = key, map[any]bool{}
+							}
+							return name, groups[name]
+						}
+						if len(set) == 0 {
+							of(nil)
+						}
+						for _, in := range r.rows {
+							name, g := of(in)
+							g[3] = g[3].(int64) + 1
+							if in[0] == "name-2" {
+								g[4] = g[4].(int64) + 1
+							}
+							if in[2] != nil {
+								numbers[name][in[2]] = true
+							}
+							g[5] = int64(len(numbers[name]))
+						}
+						for _, g := range groups {
+							want = append(want, g)
+						}
+					}
+					return n, want
+				})
+			})
+		}
+	}
+}
+
 func TestDistinctIsAnAggregateWithoutAggregates(t *testing.T) {
 	sweep(t, false, func(s setting, rng *rand.Rand) (plan.Node, []row) {
 		r := people(rng, 200)

@@ -119,6 +119,27 @@ func Rewrite(e Expr, f func(Expr) Expr) Expr {
 	return f(e)
 }
 
+// Replace is Rewrite from the top: where f returns true, its answer stands for the expression and its operands.
+func Replace(e Expr, f func(Expr) (Expr, bool)) Expr {
+	if r, ok := f(e); ok {
+		return r
+	}
+	old := children(e)
+	var changed []Expr
+	for i, c := range old {
+		if r := Replace(c, f); r != c {
+			if changed == nil {
+				changed = slices.Clone(old)
+			}
+			changed[i] = r
+		}
+	}
+	if changed == nil {
+		return e
+	}
+	return withChildren(e, changed)
+}
+
 // Walk visits e and, where visit returns true, its operands.
 func Walk(e Expr, visit func(Expr) bool) {
 	if visit(e) {

@@ -45,6 +45,22 @@ func TestFormat(t *testing.T) {
 	}
 }
 
+// Replace goes from the top, so that the larger of two parts that could be replaced is.
+func TestReplaceTakesTheLargestPart(t *testing.T) {
+	inner := equal(text(0), str("x"))
+	e := and(inner, less(number(1), integer(3)))
+	got := Replace(e, func(e Expr) (Expr, bool) {
+		_, column := e.(*Column)
+		return boolean(true), column || Equal(e, inner)
+	})
+	if want := "(true AND (true < 3))"; Format(got) != want {
+		t.Errorf("got %s, want %s", Format(got), want)
+	}
+	if same := Replace(e, func(Expr) (Expr, bool) { return nil, false }); same != e {
+		t.Error("a replacement of nothing made a copy")
+	}
+}
+
 func TestFold(t *testing.T) {
 	a, b := equal(text(0), str("x")), less(number(1), integer(3))
 	null := NullLiteral(sqltype.BooleanType)

@@ -58,8 +58,8 @@ func checkNode(n plan.Node) error {
 				return err
 			}
 		}
-		if len(n.Columns) != len(n.Keys)+len(n.Aggs) {
-			return fmt.Errorf("%d columns for %d keys and %d aggregates", len(n.Columns), len(n.Keys), len(n.Aggs))
+		if len(n.Columns) != len(n.Keys)+len(n.Aggs)+len(n.Groupings) {
+			return fmt.Errorf("%d columns for %d keys, %d aggregates and %d groupings", len(n.Columns), len(n.Keys), len(n.Aggs), len(n.Groupings))
 		}
 		return checkOutput(n.Columns[:len(n.Keys)], input, outputs)
 	case *plan.Sort:

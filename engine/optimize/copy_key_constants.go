@@ -66,7 +66,7 @@ func fixed(n plan.Node) map[int]*expr.Literal {
 	case *plan.Aggregate:
 		below := fixed(n.Input)
 		for i, k := range n.Keys {
-			if lit := literalOf(k, below); lit != nil {
+			if lit := literalOf(k, below); lit != nil && n.InAllSets(i) {
 				known[i] = lit
 			}
 		}

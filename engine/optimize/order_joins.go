@@ -48,7 +48,7 @@ func guess(n plan.Node) float64 {
 		return rows
 	case *plan.Aggregate:
 		if len(n.Keys) == 0 {
-			return 1
+			return float64(max(len(n.Sets), 1))
 		}
 		return guess(n.Input) / 4
 	case *plan.Limit:

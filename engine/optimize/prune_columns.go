@@ -304,15 +304,18 @@ func narrowScan(n *plan.Scan, need []access) (plan.Node, places) {
 
 // narrowAggregate drops aggregates that nobody reads. Keys make the groups, so all stay; one aggregate must where there are no keys.
 func narrowAggregate(n *plan.Aggregate, need []access) (plan.Node, places) {
-	out := &plan.Aggregate{Columns: slices.Clone(n.Columns[:len(n.Keys)])}
+	out := &plan.Aggregate{Sets: n.Sets, Columns: slices.Clone(n.Columns[:len(n.Keys)])}
 	var at places
+	wanted := func(column int) bool {
+		return slices.ContainsFunc(need, func(a access) bool { return a.column == column })
+	}
 	below := accesses(nil, n.Keys...)
 	for i := range n.Keys {
 		at = append(at, place{access{column: i}, i})
 	}
 	for i, a := range n.Aggs {
 		column := len(n.Keys) + i
-		wanted := slices.ContainsFunc(need, func(a access) bool { return a.column == column })
+		wanted := wanted(column)
 		last := len(n.Keys) == 0 && len(out.Aggs) == 0 && i == len(n.Aggs)-1
 		if !wanted && !last {
 			continue
@@ -323,6 +326,12 @@ func narrowAggregate(n *plan.Aggregate, need []access) (plan.Node, places) {
 		below = accesses(below, a.Filter)
 		for _, k := range a.OrderBy {
 			below = accesses(below, k.Expr)
+		}
+	}
+	for i, g := range n.Groupings {
+		if column := len(n.Keys) + len(n.Aggs) + i; wanted(column) {
+			at = append(at, place{access{column: column}, len(out.Columns)})
+			out.Groupings, out.Columns = append(out.Groupings, g), append(out.Columns, n.Columns[column])
 		}
 	}
 	in, from := narrowed(n.Input, below)

@@ -28,8 +28,11 @@ func push(n plan.Node, conjuncts []expr.Expr) plan.Node {
 		return filtered(plan.WithInputs(n, []plan.Node{push(n.Input, down)}), stay)
 
 	case *plan.Aggregate:
+		// A key that a grouping set leaves out is NULL there, whatever the rows have. Nothing goes down where a group is there
+		// without rows, too.
+		keyed := len(n.Keys) > 0 && !slices.ContainsFunc(n.Sets, func(set []int) bool { return len(set) == 0 })
 		onKeys := func(e expr.Expr) bool {
-			return len(n.Keys) > 0 && !slices.ContainsFunc(expr.Columns(e), func(c int) bool { return c >= len(n.Keys) })
+			return keyed && !slices.ContainsFunc(expr.Columns(e), func(c int) bool { return c >= len(n.Keys) || !n.InAllSets(c) })
 		}
 		free, fixed := split(conjuncts, onKeys)
 		stay, down := lowered(free, n.Keys)

@@ -59,7 +59,10 @@ func Describe(n Node) string {
 		return strings.TrimSpace("Project " + strings.Join(parts, ", "))
 	case *Aggregate:
 		s := "Aggregate"
-		if len(n.Keys) > 0 {
+		switch {
+		case n.Sets != nil:
+			s += " by sets " + sets(n)
+		case len(n.Keys) > 0:
 			s += " by " + list(n.Keys)
 		}
 		for i, a := range n.Aggs {
@@ -147,6 +150,19 @@ func describeCall(a AggregateCall) string {
 		s += " FILTER " + expr.Format(a.Filter)
 	}
 	return s
+}
+
+// sets lists the grouping sets of n: ("a", "b"), ("a"), ().
+func sets(n *Aggregate) string {
+	parts := make([]string, len(n.Sets))
+	for i, set := range n.Sets {
+		keys := make([]expr.Expr, len(set))
+		for j, key := range set {
+			keys[j] = n.Keys[key]
+		}
+		parts[i] = "(" + list(keys) + ")"
+	}
+	return strings.Join(parts, ", ")
 }
 
 func sortKeys(keys []SortKey) string {

@@ -4,6 +4,8 @@
 package plan
 
 import (
+	"slices"
+
 	"github.com/trailql/trailql/engine/expr"
 	"github.com/trailql/trailql/engine/fn"
 	"github.com/trailql/trailql/engine/source"
@@ -51,13 +53,28 @@ type Project struct {
 	Columns []Column
 }
 
-// Aggregate groups by expressions over the input; the output is the keys, then the aggregates.
+// Aggregate groups by expressions over the input; the output is the keys, then the aggregates, then the groupings.
 // No keys: exactly one row. No aggregates: DISTINCT.
+//
+// With Sets each input row counts once per set, in its group by the set's keys; in the output the keys that the set leaves out are NULL.
+// A set without keys has exactly one row, without input too.
 type Aggregate struct {
-	Input   Node
-	Keys    []expr.Expr
-	Aggs    []AggregateCall
-	Columns []Column
+	Input     Node
+	Keys      []expr.Expr
+	Aggs      []AggregateCall
+	Sets      [][]int   // ordinals of keys, ascending; nil: one set of all keys
+	Groupings [][]int64 // with Sets only: bigint columns, Groupings[i][s] in the rows of set s
+	Columns   []Column
+}
+
+// InAllSets reports whether every group of n has a value for the key, so that what holds for the key holds for the rows of its group.
+func (n *Aggregate) InAllSets(key int) bool {
+	for _, set := range n.Sets {
+		if !slices.Contains(set, key) {
+			return false
+		}
+	}
+	return true
 }
 
 // AggregateCall is one aggregate over the input's columns.

@@ -65,8 +65,10 @@ type Select struct {
 	From     []TableExpr // comma-separated: cross join, left to right
 	Where    Expr
 	GroupBy  []GroupItem
-	Having   Expr
-	Windows  []NamedWindow
+	// GroupDistinct drops grouping sets that are there already: GROUP BY DISTINCT.
+	GroupDistinct bool
+	Having        Expr
+	Windows       []NamedWindow
 }
 
 // SelectItem is an expression with an alias, or Star with an optional prefix (t.*, useridentity.*).

@@ -231,6 +231,9 @@ func (f *formatter) selectBody(s *Select) {
 	f.clause(" WHERE ", s.Where)
 	if len(s.GroupBy) > 0 {
 		f.write(" GROUP BY ")
+		if s.GroupDistinct {
+			f.write("DISTINCT ")
+		}
 		commas(f, s.GroupBy, f.groupItem)
 	}
 	f.clause(" HAVING ", s.Having)

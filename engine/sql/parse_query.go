@@ -227,6 +227,7 @@ func (p *parser) selectBody() *Select {
 	}
 	if p.accept("GROUP") {
 		p.expect("BY")
+		s.GroupDistinct = p.quantifier()
 		s.GroupBy = p.groupItems()
 	}
 	if p.accept("HAVING") {
@@ -251,7 +252,7 @@ func (p *parser) quantifier() (distinct bool) {
 	}
 	if p.ahead("ALL") {
 		t := p.peek(1)
-		if isName(t) || t.Kind == StringToken || t.Kind == NumberToken || startsValue[p.upper(t)] {
+		if isName(t) || t.Kind == StringToken || t.Kind == NumberToken || startsValue[p.upper(t)] || p.oneOf(1, "ROLLUP", "CUBE") != "" {
 			p.next()
 		}
 	}
@@ -327,9 +328,6 @@ func (p *parser) windowAhead() bool {
 }
 
 func (p *parser) groupItems() []GroupItem {
-	if p.oneOf(0, "ALL", "DISTINCT") != "" && (isName(p.peek(1)) || p.matches(p.peek(1), "(")) {
-		p.unsupported(p.tok(), "list the columns", "GROUP BY %s is not supported", p.found(p.tok()))
-	}
 	var items []GroupItem
 	for {
 		items = append(items, p.groupItem()...)
