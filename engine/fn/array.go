@@ -93,10 +93,14 @@ var arrayFunctions = []*Function{
 		Overloads: []Overload{{Sig: "(array(T), array(T)) -> boolean", Eval: arraysOverlap}},
 	},
 	{
-		Name: "array_sort", Category: arrays,
-		Doc:       "The elements in ascending order, NULL last.",
-		Example:   "array_sort(array[3, 1, 2]) → array[1, 2, 3]",
-		Overloads: []Overload{{Sig: "(array(T)) -> array(T)", Eval: arraySort}},
+		Name: "array_sort", Category: arrays, CanFail: true,
+		Doc: "The elements in ascending order, NULL last; or in the order of a lambda that gives -1, 0 or 1 for two elements, " +
+			"as the first comes before, with, or after the second.",
+		Example: "array_sort(array[3, 1, 2], (x, y) -> IF(x < y, 1, IF(x > y, -1, 0))) → array[3, 2, 1]",
+		Overloads: []Overload{
+			{Sig: "(array(T)) -> array(T)", Eval: arraySort},
+			{Sig: "(array(T), function(T, T, integer)) -> array(T)", Eval: arraySortBy},
+		},
 	},
 	{
 		Name: "array_max", Category: arrays,

@@ -4,31 +4,31 @@ var booleanAggregates = []*Aggregate{
 	{
 		Name: "bool_and", Aliases: []string{"every"},
 		Doc:       "Whether all values are true; NULL if there are none.",
-		Example:   "bool_and(x) over (values true, false) → false",
+		Example:   "bool_and(x) FROM (VALUES true, false) t (x) → false",
 		Overloads: []AggregateOverload{{Sig: "(boolean) -> boolean", New: newFold[bool, bool, conjunction]}},
 	},
 	{
 		Name:      "bool_or",
 		Doc:       "Whether a value is true; NULL if there are none.",
-		Example:   "bool_or(x) over (values true, false) → true",
+		Example:   "bool_or(x) FROM (VALUES true, false) t (x) → true",
 		Overloads: []AggregateOverload{{Sig: "(boolean) -> boolean", New: newFold[bool, bool, disjunction]}},
 	},
 	{
 		Name:      "bitwise_and_agg",
 		Doc:       "The bits that all values have.",
-		Example:   "bitwise_and_agg(x) over (values 6, 3) → 2",
+		Example:   "bitwise_and_agg(x) FROM (VALUES 6, 3) t (x) → 2",
 		Overloads: []AggregateOverload{{Sig: "(bigint) -> bigint", New: newFold[int64, int64, bitAnd]}},
 	},
 	{
 		Name:      "bitwise_or_agg",
 		Doc:       "The bits that any value has.",
-		Example:   "bitwise_or_agg(x) over (values 6, 3) → 7",
+		Example:   "bitwise_or_agg(x) FROM (VALUES 6, 3) t (x) → 7",
 		Overloads: []AggregateOverload{{Sig: "(bigint) -> bigint", New: newFold[int64, int64, bitOr]}},
 	},
 	{
 		Name:      "bitwise_xor_agg",
 		Doc:       "The bits that an odd number of values have.",
-		Example:   "bitwise_xor_agg(x) over (values 6, 3) → 5",
+		Example:   "bitwise_xor_agg(x) FROM (VALUES 6, 3) t (x) → 5",
 		Overloads: []AggregateOverload{{Sig: "(bigint) -> bigint", New: newFold[int64, int64, bitXor]}},
 	},
 }

@@ -15,37 +15,37 @@ var collectAggregates = []*Aggregate{
 	{
 		Name: "array_agg", OrderSensitive: true, KeepsNulls: true,
 		Doc:       "The values as an array, NULL among them; NULL if there are no rows.",
-		Example:   "array_agg(x) over (values 1, 2) → array[1, 2]",
+		Example:   "array_agg(x) FROM (VALUES 1, 2) t (x) → array[1, 2]",
 		Overloads: []AggregateOverload{{Sig: "(T) -> array(T)", New: newCollected(collectedArray)}},
 	},
 	{
 		Name: "map_agg", OrderSensitive: true, KeepsNulls: true,
 		Doc:       "The map of the first arguments to the second; of equal keys the first counts, a NULL key is left out.",
-		Example:   "map_agg(x, y) over (values ('a', 1)) → map(array['a'], array[1])",
+		Example:   "map_agg(x, y) FROM (VALUES ('a', 1)) t (x, y) → map(array['a'], array[1])",
 		Overloads: []AggregateOverload{{Sig: "(K, V) -> map(K, V)", New: newCollected(collectedMap)}},
 	},
 	{
 		Name: "multimap_agg", OrderSensitive: true, KeepsNulls: true,
 		Doc:       "The map of the first arguments to the arrays of all their second arguments; a NULL key is left out.",
-		Example:   "multimap_agg(x, y) over (values ('a', 1), ('a', 2)) → map(array['a'], array[array[1, 2]])",
+		Example:   "multimap_agg(x, y) FROM (VALUES ('a', 1), ('a', 2)) t (x, y) → map(array['a'], array[array[1, 2]])",
 		Overloads: []AggregateOverload{{Sig: "(K, V) -> map(K, array(V))", New: newCollected(collectedMultimap)}},
 	},
 	{
 		Name: "map_union", OrderSensitive: true,
 		Doc:       "The entries of all maps; of equal keys the first counts.",
-		Example:   "map_union(x) over (values map(array['a'], array[1])) → map(array['a'], array[1])",
+		Example:   "map_union(x) FROM (VALUES map(array['a'], array[1])) t (x) → map(array['a'], array[1])",
 		Overloads: []AggregateOverload{{Sig: "(map(K, V)) -> map(K, V)", New: newUnited}},
 	},
 	{
 		Name:      "histogram",
 		Doc:       "The map of each value to the number of its rows.",
-		Example:   "histogram(x) over (values 'a', 'a') → map(array['a'], array[2])",
+		Example:   "histogram(x) FROM (VALUES 'a', 'a') t (x) → map(array['a'], array[2])",
 		Overloads: []AggregateOverload{{Sig: "(K) -> map(K, bigint)", New: newHistograms}},
 	},
 	{
 		Name: "listagg", OrderSensitive: true, KeepsNulls: true,
 		Doc:     "The texts, in the order of WITHIN GROUP, with the separator between them; those that are NULL are left out.",
-		Example: "listagg(x, ',') over (values 'a', 'b') → 'a,b'",
+		Example: "listagg(x, ',') FROM (VALUES 'a', 'b') t (x) → 'a,b'",
 		Overloads: []AggregateOverload{
 			{Sig: "(varchar) -> varchar", New: newJoinedTexts},
 			{Sig: "(varchar, varchar) -> varchar", New: newJoinedTexts},

@@ -13,7 +13,7 @@ var countAggregates = []*Aggregate{
 	{
 		Name:    "count",
 		Doc:     "How many rows there are, or how many have a value that is not NULL.",
-		Example: "count(*) over (values 1, 2) → 2",
+		Example: "count(*) FROM (VALUES 1, 2) t (x) → 2",
 		Overloads: []AggregateOverload{
 			{Sig: "() -> bigint", New: func([]sqltype.Type, sqltype.Type) Accumulator { return &counts{} }},
 			{Sig: "(any) -> bigint", New: func([]sqltype.Type, sqltype.Type) Accumulator { return &counts{} }},
@@ -22,7 +22,7 @@ var countAggregates = []*Aggregate{
 	{
 		Name:    "count_if",
 		Doc:     "In how many rows the condition is true.",
-		Example: "count_if(x > 1) over (values 1, 2) → 1",
+		Example: "count_if(x > 1) FROM (VALUES 1, 2) t (x) → 1",
 		Overloads: []AggregateOverload{
 			{Sig: "(boolean) -> bigint", New: func([]sqltype.Type, sqltype.Type) Accumulator { return &counts{condition: true} }},
 		},

@@ -15,7 +15,7 @@ var distinctAggregates = []*Aggregate{
 	{
 		Name:    "approx_distinct",
 		Doc:     "About how many distinct values there are: exact up to 256, else with a standard error of 2.3 %, or the one given (0.0040625 to 0.26).",
-		Example: "approx_distinct(x) over (values 'a', 'b', 'a') → 2",
+		Example: "approx_distinct(x) FROM (VALUES 'a', 'b', 'a') t (x) → 2",
 		Overloads: []AggregateOverload{
 			{Sig: "(any) -> bigint", New: newDistincts},
 			{Sig: "(T, double) -> bigint", New: newDistincts},

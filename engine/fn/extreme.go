@@ -14,31 +14,31 @@ var extremeAggregates = []*Aggregate{
 	{
 		Name:      "min",
 		Doc:       "The least value; NULL if there are none.",
-		Example:   "min(x) over (values 2, 1) → 1",
+		Example:   "min(x) FROM (VALUES 2, 1) t (x) → 1",
 		Overloads: []AggregateOverload{{Sig: "(T) -> T", New: newExtremes(false)}, {Sig: "(T, bigint) -> array(T)", New: newTops(false, false)}},
 	},
 	{
 		Name:      "max",
 		Doc:       "The greatest value, or as many of the greatest as the second argument says; NULL if there are none.",
-		Example:   "max(x) over (values 2, 1) → 2",
+		Example:   "max(x) FROM (VALUES 2, 1) t (x) → 2",
 		Overloads: []AggregateOverload{{Sig: "(T) -> T", New: newExtremes(true)}, {Sig: "(T, bigint) -> array(T)", New: newTops(true, false)}},
 	},
 	{
 		Name: "min_by", KeepsNulls: true,
 		Doc:       "The first argument of the row whose second is the least.",
-		Example:   "min_by(x, y) over (values ('a', 2), ('b', 1)) → 'b'",
+		Example:   "min_by(x, y) FROM (VALUES ('a', 2), ('b', 1)) t (x, y) → 'b'",
 		Overloads: []AggregateOverload{{Sig: "(T, U) -> T", New: newExtremesBy(false)}, {Sig: "(T, U, bigint) -> array(T)", New: newTops(false, true)}},
 	},
 	{
 		Name: "max_by", KeepsNulls: true,
 		Doc:       "The first argument of the row whose second is the greatest.",
-		Example:   "max_by(x, y) over (values ('a', 2), ('b', 1)) → 'a'",
+		Example:   "max_by(x, y) FROM (VALUES ('a', 2), ('b', 1)) t (x, y) → 'a'",
 		Overloads: []AggregateOverload{{Sig: "(T, U) -> T", New: newExtremesBy(true)}, {Sig: "(T, U, bigint) -> array(T)", New: newTops(true, true)}},
 	},
 	{
 		Name: "arbitrary", Aliases: []string{"any_value"},
 		Doc:       "Some value that is not NULL, the first seen; NULL if there is none.",
-		Example:   "arbitrary(x) over (values 1) → 1",
+		Example:   "arbitrary(x) FROM (VALUES 1) t (x) → 1",
 		Overloads: []AggregateOverload{{Sig: "(T) -> T", New: func(_ []sqltype.Type, t sqltype.Type) Accumulator { return &firsts{t: t} }}},
 	},
 }

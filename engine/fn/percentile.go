@@ -16,7 +16,7 @@ var percentileAggregates = []*Aggregate{
 		Name: "approx_percentile",
 		Doc: "The value below which a share (0 to 1) of the values lies, or an array of them; with a weight before the share, each value counts so often. " +
 			"Exact up to 1000 values, else by a t-digest.",
-		Example: "approx_percentile(x, 0.5) over (values 1, 2, 3) → 2",
+		Example: "approx_percentile(x, 0.5) FROM (VALUES 1, 2, 3) t (x) → 2",
 		Overloads: []AggregateOverload{
 			{Sig: "(bigint, double) -> bigint", New: newPercentiles[int64](1)},
 			{Sig: "(double, double) -> double", New: newPercentiles[float64](1)},
@@ -35,7 +35,7 @@ var percentileAggregates = []*Aggregate{
 	{
 		Name:    "numeric_histogram",
 		Doc:     "About how the values are distributed: a map of at most so many bucket centers to their weights.",
-		Example: "numeric_histogram(2, x) over (values 1, 1, 9) → map(array[1e0, 9e0], array[2e0, 1e0])",
+		Example: "numeric_histogram(2, x) FROM (VALUES 1, 1, 9) t (x) → map(array[1e0, 9e0], array[2e0, 1e0])",
 		Overloads: []AggregateOverload{
 			{Sig: "(bigint, double) -> map(double, double)", New: newNumericHistograms},
 			{Sig: "(bigint, double, double) -> map(double, double)", New: newNumericHistograms},

@@ -11,6 +11,8 @@ import (
 	"github.com/apache/arrow-go/v18/arrow"
 
 	"github.com/trailql/trailql/engine/sqlerr"
+	"github.com/trailql/trailql/engine/sqltype"
+	"github.com/trailql/trailql/engine/vec"
 )
 
 // Patterns are RE2's, so time is linear in the text; back references and look-around, which Trino's Java syntax
@@ -43,11 +45,13 @@ var regexpFunctions = []*Function{
 	},
 	{
 		Name: "regexp_replace", Category: regexps, CanFail: true,
-		Doc:     "The text with every match removed or replaced; $1 and ${name} in the replacement stand for groups, \\$ for a dollar sign.",
+		Doc: "The text with every match removed or replaced; $1 and ${name} in the replacement stand for groups, \\$ for a dollar sign. " +
+			"A lambda makes the replacement of an array of the groups.",
 		Example: `regexp_replace('1a 2b', '(\d+)([a-z])', '$2$1') → 'a1 b2'`,
 		Overloads: []Overload{
 			{Sig: "(varchar, varchar) -> varchar", Eval: regexpReplace},
 			{Sig: "(varchar, varchar, varchar) -> varchar", Eval: regexpReplace},
+			{Sig: "(varchar, varchar, function(array(varchar), varchar)) -> varchar", Eval: regexpReplaceBy},
 		},
 	},
 	{
@@ -301,6 +305,59 @@ func regexpReplace(c *Call) (arrow.Array, error) {
 				return nil, tooMuchText()
 			}
 			start = at[1]
+		}
+		return append(dst, s[start:]...), nil
+	})
+}
+
+// regexpReplaceBy calls the lambda once for the matches of all rows. A replacement that is NULL makes the row NULL.
+func regexpReplaceBy(c *Call) (arrow.Array, error) {
+	text, patternAt, nulls, groups := arg[string](c, 0), compiled(c, 1, compileRegexp), c.nulls(), newTextLists(c.Len)
+	var rows []int32       // of each match
+	var from, to []int     // its place
+	ends := make([]int, 0) // the number of matches up to each row
+	for i := range c.Len {
+		if nulls == nil || !nulls[i] {
+			re, err := patternAt(i)
+			if err != nil {
+				return nil, err
+			}
+			s := text.at(i)
+			for _, at := range re.FindAllStringSubmatchIndex(s, -1) {
+				for g := 2; g < len(at); g += 2 {
+					if !groups.add(s[max(0, at[g]):max(0, at[g+1])], at[g] < 0) {
+						return nil, tooMuchText()
+					}
+				}
+				groups.end()
+				rows, from, to = append(rows, int32(i)), append(from, at[0]), append(to, at[1])
+			}
+		}
+		ends = append(ends, len(rows))
+	}
+	lists, err := groups.array(sqltype.ArrayOf(sqltype.VarcharType), nil)
+	if err != nil {
+		return nil, err
+	}
+	with, err := c.Lambdas[0]([]arrow.Array{lists}, rows)
+	if err != nil {
+		return nil, err
+	}
+	replacements, match := texts(with), 0
+	return appendRows(c, func(dst []byte, i int) ([]byte, error) {
+		if i > 0 {
+			match = ends[i-1]
+		}
+		s, start := text.at(i), 0
+		for ; match < ends[i]; match++ {
+			if !vec.IsValid(with, match) {
+				return nil, errNull
+			}
+			dst = append(append(dst, s[start:from[match]]...), replacements[match]...)
+			if len(dst) > 2*maxText {
+				return nil, tooMuchText()
+			}
+			start = to[match]
 		}
 		return append(dst, s[start:]...), nil
 	})

@@ -14,7 +14,7 @@ var sumAggregates = []*Aggregate{
 	{
 		Name:    "sum",
 		Doc:     "The sum of the values; NULL if there are none. A sum that does not fit its type is an error.",
-		Example: "sum(x) over (values 1, 2) → 3",
+		Example: "sum(x) FROM (VALUES 1, 2) t (x) → 3",
 		Overloads: []AggregateOverload{
 			{Sig: "(bigint) -> bigint", New: newIntegerSums[int64]},
 			{Sig: "(decimal) -> decimal", Result: widestDecimal, New: newDecimalSums},
@@ -27,7 +27,7 @@ var sumAggregates = []*Aggregate{
 	{
 		Name:    "avg",
 		Doc:     "The mean of the values; NULL if there are none.",
-		Example: "avg(x) over (values 1, 2) → 1.5",
+		Example: "avg(x) FROM (VALUES 1, 2) t (x) → 1.5",
 		Overloads: []AggregateOverload{
 			{Sig: "(bigint) -> double", New: newMeans[int64]},
 			{Sig: "(decimal) -> decimal", Result: sameType, New: newDecimalMeans},

@@ -11,7 +11,7 @@ var (
 	functions = slices.Concat(
 		operatorFunctions, comparisonFunctions, stringFunctions, regexpFunctions, jsonFunctions,
 		dateFunctions, mathFunctions, bitwiseFunctions, binaryFunctions, arrayFunctions, mapFunctions,
-		lambdaFunctions, urlFunctions, networkFunctions,
+		lambdaFunctions, lambdaMapFunctions, urlFunctions, networkFunctions,
 	)
 	aggregates = slices.Concat(
 		countAggregates, sumAggregates, extremeAggregates, booleanAggregates, collectAggregates,
