@@ -9,6 +9,7 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/hex"
+	"hash"
 	"hash/crc32"
 	"strings"
 )
@@ -24,16 +25,10 @@ var binaryFunctions = []*Function{
 		func(b []byte) []byte { d := sha512.Sum512(b); return d[:] }),
 	digestFunction("xxhash64", "The xxHash64 of the bytes.", "to_hex(xxhash64(to_utf8('a'))) → 'D24EC4F1A98C6E5B'",
 		func(b []byte) []byte { return binary.BigEndian.AppendUint64(nil, xxHash64(b)) }),
-	{
-		Name: "hmac_sha256", Category: binaries,
-		Doc:     "The HMAC of the bytes with a key, by SHA-256.",
-		Example: "substr(to_hex(hmac_sha256(to_utf8('a'), to_utf8('k'))), 1, 8) → '78DA9151'",
-		Overloads: []Overload{{Sig: "(varbinary, varbinary) -> varbinary", Eval: pure2(func(data, key []byte) []byte {
-			h := hmac.New(sha256.New, key)
-			h.Write(data)
-			return h.Sum(nil)
-		})}},
-	},
+	hmacFunction("hmac_md5", "MD5", "DDCF3D21", md5.New),
+	hmacFunction("hmac_sha1", "SHA-1", "40E7D441", sha1.New),
+	hmacFunction("hmac_sha256", "SHA-256", "78DA9151", sha256.New),
+	hmacFunction("hmac_sha512", "SHA-512", "82E0C15E", sha512.New),
 	{
 		Name: "crc32", Category: binaries,
 		Doc:       "The CRC-32 of the bytes.",
@@ -67,6 +62,19 @@ var binaryFunctions = []*Function{
 func digestFunction(name, doc, example string, f func([]byte) []byte) *Function {
 	return &Function{Name: name, Category: binaries, Doc: doc, Example: example,
 		Overloads: []Overload{{Sig: "(varbinary) -> varbinary", Eval: pure1(f)}}}
+}
+
+// hmacFunction makes hmac_…; start is the first bytes of the example's result.
+func hmacFunction(name, digest, start string, f func() hash.Hash) *Function {
+	return &Function{
+		Name: name, Category: binaries, Doc: "The HMAC of the bytes with a key, by " + digest + ".",
+		Example: "substr(to_hex(" + name + "(to_utf8('a'), to_utf8('k'))), 1, 8) → '" + start + "'",
+		Overloads: []Overload{{Sig: "(varbinary, varbinary) -> varbinary", Eval: pure2(func(data, key []byte) []byte {
+			h := hmac.New(f, key)
+			h.Write(data)
+			return h.Sum(nil)
+		})}},
+	}
 }
 
 func encodeFunction(name, doc, example string, e *base64.Encoding) *Function {

@@ -79,6 +79,18 @@ var momentAggregates = []*Aggregate{
 		Example:   "regr_intercept(y, x) FROM (VALUES (1, 1), (3, 2)) t (y, x) → -1.0",
 		Overloads: overDoubles(newFoldPairs[float64, float64, float64, intercept]),
 	},
+	regression[meanX]("regr_avgx", "The mean of x in the pairs (y, x).", "regr_avgx(y, x) FROM (VALUES (1, 1), (3, 2)) t (y, x) → 1.5e0"),
+	regression[meanY]("regr_avgy", "The mean of y in the pairs (y, x).", "regr_avgy(y, x) FROM (VALUES (1, 1), (3, 2)) t (y, x) → 2e0"),
+	regression[pairCount]("regr_count", "How many pairs (y, x) there are in which neither is NULL.", "regr_count(y, x) FROM (VALUES (1, 1), (3, NULL)) t (y, x) → 1e0"),
+	regression[sumXX]("regr_sxx", "The sum of the squared distances of x from its mean.", "regr_sxx(y, x) FROM (VALUES (1, 1), (3, 2)) t (y, x) → 0.5e0"),
+	regression[sumYY]("regr_syy", "The sum of the squared distances of y from its mean.", "regr_syy(y, x) FROM (VALUES (1, 1), (3, 2)) t (y, x) → 2e0"),
+	regression[sumXY]("regr_sxy", "The sum of the products of both distances from the means.", "regr_sxy(y, x) FROM (VALUES (1, 1), (3, 2)) t (y, x) → 1e0"),
+	regression[determination]("regr_r2", "How much of y the line that fits best explains, from 0 to 1.", "regr_r2(y, x) FROM (VALUES (1, 1), (3, 2)) t (y, x) → 1e0"),
+}
+
+// regression makes an aggregate of the second moments of pairs.
+func regression[S state[S, pair[float64, float64], float64]](name, doc, example string) *Aggregate {
+	return &Aggregate{Name: name, Doc: doc, Example: example, Overloads: overDoubles(newFoldPairs[float64, float64, float64, S])}
 }
 
 func overDouble(f func([]sqltype.Type, sqltype.Type) Accumulator) []AggregateOverload {
@@ -240,3 +252,56 @@ func (s intercept) add(p pair[float64, float64]) intercept {
 }
 func (s intercept) merge(o intercept) intercept { return intercept(comoments(s).plus(comoments(o))) }
 func (s intercept) result() (float64, bool)     { return s.meanY - s.xy/s.xx*s.meanX, s.n > 1 }
+
+type meanX comoments
+
+func (s meanX) add(p pair[float64, float64]) meanX { return meanX(comoments(s).plus(onePair(p))) }
+func (s meanX) merge(o meanX) meanX                { return meanX(comoments(s).plus(comoments(o))) }
+func (s meanX) result() (float64, bool)            { return s.meanX, s.n > 0 }
+
+type meanY comoments
+
+func (s meanY) add(p pair[float64, float64]) meanY { return meanY(comoments(s).plus(onePair(p))) }
+func (s meanY) merge(o meanY) meanY                { return meanY(comoments(s).plus(comoments(o))) }
+func (s meanY) result() (float64, bool)            { return s.meanY, s.n > 0 }
+
+type pairCount comoments
+
+func (s pairCount) add(p pair[float64, float64]) pairCount {
+	return pairCount(comoments(s).plus(onePair(p)))
+}
+func (s pairCount) merge(o pairCount) pairCount { return pairCount(comoments(s).plus(comoments(o))) }
+func (s pairCount) result() (float64, bool)     { return s.n, true }
+
+type sumXX comoments
+
+func (s sumXX) add(p pair[float64, float64]) sumXX { return sumXX(comoments(s).plus(onePair(p))) }
+func (s sumXX) merge(o sumXX) sumXX                { return sumXX(comoments(s).plus(comoments(o))) }
+func (s sumXX) result() (float64, bool)            { return s.xx, s.n > 0 }
+
+type sumYY comoments
+
+func (s sumYY) add(p pair[float64, float64]) sumYY { return sumYY(comoments(s).plus(onePair(p))) }
+func (s sumYY) merge(o sumYY) sumYY                { return sumYY(comoments(s).plus(comoments(o))) }
+func (s sumYY) result() (float64, bool)            { return s.yy, s.n > 0 }
+
+type sumXY comoments
+
+func (s sumXY) add(p pair[float64, float64]) sumXY { return sumXY(comoments(s).plus(onePair(p))) }
+func (s sumXY) merge(o sumXY) sumXY                { return sumXY(comoments(s).plus(comoments(o))) }
+func (s sumXY) result() (float64, bool)            { return s.xy, s.n > 0 }
+
+type determination comoments
+
+func (s determination) add(p pair[float64, float64]) determination {
+	return determination(comoments(s).plus(onePair(p)))
+}
+func (s determination) merge(o determination) determination {
+	return determination(comoments(s).plus(comoments(o)))
+}
+func (s determination) result() (float64, bool) {
+	if s.yy == 0 { // every line through them
+		return 1, s.n > 0 && s.xx != 0
+	}
+	return s.xy * s.xy / (s.xx * s.yy), s.n > 0 && s.xx != 0
+}

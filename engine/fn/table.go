@@ -11,11 +11,11 @@ var (
 	functions = slices.Concat(
 		operatorFunctions, comparisonFunctions, stringFunctions, regexpFunctions, jsonFunctions,
 		dateFunctions, mathFunctions, bitwiseFunctions, binaryFunctions, arrayFunctions, mapFunctions,
-		lambdaFunctions, lambdaMapFunctions, urlFunctions, networkFunctions,
+		lambdaFunctions, lambdaMapFunctions, urlFunctions, networkFunctions, arrayPartFunctions, byteFormFunctions, distributionFunctions, textFormFunctions,
 	)
 	aggregates = slices.Concat(
 		countAggregates, sumAggregates, extremeAggregates, booleanAggregates, collectAggregates,
-		distinctAggregates, percentileAggregates, momentAggregates,
+		distinctAggregates, percentileAggregates, momentAggregates, checksumAggregates, setAggregates, frequentAggregates,
 	)
 	functionIndex  = indexFunctions()
 	aggregateIndex = indexAggregates()
