@@ -120,6 +120,11 @@ func showFunctions(st *sql.ShowFunctions) (*table, error) {
 			add(a.Name, o.Sig, "aggregate", !a.OrderSensitive, a.Doc)
 		}
 	}
+	for _, w := range fn.Windows() {
+		for _, o := range w.Overloads {
+			add(w.Name, o.Sig, "window", true, w.Doc)
+		}
+	}
 	slices.SortStableFunc(t.rows, func(a, b []string) int { return strings.Compare(a[0], b[0]) })
 	return t, nil
 }

@@ -135,7 +135,7 @@ func quoted(name string) string {
 	return strings.Join(parts, ".")
 }
 
-// function is what the manual says of one, scalar or aggregate.
+// function is what the manual says of one, of whatever kind.
 type function struct {
 	name       string
 	aliases    []string
@@ -164,6 +164,13 @@ func functions() []function {
 		g := function{name: a.Name, aliases: a.Aliases, kind: "aggregate", doc: a.Doc, example: a.Example}
 		for _, o := range a.Overloads {
 			g.signatures = append(g.signatures, a.Name+o.Sig)
+		}
+		all = append(all, g)
+	}
+	for _, w := range fn.Windows() {
+		g := function{name: w.Name, aliases: w.Aliases, kind: "window", doc: w.Doc, example: w.Example}
+		for _, o := range w.Overloads {
+			g.signatures = append(g.signatures, w.Name+o.Sig)
 		}
 		all = append(all, g)
 	}

@@ -76,6 +76,6 @@ func isFunction(name string) bool {
 	if _, ok := fn.Lookup(name); ok {
 		return true
 	}
-	_, ok := fn.LookupAggregate(name)
+	_, ok := fn.LookupWindow(name) // aggregates are among them
 	return ok
 }

@@ -24,6 +24,7 @@ type exprs struct {
 	itemAliases []alias      // names of the select list that are not in sight, for hints
 	agg         *aggregation // takes the aggregates; nil: they are refused
 	params      *params      // of the lambdas around, innermost first
+	windows     *windowing   // takes the window functions, likewise
 }
 
 // alias is a name that the select list gives to an expression.

@@ -15,7 +15,7 @@ import (
 func (x *exprs) function(f *sql.Func) expr.Expr {
 	name := lower(f.Name[len(f.Name)-1])
 	if f.Over != nil {
-		unsupported(f.Pos(), "window functions are")
+		return x.window(f)
 	}
 	if a, ok := fn.LookupAggregate(name); ok {
 		x.refuseInLambda("an aggregate", f.Pos())
@@ -42,28 +42,21 @@ func (x *exprs) function(f *sql.Func) expr.Expr {
 		return x.groupingCall(f)
 	}
 	if _, ok := fn.Lookup(name); !ok {
-		if windowFunctions[name] {
-			unsupported(f.Pos(), "window functions are")
+		if _, window := fn.LookupWindow(name); window {
+			failHint(sqlerr.Type, f.Pos(), name+"(…) OVER (PARTITION BY … ORDER BY …)", "%s is a window function: it needs an OVER", name)
 		}
-		names := fn.Names()
-		for _, a := range fn.Aggregates() {
-			names = append(names, a.Name)
-		}
-		hint := didYouMean(name, append(names, "if", "try", "coalesce", "nullif"))
-		if hint == "" {
-			hint = "SHOW FUNCTIONS lists them"
-		}
-		failHint(sqlerr.Name, f.Pos(), hint, "function %q does not exist", name)
+		unknownFunction(name, f.Pos())
 	}
 	return x.call(name, f)
 }
 
-var (
-	windowFunctions = map[string]bool{
-		"row_number": true, "rank": true, "dense_rank": true, "percent_rank": true, "cume_dist": true, "ntile": true,
-		"lag": true, "lead": true, "first_value": true, "last_value": true, "nth_value": true,
+func unknownFunction(name string, at sqlerr.Pos) {
+	hint := didYouMean(name, append(fn.Names(), "if", "try", "coalesce", "nullif"))
+	if hint == "" {
+		hint = "SHOW FUNCTIONS lists them"
 	}
-)
+	failHint(sqlerr.Name, at, hint, "function %q does not exist", name)
+}
 
 func (x *exprs) ifCall(f *sql.Func) expr.Expr {
 	if len(f.Args) != 2 && len(f.Args) != 3 {
@@ -110,13 +103,14 @@ func (x *exprs) nullIf(f *sql.Func) expr.Expr {
 	}
 }
 
-// Ordinals of columns that do not exist while the select list is bound: those of aggregates and of subqueries are settled when
-// the clauses are complete.
+// Ordinals of columns that do not exist while the select list is bound: those of aggregates, subqueries and window functions are
+// settled when the clauses are complete.
 const (
 	aggregateBase = 1 << 20
-	subqueryBase  = 1 << 21
+	subqueryBase  = 2 << 20
 	groupingBase  = 3 << 20
-	outputBase    = 1 << 22
+	windowBase    = 4 << 20
+	outputBase    = 5 << 20
 )
 
 // aggregation collects what the clauses after FROM and WHERE need: aggregate calls, and subqueries beside them.
@@ -178,10 +172,11 @@ func (x *exprs) aggregate(a *fn.Aggregate, f *sql.Func) expr.Expr {
 }
 
 func sameCall(a, b plan.AggregateCall) bool {
-	sameKey := func(k, l plan.SortKey) bool {
-		return k.Desc == l.Desc && k.NullsFirst == l.NullsFirst && expr.Equal(k.Expr, l.Expr)
-	}
 	return a.Overload == b.Overload && a.Distinct == b.Distinct && slices.EqualFunc(a.Args, b.Args, expr.Equal) &&
 		!slices.ContainsFunc(a.Args, expr.Volatile) && (a.Filter == nil) == (b.Filter == nil) &&
 		(a.Filter == nil || expr.Equal(a.Filter, b.Filter)) && slices.EqualFunc(a.OrderBy, b.OrderBy, sameKey)
+}
+
+func sameKey(a, b plan.SortKey) bool {
+	return a.Desc == b.Desc && a.NullsFirst == b.NullsFirst && expr.Equal(a.Expr, b.Expr)
 }

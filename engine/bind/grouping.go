@@ -74,7 +74,7 @@ func (b *binder) groupKey(e sql.Expr, sel *sql.Select, items []item, x *exprs) e
 	if at, ok := ordinal(e, len(items), "GROUP BY"); ok {
 		key := items[at].e
 		if slices.ContainsFunc(expr.Columns(key), func(c int) bool { return c >= aggregateBase }) {
-			fail(sqlerr.Type, e.Pos(), "GROUP BY position %d is an aggregate or has a subquery", at+1)
+			fail(sqlerr.Type, e.Pos(), "GROUP BY position %d is an aggregate, a window function or has a subquery", at+1)
 		}
 		return key
 	}

@@ -23,11 +23,9 @@ type item struct {
 // selectQuery binds a SELECT with the ORDER BY of the query that it is the body of.
 //
 // The clauses after WHERE are bound over the input first. Aggregates and subqueries in them stand as columns that do not exist yet
-// (aggregateBase, subqueryBase); when all are known, the Aggregate is built and the expressions are settled over its output.
+// (aggregateBase, subqueryBase); when all are known, the Aggregate is built and the expressions are settled over its output. So do
+// window functions (windowBase), which are computed over what HAVING leaves of it.
 func (b *binder) selectQuery(sel *sql.Select, order []sql.OrderItem, with *env, outer *scope) *relation {
-	if len(sel.Windows) > 0 {
-		unsupported(sel.Windows[0].Name.Pos(), "windows are")
-	}
 	in := b.from(sel.From, with, outer)
 	aliases := selectAliases(sel)
 	if sel.Where != nil {
@@ -35,15 +33,16 @@ func (b *binder) selectQuery(sel *sql.Select, order []sql.OrderItem, with *env, 
 	}
 
 	agg := &aggregation{places: map[*expr.Column]sqlerr.Pos{}}
-	x := &exprs{binder: b, with: with, in: in, outer: outer, clause: "SELECT", agg: agg}
+	windows := newWindowing(sel.Windows, aliases)
+	x := &exprs{binder: b, with: with, in: in, outer: outer, clause: "SELECT", agg: agg, windows: windows}
 	items := x.selectItems(sel)
 	groups := b.groupBy(sel, items, &exprs{binder: b, with: with, in: in, outer: outer, clause: "GROUP BY", itemAliases: aliases})
 	var having []expr.Expr
 	if sel.Having != nil {
-		x.clause, x.itemAliases = "HAVING", aliases
+		x.clause, x.itemAliases, x.windows = "HAVING", aliases, nil
 		having = x.conjuncts(sel.Having)
 	}
-	x.clause = "ORDER BY"
+	x.clause, x.windows = "ORDER BY", windows
 	for _, it := range items {
 		if it.name != "" {
 			x.outputs = append(x.outputs, alias{name: strings.ToLower(it.name), e: it.e})
@@ -66,6 +65,7 @@ func (b *binder) selectQuery(sel *sql.Select, order []sql.OrderItem, with *env, 
 		}
 		node = &plan.Filter{Input: node, Conjuncts: having}
 	}
+	node, settle = windows.settle(node, settle)
 	p := &plan.Project{Input: node}
 	for _, it := range items {
 		p.Exprs = append(p.Exprs, settle(it.e))
@@ -265,6 +265,8 @@ func (b *binder) settle(in plan.Node, agg *aggregation, by grouping, grouped boo
 			switch {
 			case !ok:
 				return nil, false
+			case c.Index >= outputBase: // a window function, settled before
+				return c, true
 			case c.Index >= groupingBase && by.sets == nil:
 				return expr.NewLiteral(sqltype.BigIntType, by.values(agg.groupings[c.Index-groupingBase])[0]), true
 			case c.Index >= groupingBase:

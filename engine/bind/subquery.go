@@ -104,6 +104,9 @@ func (x *exprs) inOperands(e *sql.InQuery) (arg expr.Expr, sub plan.Node) {
 // empty; else false. The matching row comes from a left join with the distinct values, the rest from two counts.
 func (x *exprs) inQuery(e *sql.InQuery) expr.Expr {
 	arg, sub := x.inOperands(e)
+	if slices.ContainsFunc(expr.Columns(arg), func(c int) bool { return c >= windowBase }) { // subqueries are joined below the windows
+		failHint(sqlerr.Unknown, e.Arg.Pos(), "compute it in a subquery", "IN (SELECT …) of a window function is not supported yet")
+	}
 	again := converted(x.subquery(e.Query), sub.Schema())
 	value := plan.ColumnRefs(sub)[0]
 	matches := aggregateOf(sub, []expr.Expr{value}, call("count"))

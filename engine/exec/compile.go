@@ -52,6 +52,8 @@ func (r *run) compileNode(node plan.Node, m *meter) (flow, error) {
 		return r.aggregate(n, m, input), nil
 	case *plan.Sort:
 		return r.sort(n, m, input), nil
+	case *plan.Window:
+		return r.window(n, m, input), nil
 	case *plan.Limit:
 		return r.limit(n, m, input), nil
 	}

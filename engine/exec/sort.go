@@ -35,6 +35,7 @@ type sortOperator struct {
 	node   *plan.Sort
 	input  flow
 	width  int   // columns of the input
+	keyed  bool  // put out the keys behind them
 	want   int64 // rows to find, those of the offset included; MaxInt64: all
 
 	states []*sortState // by worker; nil: took in nothing
@@ -53,7 +54,11 @@ func (o *sortOperator) next() (vec.Batch, error) {
 	}
 	n := min(len(o.order), o.run.batchRows)
 	all := o.sorted.rows[0]
-	b := vec.Batch{Len: all.Len, Cols: all.Cols[:o.width]}.Take(o.order[:n])
+	b := vec.Batch{Len: all.Len, Cols: all.Cols[:o.width]}
+	if o.keyed {
+		b.Cols = all.Cols[:o.width+len(o.node.Keys)]
+	}
+	b = b.Take(o.order[:n])
 	o.order = o.order[n:]
 	return b, nil
 }

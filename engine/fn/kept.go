@@ -1,6 +1,8 @@
 package fn
 
 import (
+	"slices"
+
 	"github.com/apache/arrow-go/v18/arrow"
 
 	"github.com/trailql/trailql/engine/sqltype"
@@ -112,6 +114,11 @@ func (k *kept) take(other *kept, from []uint32, remap []uint32) error {
 		groups[i] = remap[g]
 	}
 	return k.put(chunk, groups)
+}
+
+// picked has for each i the value of group from[i]. The chunks, which are never written to, are shared.
+func (k *kept) picked(from []uint32) kept {
+	return kept{chunks: slices.Clip(k.chunks), at: gathered(k.at, from), size: k.size, rows: k.rows}
 }
 
 func (k *kept) bytes() int64 { return k.size + bytesOf(k.at) }

@@ -393,6 +393,21 @@ func (a *Aggregate) Resolve(args []sqltype.Type) (o *AggregateOverload, params [
 	return &a.Overloads[c.index], c.params, c.result, nil
 }
 
+// Resolve is Function.Resolve for window functions.
+func (w *WindowFunction) Resolve(args []sqltype.Type) (o *WindowOverload, params []sqltype.Type, result sqltype.Type, err error) {
+	sigs := make([]*signature, len(w.Overloads))
+	results := make([]func([]sqltype.Type) sqltype.Type, len(w.Overloads))
+	texts := make([]string, len(w.Overloads))
+	for i := range w.Overloads {
+		sigs[i], results[i], texts[i] = &w.Overloads[i].sig, w.Overloads[i].Result, w.Overloads[i].Sig
+	}
+	c := choose(sigs, results, args, nil)
+	if c.index < 0 {
+		return nil, nil, sqltype.Type{}, noOverload(w.Name, texts, args)
+	}
+	return &w.Overloads[c.index], c.params, c.result, nil
+}
+
 func noOverload(name string, sigs []string, args []sqltype.Type) error {
 	given := make([]string, len(args))
 	for i, t := range args {

@@ -19,6 +19,7 @@ var (
 	)
 	functionIndex  = indexFunctions()
 	aggregateIndex = indexAggregates()
+	windowIndex    = indexWindows()
 )
 
 func indexFunctions() map[string]*Function {
@@ -39,6 +40,22 @@ func indexAggregates() map[string]*Aggregate {
 			a.Overloads[i].sig = parseSignature(a.Overloads[i].Sig)
 		}
 		enter(index, a, a.Name, a.Aliases)
+	}
+	return index
+}
+
+// indexWindows has the aggregates among the window functions.
+func indexWindows() map[string]*WindowFunction {
+	index := make(map[string]*WindowFunction, len(windowFunctions)+2*len(aggregateIndex))
+	all := slices.Clone(windowFunctions)
+	for _, a := range aggregates {
+		all = append(all, overFrames(a))
+	}
+	for _, w := range all {
+		for i := range w.Overloads {
+			w.Overloads[i].sig = parseSignature(w.Overloads[i].Sig)
+		}
+		enter(index, w, w.Name, w.Aliases)
 	}
 	return index
 }
@@ -65,6 +82,12 @@ func LookupAggregate(name string) (*Aggregate, bool) {
 	return a, ok
 }
 
+// LookupWindow finds a window function by name or alias, case aside; all aggregates are window functions, too.
+func LookupWindow(name string) (*WindowFunction, bool) {
+	w, ok := windowIndex[strings.ToLower(name)]
+	return w, ok
+}
+
 // Names returns the names and aliases of all functions that can be called by name, sorted: operators and the
 // functions that only the planner calls are left out.
 func Names() []string {
@@ -74,7 +97,7 @@ func Names() []string {
 			names = append(names, name)
 		}
 	}
-	for name := range aggregateIndex {
+	for name := range windowIndex { // aggregates are among them
 		names = append(names, name)
 	}
 	slices.Sort(names)
@@ -86,6 +109,9 @@ func All() []*Function { return slices.Clone(functions) }
 
 // Aggregates returns every aggregate function in the order of the manual.
 func Aggregates() []*Aggregate { return slices.Clone(aggregates) }
+
+// Windows returns the functions that are only window functions, in the order of the manual.
+func Windows() []*WindowFunction { return slices.Clone(windowFunctions) }
 
 // Chapters of the manual.
 const (

@@ -2,6 +2,7 @@ package optimize
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/apache/arrow-go/v18/arrow"
 
@@ -93,6 +94,23 @@ func checkNode(n plan.Node) error {
 				return err
 			}
 		}
+	case *plan.Window:
+		types := slices.Clone(input)
+		for _, c := range n.Calls {
+			if err := checkExprs(input, c.Exprs()...); err != nil {
+				return err
+			}
+			types = append(types, plan.Column{Type: c.T})
+		}
+		for _, k := range n.OrderBy {
+			if err := checkExprs(input, k.Expr); err != nil {
+				return err
+			}
+		}
+		if err := checkExprs(input, n.PartitionBy...); err != nil {
+			return err
+		}
+		return checkWidth(n.Columns, types)
 	case *plan.Unnest:
 		if len(n.Columns) < len(input) {
 			return fmt.Errorf("fewer columns than the input has")

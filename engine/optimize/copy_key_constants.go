@@ -80,6 +80,8 @@ func fixed(n plan.Node) map[int]*expr.Literal {
 		}
 	case *plan.Sort:
 		return fixed(n.Input)
+	case *plan.Window:
+		return fixed(n.Input)
 	}
 	return known
 }

@@ -79,6 +79,8 @@ func guess(n plan.Node) float64 {
 		return guess(n.Input) * 2
 	case *plan.Project:
 		return guess(n.Input)
+	case *plan.Window:
+		return guess(n.Input)
 	}
 	return 1e6
 }

@@ -269,6 +269,9 @@ func narrowed(n plan.Node, need []access) (plan.Node, places) {
 		}
 		return out, at
 
+	case *plan.Window:
+		return narrowWindow(n, need)
+
 	case *plan.Values:
 		out := &plan.Values{Rows: make([][]expr.Expr, len(n.Rows))}
 		var at places
@@ -337,4 +340,39 @@ func narrowAggregate(n *plan.Aggregate, need []access) (plan.Node, places) {
 	in, from := narrowed(n.Input, below)
 	out.Input, out.Keys = in, n.Keys
 	return plan.MapExprs(out, from.rebase), at
+}
+
+// narrowWindow drops functions that nobody reads; without any the rows need no window.
+func narrowWindow(n *plan.Window, need []access) (plan.Node, places) {
+	width := len(n.Input.Schema())
+	var below []access
+	for _, a := range need {
+		if a.column < width {
+			below = append(below, a)
+		}
+	}
+	out := *n
+	out.Calls, out.Columns = nil, nil
+	var at places
+	for i, c := range n.Calls {
+		if !slices.ContainsFunc(need, func(a access) bool { return a.column == width+i }) {
+			continue
+		}
+		at = append(at, place{access{column: width + i}, len(out.Calls)})
+		out.Calls, out.Columns = append(out.Calls, c), append(out.Columns, n.Columns[width+i])
+		below = accesses(below, c.Exprs()...)
+	}
+	if len(out.Calls) == 0 {
+		return narrowed(n.Input, below)
+	}
+	below = accesses(below, n.PartitionBy...)
+	for _, k := range n.OrderBy {
+		below = accesses(below, k.Expr)
+	}
+	in, from := narrowed(n.Input, below)
+	for i := range at {
+		at[i].at += len(in.Schema())
+	}
+	out.Input, out.Columns = in, slices.Concat(in.Schema(), out.Columns)
+	return plan.MapExprs(&out, from.rebase), slices.Concat(from, at)
 }

@@ -8,7 +8,7 @@ import (
 	"github.com/trailql/trailql/engine/plan"
 )
 
-// pushFilters moves filters down: through projections, grouping keys, unions, sorts, the input of UNNEST, and to the sides of joins. Never
+// pushFilters moves filters down: through projections, grouping keys, partitions of windows, unions, sorts, the input of UNNEST, and to the sides of joins. Never
 // below a LIMIT, which would choose other rows, nor to the right side of a left join, whose rows without match would come back.
 // Conjuncts with volatile functions stay where they are.
 func pushFilters(n plan.Node, _ *fn.Session) plan.Node { return push(n, nil) }
@@ -50,6 +50,11 @@ func push(n plan.Node, conjuncts []expr.Expr) plan.Node {
 			return plan.WithInputs(n, []plan.Node{push(n.Input, conjuncts)})
 		}
 		return filtered(plan.WithInputs(n, []plan.Node{push(n.Input, nil)}), conjuncts)
+
+	case *plan.Window:
+		// What a filter on the partition drops is whole partitions, and no function sees another partition than its own.
+		down, stay := split(conjuncts, func(e expr.Expr) bool { return computedFrom(e, n.PartitionBy) })
+		return filtered(plan.WithInputs(n, []plan.Node{push(n.Input, down)}), stay)
 
 	case *plan.Unnest:
 		width := len(n.Input.Schema())
@@ -120,6 +125,20 @@ func lowered(conjuncts, computed []expr.Expr) (stay, down []expr.Expr) {
 		}
 	}
 	return stay, down
+}
+
+// computedFrom reports whether e uses nothing of its input but keys.
+func computedFrom(e expr.Expr, keys []expr.Expr) bool {
+	is := true
+	expr.Walk(e, func(e expr.Expr) bool {
+		if slices.ContainsFunc(keys, func(k expr.Expr) bool { return expr.Equal(k, e) }) {
+			return false
+		}
+		_, column := e.(*expr.Column)
+		is = is && !column
+		return is
+	})
+	return is && len(keys) > 0
 }
 
 // split parts conjuncts in order.

@@ -108,6 +108,8 @@ func Describe(n Node) string {
 		return s
 	case *Union:
 		return "Union"
+	case *Window:
+		return describeWindow(n)
 	case *Unnest:
 		s := "Unnest " + list(n.Exprs)
 		if n.Ordinality {

@@ -67,6 +67,10 @@ func WithInputs(n Node, in []Node) Node {
 		c := *n
 		c.Input = in[0]
 		return &c
+	case *Window:
+		c := *n
+		c.Input = in[0]
+		return &c
 	}
 	panic(fmt.Sprintf("plan: no inputs for %T", n))
 }
@@ -142,6 +146,20 @@ func MapExprs(n Node, f func(expr.Expr) expr.Expr) Node {
 	case *Unnest:
 		c := *n
 		c.Exprs = all(n.Exprs)
+		return &c
+	case *Window:
+		c := *n
+		c.PartitionBy, c.OrderBy = all(n.PartitionBy), keys(n.OrderBy)
+		c.Calls = make([]WindowCall, len(n.Calls))
+		for i, call := range n.Calls {
+			bound := func(b FrameBound) FrameBound {
+				b.Offset, b.Key, b.Edge = optional(b.Offset), optional(b.Key), optional(b.Edge)
+				return b
+			}
+			call.Args, call.Filter = all(call.Args), optional(call.Filter)
+			call.Frame.Start, call.Frame.End = bound(call.Frame.Start), bound(call.Frame.End)
+			c.Calls[i] = call
+		}
 		return &c
 	}
 	panic(fmt.Sprintf("plan: no expressions for %T", n))

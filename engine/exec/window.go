@@ -1,0 +1,310 @@
+package exec
+
+import (
+	"errors"
+	"io"
+	"math"
+	"slices"
+
+	"github.com/apache/arrow-go/v18/arrow"
+
+	"github.com/trailql/trailql/engine/expr"
+	"github.com/trailql/trailql/engine/fn"
+	"github.com/trailql/trailql/engine/plan"
+	"github.com/trailql/trailql/engine/sqlerr"
+	"github.com/trailql/trailql/engine/vec"
+)
+
+// window sorts its input by partition and order, then computes the functions for whole partitions, as many at once as make a batch. The rows
+// come out as sorted.
+func (r *run) window(n *plan.Window, m *meter, input flow) flow {
+	sort := &plan.Sort{Input: n.Input, Limit: -1}
+	for _, e := range n.PartitionBy {
+		sort.Keys = append(sort.Keys, plan.SortKey{Expr: e})
+	}
+	sort.Keys = append(sort.Keys, n.OrderBy...)
+	return flow{tasks: 1, open: func(w *worker, _ int) operator {
+		o := &windowOperator{
+			run: r, worker: w, node: n, width: len(n.Input.Schema()), out: pieces{most: r.batchRows},
+			account: account{
+				budget: &r.budget, meter: m, doing: "computing window functions",
+				try: "filter more rows, select fewer columns, or partition the window more finely",
+			},
+		}
+		if len(sort.Keys) == 0 {
+			o.input = r.rows(w, m, input)
+		} else {
+			o.input = &sortOperator{run: r, worker: w, meter: m, node: sort, input: input, width: o.width, keyed: true, want: math.MaxInt64}
+		}
+		return o
+	}}
+}
+
+// windowOperator gets sorted rows, behind whose columns stand the partition keys, then the sort keys.
+type windowOperator struct {
+	run     *run
+	worker  *worker
+	node    *plan.Window
+	width   int // columns of the node's input
+	input   operator
+	ended   bool
+	held    []vec.Batch // rows that were taken in and not computed yet
+	rows    int         // in held
+	starts  []int32     // the rows in held with which partitions begin
+	weigh   footprint   // of held
+	account account
+	out     pieces
+}
+
+func (o *windowOperator) next() (vec.Batch, error) {
+	if o.out.empty() {
+		b, starts, err := o.takeIn()
+		if err != nil {
+			return vec.Batch{}, err
+		}
+		if o.out.rest, err = o.compute(b, starts); err != nil {
+			return vec.Batch{}, err
+		}
+	}
+	return o.out.next(), nil
+}
+
+func (o *windowOperator) close() {
+	o.input.close()
+	o.account.close()
+	o.held, o.out = nil, pieces{}
+}
+
+// takeIn returns whole partitions, at least a batch of rows if there are as many, and the rows with which they begin.
+func (o *windowOperator) takeIn() (vec.Batch, []int32, error) {
+	for !o.ended {
+		b, err := o.input.next()
+		switch {
+		case errors.Is(err, io.EOF):
+			o.ended = true
+			continue
+		case err != nil:
+			return vec.Batch{}, nil, err
+		}
+		o.findStarts(b)
+		o.held = append(o.held, b)
+		o.rows += b.Len
+		if err := o.account.add(o.weigh.of(b)); err != nil {
+			return vec.Batch{}, nil, err
+		}
+		if whole := int(o.starts[len(o.starts)-1]); whole >= o.run.batchRows {
+			return o.release(whole)
+		}
+	}
+	if o.rows == 0 {
+		return vec.Batch{}, nil, io.EOF
+	}
+	return o.release(o.rows)
+}
+
+// findStarts notes the partitions that begin in b, which follows the rows in held.
+func (o *windowOperator) findStarts(b vec.Batch) {
+	keys := b.Cols[o.width:][:len(o.node.PartitionBy)]
+	same := o.rows > 0
+	if same {
+		before := o.held[len(o.held)-1]
+		row := []int32{int32(before.Len - 1)}
+		out := []bool{true}
+		for i, key := range keys {
+			vec.EqualAt(before.Cols[o.width+i], row, key, []int32{0}, out)
+		}
+		same = out[0]
+	}
+	for i, same := range append([]bool{same}, likeBefore(keys, b.Len)...) {
+		if !same {
+			o.starts = append(o.starts, int32(o.rows+i))
+		}
+	}
+}
+
+// likeBefore says for each of n rows but the first whether the columns are equal, as grouping takes it, to those in the row before.
+func likeBefore(cols []arrow.Array, n int) []bool {
+	rows, same := make([]int32, n), make([]bool, n-1)
+	for i := range rows {
+		rows[i] = int32(i)
+	}
+	for i := range same {
+		same[i] = true
+	}
+	for _, col := range cols {
+		vec.EqualAt(col, rows[:n-1], col, rows[1:], same)
+	}
+	return same
+}
+
+// release takes the first n rows, which are whole partitions, out of held.
+func (o *windowOperator) release(n int) (vec.Batch, []int32, error) {
+	whole := o.held
+	last := whole[len(whole)-1]
+	o.held, o.rows, o.weigh = nil, o.rows-n, footprint{}
+	if o.rows > 0 {
+		cut := last.Len - o.rows
+		o.held = []vec.Batch{last.Slice(cut, last.Len)}
+		if whole[len(whole)-1] = last.Slice(0, cut); cut == 0 {
+			whole = whole[:len(whole)-1]
+		}
+	}
+	at, _ := slices.BinarySearch(o.starts, int32(n))
+	starts := o.starts[:at:at]
+	o.starts = slices.Clone(o.starts[at:])
+	for i := range o.starts {
+		o.starts[i] -= int32(n)
+	}
+	if len(whole) > 1 {
+		if err := o.account.set(2 * o.account.held); err != nil { // for a moment the rows are there twice
+			return vec.Batch{}, nil, err
+		}
+	}
+	b, err := vec.ConcatBatches(whole)
+	if err != nil {
+		return vec.Batch{}, nil, sqlerr.Wrap(sqlerr.Resource, err, "a partition of a window is too large")
+	}
+	return b, starts, nil
+}
+
+// compute returns the input's columns and those of the functions for whole partitions that begin at starts.
+func (o *windowOperator) compute(b vec.Batch, starts []int32) (vec.Batch, error) {
+	bytes := o.weigh.of(b)
+	for _, held := range o.held {
+		bytes += o.weigh.of(held)
+	}
+	w := newWindowRows(o, b, starts)
+	bytes += w.bytes()
+	out := vec.Batch{Len: b.Len, Cols: slices.Clone(b.Cols[:o.width])}
+	for i := range o.node.Calls {
+		reserve := func(more int64) error {
+			if o.worker.ctx.Err() != nil {
+				return cancelled(o.worker.ctx)
+			}
+			return o.account.set(bytes + more)
+		}
+		if err := reserve(0); err != nil {
+			return vec.Batch{}, err
+		}
+		col, err := w.evaluate(&o.node.Calls[i], reserve)
+		if err != nil {
+			return vec.Batch{}, err
+		}
+		out.Cols = append(out.Cols, col)
+		bytes += vec.Size(col)
+	}
+	return out, o.account.set(bytes)
+}
+
+// windowRows are partitions in the order of a window, to be seen by its functions.
+type windowRows struct {
+	node       *plan.Window
+	batch      vec.Batch // only the input's columns
+	session    *fn.Session
+	order      []arrow.Array // the sort keys
+	partitions fn.RowRanges
+	peers      fn.RowRanges
+	groups     []int32 // the rows with which groups of peers begin
+	frames     []framed
+}
+
+// framed is a frame that is known of every row.
+type framed struct {
+	plan.Frame
+	rows fn.RowRanges
+}
+
+func newWindowRows(o *windowOperator, b vec.Batch, starts []int32) *windowRows {
+	w := &windowRows{
+		node: o.node, session: o.run.session, batch: vec.Batch{Len: b.Len, Cols: b.Cols[:o.width]},
+		order: b.Cols[len(b.Cols)-len(o.node.OrderBy):], partitions: rangesOf(starts, b.Len),
+	}
+	for i, same := range likeBefore(w.order, b.Len) {
+		if !same || w.partitions.Start[i+1] == int32(i+1) {
+			w.groups = append(w.groups, int32(i+1))
+		}
+	}
+	w.groups = slices.Insert(w.groups, 0, 0)
+	w.peers = rangesOf(w.groups, b.Len)
+	return w
+}
+
+// rangesOf gives each of n rows the run that it is in; starts are where the runs begin, the first one at 0.
+func rangesOf(starts []int32, n int) fn.RowRanges {
+	r := newRanges(n)
+	for k, start := range starts {
+		end := int32(n)
+		if k+1 < len(starts) {
+			end = starts[k+1]
+		}
+		for i := start; i < end; i++ {
+			r.Start[i], r.End[i] = start, end
+		}
+	}
+	return r
+}
+
+func newRanges(n int) fn.RowRanges {
+	return fn.RowRanges{Start: make([]int32, n), End: make([]int32, n)}
+}
+
+func (w *windowRows) bytes() int64 {
+	distinct := 2
+	for _, c := range w.node.Calls {
+		if c.Fn.Framed {
+			distinct++
+		}
+	}
+	return int64(8*distinct+4) * int64(w.batch.Len)
+}
+
+// evaluate computes a function for every row.
+func (w *windowRows) evaluate(call *plan.WindowCall, reserve func(int64) error) (arrow.Array, error) {
+	c := &fn.WindowCall{
+		Result: call.T, Len: w.batch.Len, IgnoreNulls: call.IgnoreNulls, Partition: w.partitions, Peers: w.peers, Reserve: reserve,
+	}
+	for _, arg := range call.Args {
+		d, err := w.eval(arg)
+		if err != nil {
+			return nil, err
+		}
+		c.Args, c.Types = append(c.Args, d), append(c.Types, arg.Type())
+	}
+	if call.Filter != nil {
+		rows, all, err := expr.Select([]expr.Expr{call.Filter}, w.batch, w.session)
+		if err != nil {
+			return nil, err
+		}
+		if !all {
+			c.Counts = make([]bool, c.Len)
+			for _, row := range rows {
+				c.Counts[row] = true
+			}
+		}
+	}
+	if call.Fn.Framed {
+		var err error
+		if c.Frame, err = w.frame(call.Frame); err != nil {
+			return nil, err
+		}
+	}
+	return call.Overload.Eval(c)
+}
+
+// eval evaluates e for every row, a part of them at a time: what is computed for one batch has a limit.
+func (w *windowRows) eval(e expr.Expr) (vec.Datum, error) {
+	if _, column := e.(*expr.Column); column || w.batch.Len <= defaultBatchRows {
+		return expr.Eval(e, w.batch, w.session)
+	}
+	var parts []arrow.Array
+	for from := 0; from < w.batch.Len; from += defaultBatchRows {
+		part := w.batch.Slice(from, min(from+defaultBatchRows, w.batch.Len))
+		d, err := expr.Eval(e, part, w.session)
+		if err != nil || d.Const {
+			return d, err
+		}
+		parts = append(parts, vec.Column(d, part.Len))
+	}
+	all, err := vec.Concat(parts)
+	return vec.Datum{Arr: all}, err
+}
