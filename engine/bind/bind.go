@@ -21,7 +21,7 @@ import (
 // Query binds q against the relations of snap. Errors are *sqlerr.Error with a place in the statement's text.
 func Query(q *sql.Query, snap source.Snapshot, s *fn.Session) (n plan.Node, err error) {
 	err = caught(func() {
-		b := &binder{snapshot: snap, session: s, relations: new(int), lambdas: new(int)}
+		b := &binder{snapshot: snap, session: s, relations: new(int), lambdas: new(int), outers: new(int)}
 		n = b.query(q, nil, nil).node
 	})
 	return n, err
@@ -63,6 +63,7 @@ type binder struct {
 	views     []string // being expanded, outermost first
 	relations *int     // bound so far, see maxRelations
 	lambdas   *int     // likewise, see maxLambdas
+	outers    *int     // how many params there are, see scope
 }
 
 // env is the chain of common table expressions in sight, innermost first.

@@ -25,6 +25,7 @@ type exprs struct {
 	agg         *aggregation // takes the aggregates; nil: they are refused
 	params      *params      // of the lambdas around, innermost first
 	windows     *windowing   // takes the window functions, likewise
+	later       *[]later     // takes the subqueries; nil: they are joined at once
 }
 
 // alias is a name that the select list gives to an expression.
@@ -108,7 +109,7 @@ func (x *exprs) expr(e sql.Expr) expr.Expr {
 	case *sql.ScalarQuery:
 		return x.scalarQuery(e)
 	case *sql.Quantified:
-		unsupported(e.Pos(), "comparisons with ALL, ANY and SOME are")
+		return x.quantified(e)
 	case *sql.Lambda:
 		fail(sqlerr.Type, e.Pos(), "a lambda can only be the argument of a function that takes one, such as filter or transform")
 	case *sql.Param:
@@ -217,6 +218,9 @@ func (x *exprs) path(e sql.Expr) expr.Expr {
 		failHint(sqlerr.Name, ids[0].Pos(), "write it with its table's name, as in "+x.qualifiedExample(parts[used-1]),
 			"column %q is ambiguous", dotted(ids[:used]))
 	case used == 0:
+		if e := x.outerPath(ids, parts); e != nil {
+			return e
+		}
 		x.unknownColumn(ids, parts)
 	default:
 		column := x.in.node.Schema()[at]

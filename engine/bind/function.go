@@ -113,18 +113,17 @@ const (
 	outputBase    = 5 << 20
 )
 
-// aggregation collects what the clauses after FROM and WHERE need: aggregate calls, and subqueries beside them.
+// aggregation collects the aggregate calls of the clauses after FROM and WHERE.
 type aggregation struct {
 	calls     []plan.AggregateCall
-	groupings [][]operand // the arguments of each grouping(…)
-	later     []later
+	groupings [][]operand                 // the arguments of each grouping(…)
 	places    map[*expr.Column]sqlerr.Pos // of the input's columns, for errors
 }
 
 // later is a subquery that is joined when the node that it belongs to is there.
 type later struct {
-	arg  expr.Expr // nil: none
-	join func(node plan.Node, arg expr.Expr) (plan.Node, expr.Expr)
+	args []expr.Expr // over the relation of the clause, as join needs them
+	join func(node plan.Node, args []expr.Expr) (plan.Node, expr.Expr)
 }
 
 func (x *exprs) aggregate(a *fn.Aggregate, f *sql.Func) expr.Expr {

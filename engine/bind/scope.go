@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/trailql/trailql/engine/expr"
 	"github.com/trailql/trailql/engine/plan"
 	"github.com/trailql/trailql/engine/sql"
 	"github.com/trailql/trailql/engine/sqlerr"
@@ -23,10 +24,47 @@ type field struct {
 	hidden    bool     // left out of *
 }
 
-// scope is the relation that names are looked up in, and the one around it where this is a subquery.
+// scope is the relation around a subquery, and what the subquery uses of it.
 type scope struct {
-	in    *relation
-	outer *scope
+	in     *relation
+	agg    *aggregation // of the clause around, for the places of columns; nil: none
+	outer  *scope       // around that
+	params []param
+}
+
+// param returns what stands in the subquery for e, an expression over the relation around.
+func (s *scope) param(b *binder, e expr.Expr) expr.Expr {
+	at := slices.IndexFunc(s.params, func(p param) bool { return expr.Equal(p.e, e) })
+	if at < 0 {
+		*b.outers++
+		at = len(s.params)
+		s.params = append(s.params, param{id: *b.outers, e: e})
+	}
+	return &expr.Outer{ID: s.params[at].id, Name: plan.Label(e), T: e.Type()}
+}
+
+// outerPath binds a dotted path that the relations around the subquery know; nil if none does.
+func (x *exprs) outerPath(ids []sql.Ident, parts []string) expr.Expr {
+	for s := x.outer; s != nil; s = s.outer {
+		at, used, ambiguous := s.in.find(parts)
+		switch {
+		case ambiguous:
+			failHint(sqlerr.Name, ids[0].Pos(), "write it with its table's name", "column %q of the query around this one is ambiguous", dotted(ids[:used]))
+		case used == 0:
+			continue
+		}
+		column := s.in.node.Schema()[at]
+		c := &expr.Column{Index: at, Name: column.Name, T: column.Type}
+		if s.agg != nil {
+			s.agg.places[c] = ids[0].Pos()
+		}
+		var bound expr.Expr = c
+		for _, id := range ids[used:] {
+			bound = x.member(bound, id)
+		}
+		return s.param(x.binder, bound)
+	}
+	return nil
 }
 
 func lower(id sql.Ident) string { return strings.ToLower(id.Name) }
@@ -101,12 +139,6 @@ func (r *relation) relations() []string {
 
 // unknownColumn raises the error for a name that is nowhere.
 func (x *exprs) unknownColumn(ids []sql.Ident, parts []string) {
-	for s := x.outer; s != nil; s = s.outer {
-		if _, used, _ := s.in.find(parts); used > 0 {
-			failHint(sqlerr.Unknown, ids[0].Pos(), "join the tables instead",
-				"correlated subqueries are not supported yet: %q is a column of the query around this one", dotted(ids))
-		}
-	}
 	if len(parts) > 1 {
 		for n := min(len(parts)-1, 3); n >= 1; n-- {
 			if !x.in.hasQualifier(parts[:n]) {

@@ -34,7 +34,8 @@ func (b *binder) selectQuery(sel *sql.Select, order []sql.OrderItem, with *env, 
 
 	agg := &aggregation{places: map[*expr.Column]sqlerr.Pos{}}
 	windows := newWindowing(sel.Windows, aliases)
-	x := &exprs{binder: b, with: with, in: in, outer: outer, clause: "SELECT", agg: agg, windows: windows}
+	var subqueries []later
+	x := &exprs{binder: b, with: with, in: in, outer: outer, clause: "SELECT", agg: agg, windows: windows, later: &subqueries}
 	items := x.selectItems(sel)
 	groups := b.groupBy(sel, items, &exprs{binder: b, with: with, in: in, outer: outer, clause: "GROUP BY", itemAliases: aliases})
 	var having []expr.Expr
@@ -58,7 +59,7 @@ func (b *binder) selectQuery(sel *sql.Select, order []sql.OrderItem, with *env, 
 	}
 
 	grouped := len(sel.GroupBy) > 0 || len(agg.calls) > 0 || sel.Having != nil
-	node, settle := b.settle(in.node, agg, groups, grouped)
+	node, settle := b.settle(in.node, agg, subqueries, groups, grouped)
 	if having != nil {
 		for i := range having {
 			having[i] = settle(having[i])
@@ -100,9 +101,12 @@ func (b *binder) selectQuery(sel *sql.Select, order []sql.OrderItem, with *env, 
 	return out
 }
 
-// where filters x.in. An IN with a subquery that every row must fulfil is a semi join.
+// where filters x.in: first by what has no subquery, for subqueries are computed for the rows that are left. Those in EXISTS, NOT EXISTS
+// and IN that every row must fulfil are semi and anti joins.
 func (b *binder) where(cond sql.Expr, x *exprs) {
 	var conjuncts []expr.Expr
+	var subqueries []later
+	x.later = &subqueries
 	var bind func(e sql.Expr)
 	bind = func(e sql.Expr) {
 		switch e := e.(type) {
@@ -114,15 +118,57 @@ func (b *binder) where(cond sql.Expr, x *exprs) {
 			}
 		case *sql.InQuery:
 			if !e.Not {
-				x.semiJoin(e)
+				x.semiJoin(plan.SemiJoin, e.Query, e)
+				return
+			}
+		case *sql.Exists:
+			x.semiJoin(plan.SemiJoin, e.Query, nil)
+			return
+		case *sql.Unary:
+			if exists, ok := e.Arg.(*sql.Exists); ok && e.Op == "not" {
+				x.semiJoin(plan.AntiJoin, exists.Query, nil)
 				return
 			}
 		}
 		conjuncts = append(conjuncts, x.boolean(e))
 	}
 	bind(cond)
-	if len(conjuncts) > 0 {
-		x.in.node = &plan.Filter{Input: x.in.node, Conjuncts: conjuncts}
+	x.later = nil
+
+	var plain, rest []expr.Expr
+	for _, e := range conjuncts {
+		if slices.ContainsFunc(expr.Columns(e), func(c int) bool { return c >= subqueryBase && c < groupingBase }) {
+			rest = append(rest, e)
+		} else {
+			plain = append(plain, e)
+		}
+	}
+	if len(plain) > 0 {
+		x.in.node = &plan.Filter{Input: x.in.node, Conjuncts: plain}
+	}
+	var values []expr.Expr
+	settle := func(e expr.Expr) expr.Expr {
+		return expr.Rewrite(e, func(e expr.Expr) expr.Expr {
+			if c, ok := e.(*expr.Column); ok && c.Index >= subqueryBase && c.Index < groupingBase {
+				return values[c.Index-subqueryBase]
+			}
+			return e
+		})
+	}
+	for _, l := range subqueries {
+		args := make([]expr.Expr, len(l.args))
+		for i, e := range l.args {
+			args[i] = settle(e)
+		}
+		var value expr.Expr
+		x.in.node, value = l.join(x.in.node, args)
+		values = append(values, value)
+	}
+	if len(rest) > 0 {
+		for i := range rest {
+			rest[i] = settle(rest[i])
+		}
+		x.in.node = &plan.Filter{Input: x.in.node, Conjuncts: rest}
 	}
 }
 
@@ -242,14 +288,16 @@ func (b *binder) refuseAlias(e sql.Expr, sel *sql.Select, x *exprs) {
 
 // settle builds the Aggregate, if there is one, joins the subqueries to it, and returns the node with the function that
 // turns the clauses' expressions into ones over it.
-func (b *binder) settle(in plan.Node, agg *aggregation, by grouping, grouped bool) (plan.Node, func(expr.Expr) expr.Expr) {
+func (b *binder) settle(
+	in plan.Node, agg *aggregation, laters []later, by grouping, grouped bool,
+) (plan.Node, func(expr.Expr) expr.Expr) {
 	node := in
 	if grouped {
 		node = by.aggregate(in, agg)
 	}
 	keys := by.keys
 	refs := plan.ColumnRefs(node)
-	subqueries := make([]expr.Expr, 0, len(agg.later))
+	subqueries := make([]expr.Expr, 0, len(laters))
 	// Columns of the output are told from those of the input by outputBase until an expression is done.
 	output := func(e expr.Expr) expr.Expr {
 		return plan.MoveColumns(e, func(i int) int { return outputBase + i })
@@ -280,12 +328,13 @@ func (b *binder) settle(in plan.Node, agg *aggregation, by grouping, grouped boo
 		})
 		return b.settled(e, agg, grouped)
 	}
-	for _, l := range agg.later {
-		if l.arg != nil {
-			l.arg = settle(l.arg)
+	for _, l := range laters {
+		args := make([]expr.Expr, len(l.args))
+		for i, e := range l.args {
+			args[i] = settle(e)
 		}
 		var value expr.Expr
-		node, value = l.join(node, l.arg)
+		node, value = l.join(node, args)
 		subqueries = append(subqueries, value)
 	}
 	return node, settle

@@ -32,6 +32,8 @@ func (r *run) compileNode(node plan.Node, m *meter) (flow, error) {
 		return r.union(n)
 	case *plan.Join:
 		return r.join(n, m)
+	case *plan.Spool:
+		return r.spool(n, m)
 	}
 	inputs := node.Inputs()
 	if len(inputs) != 1 {

@@ -43,12 +43,13 @@ type run struct {
 	session    *fn.Session
 	budget     budget
 	meters     map[plan.Node]*meter // complete once compiled
+	spools     map[*plan.SpoolID]*spool
 }
 
 func newRun(ctx context.Context, opt Options) *run {
 	r := &run{
 		ctx: ctx, workers: opt.Workers, batchRows: opt.BatchRows, sourceRows: opt.BatchRows,
-		off: opt.Off, session: &opt.Session, meters: map[plan.Node]*meter{},
+		off: opt.Off, session: &opt.Session, meters: map[plan.Node]*meter{}, spools: map[*plan.SpoolID]*spool{},
 	}
 	r.budget.limit = opt.Memory
 	if r.workers <= 0 {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
+	"github.com/apache/arrow-go/v18/arrow/memory"
 
 	"github.com/trailql/trailql/engine/expr"
 	"github.com/trailql/trailql/engine/plan"
@@ -110,7 +111,7 @@ func (s *buildSide) index(ctx context.Context) error {
 	if err := s.groups.internMany(ctx, keys, groups); err != nil {
 		return err
 	}
-	unmatchable(keys, groups)
+	unmatchable(s.node, keys, groups)
 	s.starts = make([]int32, s.groups.count()+1)
 	for _, group := range groups {
 		if group != none {
@@ -131,9 +132,13 @@ func (s *buildSide) index(ctx context.Context) error {
 	return s.account.add(s.groups.bytes() + 4*int64(len(s.starts)+len(s.rows)))
 }
 
-// unmatchable sets the groups of rows with a key that equals nothing to none: NULL and NaN, which group with their like.
-func unmatchable(keys []arrow.Array, groups []uint32) {
-	for _, key := range keys {
+// unmatchable sets the groups of rows with a key that equals nothing to none: NULL and NaN, which group with their like. Null-safe keys
+// are matched as they are grouped.
+func unmatchable(n *plan.Join, keys []arrow.Array, groups []uint32) {
+	for i, key := range keys {
+		if n.NullSafeKey(i) {
+			continue
+		}
 		switch a := key.(type) {
 		case *array.Null:
 			for i := range groups {
@@ -207,19 +212,20 @@ type probeOperator struct {
 	groups []uint32  // of the left rows' keys
 	row    int       // of left: the next to be paired
 	at     int       // how many of its candidates are paired
-	// matched says by left row whether a match was found; it is kept where the answer is needed at the end of the batch.
-	matched []bool
+	// matched says by left row whether a match was found; it is kept where the answer is needed at the end of the batch. unknown says, for
+	// a mark join with residual, whether that was NULL for some pair.
+	matched, unknown []bool
 
 	leftRows, rightRows []int32 // candidate pairs; rightRows -1: NULLs
 }
 
 func (o *probeOperator) close() { o.input.close() }
 
-// atEnd reports whether left rows are put out at the end of their batch, by whether they matched: always for semi and anti joins, and
+// atEnd reports whether left rows are put out at the end of their batch, by whether they matched: always for semi, anti and mark joins, and
 // the unmatched rows of a left join where only the residual says which these are.
 func (o *probeOperator) atEnd() bool {
 	switch o.node.Kind {
-	case plan.SemiJoin, plan.AntiJoin:
+	case plan.SemiJoin, plan.AntiJoin, plan.MarkJoin:
 		return true
 	case plan.LeftJoin:
 		return o.residual != nil
@@ -235,8 +241,11 @@ func (o *probeOperator) next() (vec.Batch, error) {
 		}
 		o.right, o.lookup = right, newLookup(right.groups)
 	}
-	if o.right.batch.Len == 0 && o.node.Kind != plan.LeftJoin && o.node.Kind != plan.AntiJoin {
-		return vec.Batch{}, io.EOF
+	switch o.node.Kind {
+	case plan.InnerJoin, plan.CrossJoin, plan.SemiJoin:
+		if o.right.batch.Len == 0 {
+			return vec.Batch{}, io.EOF
+		}
 	}
 	for {
 		if o.worker.ctx.Err() != nil {
@@ -261,10 +270,19 @@ func (o *probeOperator) next() (vec.Batch, error) {
 		if err := o.filter(); err != nil {
 			return vec.Batch{}, err
 		}
-		if o.node.Kind != plan.SemiJoin && o.node.Kind != plan.AntiJoin && len(o.leftRows) > 0 {
+		if len(o.leftRows) > 0 && o.puts() {
 			return joined(o.left.Take(o.leftRows), o.right.batch.Take(o.rightRows)), nil
 		}
 	}
+}
+
+// puts reports whether matching pairs are put out.
+func (o *probeOperator) puts() bool {
+	switch o.node.Kind {
+	case plan.SemiJoin, plan.AntiJoin, plan.MarkJoin:
+		return false
+	}
+	return true
 }
 
 // probe takes the next left batch and finds the group of each row.
@@ -280,10 +298,11 @@ func (o *probeOperator) probe() error {
 	o.left, o.row, o.at = left, 0, 0
 	o.groups = grown(o.groups, left.Len)
 	o.lookup.find(keys, o.groups)
-	unmatchable(keys, o.groups)
+	unmatchable(o.node, keys, o.groups)
 	if o.atEnd() {
-		o.matched = grown(o.matched, left.Len)
+		o.matched, o.unknown = grown(o.matched, left.Len), grown(o.unknown, left.Len)
 		clear(o.matched)
+		clear(o.unknown)
 		if o.residual == nil { // nothing to pair: a group is a match
 			for row := range o.matched {
 				o.matched[row] = len(o.candidates(row)) > 0
@@ -335,6 +354,9 @@ func (o *probeOperator) filter() error {
 	for _, col := range o.residual.right {
 		b.Cols = append(b.Cols, vec.Take(o.right.batch.Cols[col], o.rightRows))
 	}
+	if o.node.Kind == plan.MarkJoin {
+		return o.mark(b)
+	}
 	rows, all, err := expr.Select(o.residual.conjuncts, b, o.run.session)
 	if err != nil {
 		return err
@@ -353,8 +375,39 @@ func (o *probeOperator) filter() error {
 	return nil
 }
 
-// ended returns what the end of a left batch puts out: the matched rows of a semi join, the unmatched ones otherwise.
+// mark notes for the left rows of the pairs what the residual is.
+func (o *probeOperator) mark(b vec.Batch) error {
+	d, err := expr.Eval(expr.Conjoin(o.residual.conjuncts), b, o.run.session)
+	if err != nil {
+		return err
+	}
+	is := vec.Plain(vec.Column(d, b.Len)).(*array.Boolean)
+	for i, row := range o.leftRows {
+		switch {
+		case is.IsNull(i):
+			o.unknown[row] = true
+		case is.Value(i):
+			o.matched[row] = true
+		}
+	}
+	return nil
+}
+
+// ended returns what the end of a left batch puts out: all rows of a mark join, the matched ones of a semi join, the unmatched ones
+// otherwise.
 func (o *probeOperator) ended() vec.Batch {
+	if o.node.Kind == plan.MarkJoin {
+		marks := array.NewBooleanBuilder(memory.DefaultAllocator)
+		marks.Reserve(o.left.Len)
+		for row, matched := range o.matched {
+			if o.unknown[row] && !matched {
+				marks.AppendNull()
+			} else {
+				marks.Append(matched)
+			}
+		}
+		return vec.Batch{Len: o.left.Len, Cols: append(slices.Clip(o.left.Cols), marks.NewArray())}
+	}
 	o.leftRows, o.rightRows = o.leftRows[:0], o.rightRows[:0]
 	for row, matched := range o.matched {
 		if matched == (o.node.Kind == plan.SemiJoin) {

@@ -3,12 +3,17 @@ package exec
 import (
 	"io"
 
+	"github.com/apache/arrow-go/v18/arrow"
+
 	"github.com/trailql/trailql/engine/plan"
 	"github.com/trailql/trailql/engine/vec"
 )
 
 func (r *run) limit(n *plan.Limit, m *meter, input flow) flow {
 	return flow{tasks: 1, open: func(w *worker, _ int) operator {
+		if len(n.By) > 0 {
+			return &groupLimitOperator{operator: r.rows(w, m, input), run: r, node: n}
+		}
 		return &limitOperator{operator: r.rows(w, m, input), skip: n.Offset, left: n.Limit}
 	}}
 }
@@ -53,4 +58,58 @@ func (o *limitOperator) close() {
 		o.closed = true
 		o.operator.close()
 	}
+}
+
+// groupLimitOperator skips and passes on rows likewise, but counts anew where the values of node.By change.
+type groupLimitOperator struct {
+	operator
+	run   *run
+	node  *plan.Limit
+	last  []arrow.Array // the values of the row before, which is the last one of these; nil: there was none
+	place int64         // of that row in its group
+}
+
+func (o *groupLimitOperator) next() (vec.Batch, error) {
+	for {
+		b, err := o.operator.next()
+		if err != nil {
+			return vec.Batch{}, err
+		}
+		by, err := evaluated(o.node.By, b, o.run.session)
+		if err != nil {
+			return vec.Batch{}, err
+		}
+		var rows []int32
+		for row := range b.Len {
+			if o.same(by, row) {
+				o.place++
+			} else {
+				o.place = 0
+			}
+			if at := o.place - o.node.Offset; at >= 0 && (o.node.Limit < 0 || at < o.node.Limit) {
+				rows = append(rows, int32(row))
+			}
+		}
+		o.last = by
+		if len(rows) > 0 {
+			return b.Take(rows), nil
+		}
+	}
+}
+
+// same reports whether the row has the values of the one before it.
+func (o *groupLimitOperator) same(by []arrow.Array, row int) bool {
+	before, at := by, row-1
+	if row == 0 {
+		if before = o.last; before == nil {
+			return false
+		}
+		at = before[0].Len() - 1
+	}
+	for i := range by {
+		if !vec.EqualRows(before[i], at, by[i], row) {
+			return false
+		}
+	}
+	return true
 }

@@ -24,6 +24,14 @@ type Column struct {
 	T     sqltype.Type
 }
 
+// Outer is a value of the row around a subquery, told from others by its ID. It stands in trees while a query is bound;
+// a finished plan has none.
+type Outer struct {
+	ID   int
+	Name string // for printing
+	T    sqltype.Type
+}
+
 // Literal is a constant: Value has one row.
 type Literal struct {
 	Value arrow.Array
@@ -125,6 +133,7 @@ func (e *Lambda) Type() sqltype.Type {
 }
 
 func (e *Column) Type() sqltype.Type  { return e.T }
+func (e *Outer) Type() sqltype.Type   { return e.T }
 func (e *Literal) Type() sqltype.Type { return e.T }
 func (e *Call) Type() sqltype.Type    { return e.T }
 func (e *Compare) Type() sqltype.Type { return sqltype.BooleanType }
@@ -139,6 +148,7 @@ func (e *Try) Type() sqltype.Type     { return e.Arg.Type() }
 func (e *Field) Type() sqltype.Type   { return e.Arg.Type().Fields[e.Index].Type }
 
 func (*Column) expr()  {}
+func (*Outer) expr()   {}
 func (*Literal) expr() {}
 func (*Call) expr()    {}
 func (*Compare) expr() {}

@@ -56,7 +56,7 @@ func foldOne(e Expr, s *fn.Session) Expr {
 		if !CanFail(e.Arg) {
 			return e.Arg
 		}
-		if len(Columns(e)) == 0 && !Volatile(e) {
+		if len(Columns(e)) == 0 && !HasOuter(e) && !Volatile(e) {
 			return evaluate(e, s)
 		}
 		if c, ok := e.Arg.(*Cast); ok && !CanFail(c.Arg) {
@@ -69,7 +69,7 @@ func foldOne(e Expr, s *fn.Session) Expr {
 // evaluateConstant turns e into a literal if all its operands are literals and it does not fail.
 func evaluateConstant(e Expr, s *fn.Session) Expr {
 	switch e.(type) {
-	case *Column, *Literal:
+	case *Column, *Outer, *Literal:
 		return e
 	}
 	for _, c := range children(e) {

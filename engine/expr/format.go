@@ -28,6 +28,8 @@ func write(b *strings.Builder, e Expr) {
 			return
 		}
 		fmt.Fprintf(b, `"%s"`, strings.ReplaceAll(e.Name, `"`, `""`))
+	case *Outer:
+		fmt.Fprintf(b, `outer "%s"`, strings.ReplaceAll(e.Name, `"`, `""`))
 	case *Literal:
 		b.WriteString(formatLiteral(e))
 	case *Call:

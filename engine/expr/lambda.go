@@ -28,7 +28,7 @@ func NewLambda(params []sqltype.Field, body Expr, base int) *Lambda {
 			return e
 		case *Lambda: // no value
 		default:
-			if len(Columns(e)) > 0 && !anyOperand(e, own) && !CanFail(e) && !Volatile(e) {
+			if (len(Columns(e)) > 0 || HasOuter(e)) && !anyOperand(e, own) && !CanFail(e) && !Volatile(e) {
 				return l.capture(e)
 			}
 		}

@@ -252,6 +252,14 @@ func Volatile(e Expr) bool {
 	})
 }
 
+// HasOuter reports whether e uses a value of a row around it.
+func HasOuter(e Expr) bool {
+	return anyPart(e, func(e Expr) bool {
+		_, ok := e.(*Outer)
+		return ok
+	})
+}
+
 // Equal reports whether two expressions are the same but for positions and names of columns.
 func Equal(a, b Expr) bool {
 	if a == nil || b == nil {
@@ -265,6 +273,9 @@ func Equal(a, b Expr) bool {
 	case *Column:
 		b, ok := b.(*Column)
 		return ok && a.Index == b.Index
+	case *Outer:
+		b, ok := b.(*Outer)
+		return ok && a.ID == b.ID
 	case *Literal:
 		b, ok := b.(*Literal)
 		return ok && a.T.Equal(b.T) && a.T.Precision == b.T.Precision && sameValue(a.Value, b.Value)

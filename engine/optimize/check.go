@@ -69,6 +69,8 @@ func checkNode(n plan.Node) error {
 				return err
 			}
 		}
+	case *plan.Limit:
+		return checkExprs(input, n.By...)
 	case *plan.Join:
 		if len(n.LeftKeys) != len(n.RightKeys) {
 			return fmt.Errorf("%d left keys, %d right ones", len(n.LeftKeys), len(n.RightKeys))
@@ -84,10 +86,10 @@ func checkNode(n plan.Node) error {
 				return err
 			}
 		}
-		if n.Kind == plan.SemiJoin || n.Kind == plan.AntiJoin {
-			input = n.Left.Schema()
+		if n.NullSafe != nil && len(n.NullSafe) != len(n.LeftKeys) {
+			return fmt.Errorf("%d keys, %d of them said to be null-safe or not", len(n.LeftKeys), len(n.NullSafe))
 		}
-		return checkWidth(n.Columns, input)
+		return checkWidth(n.Columns, plan.JoinColumns(n.Kind, n.Left, n.Right))
 	case *plan.Union:
 		for _, c := range n.Children {
 			if err := checkWidth(n.Columns, c.Schema()); err != nil {
@@ -149,6 +151,9 @@ func checkOutput(columns, input []plan.Column, es []expr.Expr) error {
 func checkExprs(input []plan.Column, es ...expr.Expr) (err error) {
 	for _, e := range es {
 		expr.Walk(e, func(e expr.Expr) bool {
+			if _, outer := e.(*expr.Outer); outer {
+				err = fmt.Errorf("%s is of no input", expr.Format(e))
+			}
 			c, ok := e.(*expr.Column)
 			switch {
 			case !ok || err != nil:

@@ -20,6 +20,8 @@ type rule struct {
 
 // rules in the order in which they run; a name may stand more than once.
 var rules = []rule{
+	// First, for all others stop at a spool.
+	{"drop_spools", dropSpools},
 	// Constants first: the rules below look for literals.
 	{"fold_constants", foldConstants},
 	// Before filters move, so that they arrive at scans in the plainest form.

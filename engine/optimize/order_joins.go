@@ -16,7 +16,7 @@ func orderJoins(n plan.Node, _ *fn.Session) plan.Node {
 		}
 		width, widthRight := len(j.Left.Schema()), len(j.Right.Schema())
 		swapped := &plan.Join{
-			Kind: j.Kind, Left: j.Right, Right: j.Left, LeftKeys: j.RightKeys, RightKeys: j.LeftKeys,
+			Kind: j.Kind, Left: j.Right, Right: j.Left, LeftKeys: j.RightKeys, RightKeys: j.LeftKeys, NullSafe: j.NullSafe,
 			Columns: slices.Concat(j.Right.Schema(), j.Left.Schema()),
 		}
 		if j.Residual != nil {
@@ -52,7 +52,7 @@ func guess(n plan.Node) float64 {
 		}
 		return guess(n.Input) / 4
 	case *plan.Limit:
-		if n.Limit >= 0 {
+		if n.Limit >= 0 && len(n.By) == 0 {
 			return min(float64(n.Limit), guess(n.Input))
 		}
 		return guess(n.Input)
@@ -65,7 +65,7 @@ func guess(n plan.Node) float64 {
 		switch n.Kind {
 		case plan.CrossJoin:
 			return guess(n.Left) * guess(n.Right)
-		case plan.SemiJoin, plan.AntiJoin:
+		case plan.SemiJoin, plan.AntiJoin, plan.MarkJoin:
 			return guess(n.Left)
 		}
 		return max(guess(n.Left), guess(n.Right))
@@ -80,6 +80,8 @@ func guess(n plan.Node) float64 {
 	case *plan.Project:
 		return guess(n.Input)
 	case *plan.Window:
+		return guess(n.Input)
+	case *plan.Spool:
 		return guess(n.Input)
 	}
 	return 1e6

@@ -177,8 +177,15 @@ func narrowed(n plan.Node, need []access) (plan.Node, places) {
 		return &out, at
 
 	case *plan.Limit:
-		in, at := narrowed(n.Input, need)
-		return plan.WithInputs(n, []plan.Node{in}), at
+		in, at := narrowed(n.Input, accesses(need, n.By...))
+		return &plan.Limit{Input: in, Limit: n.Limit, Offset: n.Offset, By: at.rebaseAll(n.By)}, at
+
+	case *plan.Spool: // its copies must stay alike, so all columns stay
+		var at places
+		for i := range schema {
+			at = append(at, place{access{column: i}, i})
+		}
+		return &plan.Spool{Input: pruneColumns(n.Input, nil), ID: n.ID}, at
 
 	case *plan.Project:
 		out := &plan.Project{}
@@ -209,6 +216,9 @@ func narrowed(n plan.Node, need []access) (plan.Node, places) {
 	case *plan.Join:
 		width := len(n.Left.Schema())
 		left, right := accesses(nil, n.LeftKeys...), accesses(nil, n.RightKeys...)
+		if n.Kind == plan.MarkJoin { // the mark is of neither side
+			need = slices.DeleteFunc(slices.Clone(need), func(a access) bool { return a.column == width })
+		}
 		for _, a := range accesses(need, n.Residual) {
 			if a.column < width {
 				left = append(left, a)
@@ -218,7 +228,8 @@ func narrowed(n plan.Node, need []access) (plan.Node, places) {
 		}
 		l, atLeft := narrowed(n.Left, left)
 		r, atRight := narrowed(n.Right, right)
-		out := &plan.Join{Kind: n.Kind, Left: l, Right: r, LeftKeys: atLeft.rebaseAll(n.LeftKeys), RightKeys: atRight.rebaseAll(n.RightKeys)}
+		out := &plan.Join{Kind: n.Kind, Left: l, Right: r, LeftKeys: atLeft.rebaseAll(n.LeftKeys), RightKeys: atRight.rebaseAll(n.RightKeys),
+			NullSafe: n.NullSafe, Columns: plan.JoinColumns(n.Kind, l, r)}
 		at := slices.Clone(atLeft)
 		for _, p := range atRight {
 			at = append(at, place{access{p.column + width, p.fields}, p.at + len(l.Schema())})
@@ -226,11 +237,12 @@ func narrowed(n plan.Node, need []access) (plan.Node, places) {
 		if n.Residual != nil {
 			out.Residual = at.rebase(n.Residual)
 		}
-		out.Columns = l.Schema()
-		if n.Kind == plan.SemiJoin || n.Kind == plan.AntiJoin {
+		switch n.Kind {
+		case plan.SemiJoin, plan.AntiJoin:
 			return out, atLeft
+		case plan.MarkJoin:
+			return out, append(slices.Clip(atLeft), place{access{column: width}, len(l.Schema())})
 		}
-		out.Columns = slices.Concat(out.Columns, r.Schema())
 		return out, at
 
 	case *plan.Union:

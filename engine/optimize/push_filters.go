@@ -76,16 +76,9 @@ func pushJoin(n *plan.Join, conjuncts []expr.Expr) plan.Node {
 	width := len(n.Left.Schema())
 	switch n.Kind {
 	case plan.InnerJoin, plan.CrossJoin:
-		on := make([]expr.Expr, 0, len(n.LeftKeys)+len(conjuncts)+1)
-		for i, l := range n.LeftKeys {
-			r := plan.MoveColumns(n.RightKeys[i], func(c int) int { return c + width })
-			on = append(on, &expr.Compare{Op: expr.Eq, Left: l, Right: r})
-		}
-		if n.Residual != nil {
-			on = append(on, expr.Conjuncts(n.Residual)...)
-		}
+		on := append(n.KeyConjuncts(), expr.Conjuncts(n.Residual)...)
 		return pushSides(plan.NewJoin(plan.InnerJoin, n.Left, n.Right, append(on, conjuncts...)))
-	case plan.LeftJoin:
+	case plan.LeftJoin, plan.MarkJoin:
 		stay, down := split(conjuncts, func(e expr.Expr) bool { return plan.SidesOf(e, width)&plan.RightSide != 0 })
 		return filtered(plan.WithInputs(n, []plan.Node{push(n.Left, down), push(n.Right, nil)}), stay)
 	}

@@ -10,7 +10,7 @@ import (
 // of two, and a top-N of a sort below one.
 func pushLimits(n plan.Node, s *fn.Session) plan.Node {
 	l, ok := n.(*plan.Limit)
-	if !ok {
+	if !ok || len(l.By) > 0 {
 		inputs := n.Inputs()
 		out := make([]plan.Node, len(inputs))
 		for i, in := range inputs {
@@ -23,6 +23,9 @@ func pushLimits(n plan.Node, s *fn.Session) plan.Node {
 		below := pushLimits(&plan.Limit{Input: in.Input, Limit: l.Limit, Offset: l.Offset}, s)
 		return plan.WithInputs(in, []plan.Node{below})
 	case *plan.Limit:
+		if len(in.By) > 0 {
+			break
+		}
 		merged := &plan.Limit{Input: in.Input, Offset: in.Offset + l.Offset, Limit: l.Limit}
 		if in.Limit >= 0 {
 			left := max(in.Limit-l.Offset, 0)
@@ -52,7 +55,7 @@ func pushLimits(n plan.Node, s *fn.Session) plan.Node {
 func limitScans(n plan.Node, _ *fn.Session) plan.Node {
 	return plan.Rewrite(n, func(n plan.Node) plan.Node {
 		l, ok := n.(*plan.Limit)
-		if !ok || l.Limit < 0 {
+		if !ok || l.Limit < 0 || len(l.By) > 0 {
 			return n
 		}
 		scan, ok := l.Input.(*plan.Scan)

@@ -91,6 +91,9 @@ func Describe(n Node) string {
 		if n.Offset > 0 {
 			s += fmt.Sprintf(" offset %d", n.Offset)
 		}
+		if len(n.By) > 0 {
+			s += " for each " + list(n.By)
+		}
 		return s
 	case *Join:
 		s := joinNames[n.Kind]
@@ -100,7 +103,11 @@ func Describe(n Node) string {
 			} else {
 				s += " and "
 			}
-			s += expr.Format(n.LeftKeys[i]) + " = " + expr.Format(n.RightKeys[i])
+			sign := expr.Eq
+			if n.NullSafeKey(i) {
+				sign = expr.NotDistinct
+			}
+			s += expr.Format(n.LeftKeys[i]) + " " + sign.String() + " " + expr.Format(n.RightKeys[i])
 		}
 		if n.Residual != nil {
 			s += " where " + expr.Format(n.Residual)
@@ -110,6 +117,8 @@ func Describe(n Node) string {
 		return "Union"
 	case *Window:
 		return describeWindow(n)
+	case *Spool:
+		return "Spool"
 	case *Unnest:
 		s := "Unnest " + list(n.Exprs)
 		if n.Ordinality {
@@ -127,7 +136,7 @@ func Describe(n Node) string {
 }
 
 var joinNames = map[JoinKind]string{
-	InnerJoin: "InnerJoin", LeftJoin: "LeftJoin", CrossJoin: "CrossJoin", SemiJoin: "SemiJoin", AntiJoin: "AntiJoin",
+	InnerJoin: "InnerJoin", LeftJoin: "LeftJoin", CrossJoin: "CrossJoin", SemiJoin: "SemiJoin", AntiJoin: "AntiJoin", MarkJoin: "MarkJoin",
 }
 
 // Label is a short name for what e computes, for columns that have none: the dotted path of a column's field, else its text.

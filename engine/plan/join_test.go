@@ -46,8 +46,12 @@ func TestNewJoin(t *testing.T) {
 			[]expr.Expr{never}, "LeftJoin; Values; Filter; Values"},
 		{"an anti join keeps rows for which its left-sided conjunct fails", plan.AntiJoin,
 			[]expr.Expr{compare(expr.Eq, a, c), compare(expr.Gt, b, one), compare(expr.Gt, d, one)}, "AntiJoin on a = c where b; Values; Filter d; Values"},
-		{"IS NOT DISTINCT FROM lets NULL match, keys do not", plan.InnerJoin,
-			[]expr.Expr{compare(expr.NotDistinct, a, c)}, "Filter a c; CrossJoin; Values; Values"},
+		{"IS NOT DISTINCT FROM is a key for which NULL matches", plan.InnerJoin,
+			[]expr.Expr{compare(expr.Eq, b, d), compare(expr.NotDistinct, a, c)}, "InnerJoin on b = d and a IS NOT DISTINCT FROM c; Values; Values"},
+		{"a semi join keeps only matches, so both sides are filtered", plan.SemiJoin,
+			[]expr.Expr{compare(expr.Eq, a, c), compare(expr.Gt, b, one), compare(expr.Gt, d, one)}, "SemiJoin on a = c; Filter b; Values; Filter d; Values"},
+		{"a mark join marks rows for which its left-sided conjunct fails", plan.MarkJoin,
+			[]expr.Expr{compare(expr.Eq, a, c), compare(expr.Gt, b, one), compare(expr.Gt, d, one)}, "MarkJoin on a = c where b; Values; Filter d; Values"},
 	} {
 		n := plan.NewJoin(test.kind, side("a", "b"), side("c", "d"), test.on)
 		if got := outline(n); got != test.want {

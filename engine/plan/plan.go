@@ -103,11 +103,13 @@ type Sort struct {
 	Offset int64
 }
 
-// Limit keeps Limit rows (-1: all) after skipping Offset.
+// Limit keeps Limit rows (-1: all) after skipping Offset. With By it does so for each run of rows with equal values of By, by which
+// the input is sorted; NULLs are equal.
 type Limit struct {
 	Input  Node
 	Limit  int64
 	Offset int64
+	By     []expr.Expr
 }
 
 // JoinKind is the kind of a join.
@@ -119,14 +121,18 @@ const (
 	CrossJoin
 	SemiJoin // left rows that have a match; output is the left columns (room for IN and EXISTS)
 	AntiJoin // left rows that have none
+	// MarkJoin puts after each left row whether it has a match: true; NULL if the residual is NULL for some pair and true for none;
+	// else false (room for comparisons with ANY).
+	MarkJoin
 )
 
 // Join matches rows of two inputs; the output is the left columns, then the right ones (but see SemiJoin).
-// LeftKeys[i] = RightKeys[i] must hold (NULL never matches), and Residual, over the columns of both sides, too.
+// LeftKeys[i] = RightKeys[i] must hold (NULL matches only where NullSafe says so), and Residual, over the columns of both sides, too.
 type Join struct {
 	Kind                JoinKind
 	Left, Right         Node
 	LeftKeys, RightKeys []expr.Expr // over the left input, over the right input
+	NullSafe            []bool      // by key, where the keys must be NOT DISTINCT: NULL matches NULL, NaN NaN. nil: none
 	Residual            expr.Expr   // nil: none
 	Columns             []Column
 }
@@ -136,6 +142,16 @@ type Union struct {
 	Children []Node
 	Columns  []Column
 }
+
+// Spool computes the rows of its input once for all places where it stands, and holds them. Rules must treat its copies alike: nothing
+// that they know from above goes below it.
+type Spool struct {
+	Input Node
+	ID    *SpoolID // the same in all copies
+}
+
+// SpoolID tells spools apart.
+type SpoolID struct{ _ byte }
 
 // Unnest puts after each input row the elements of its arrays (several: side by side, the shorter padded with NULL;
 // maps give two columns; arrays of rows one column per field), then the ordinal if wanted. Outer keeps rows without elements
@@ -159,6 +175,7 @@ func (n *Limit) Schema() []Column     { return n.Input.Schema() }
 func (n *Join) Schema() []Column      { return n.Columns }
 func (n *Union) Schema() []Column     { return n.Columns }
 func (n *Unnest) Schema() []Column    { return n.Columns }
+func (n *Spool) Schema() []Column     { return n.Input.Schema() }
 
 func (n *Scan) Inputs() []Node      { return nil }
 func (n *Values) Inputs() []Node    { return nil }
@@ -170,6 +187,7 @@ func (n *Limit) Inputs() []Node     { return []Node{n.Input} }
 func (n *Join) Inputs() []Node      { return []Node{n.Left, n.Right} }
 func (n *Union) Inputs() []Node     { return n.Children }
 func (n *Unnest) Inputs() []Node    { return []Node{n.Input} }
+func (n *Spool) Inputs() []Node     { return []Node{n.Input} }
 
 func (*Scan) node()      {}
 func (*Values) node()    {}
@@ -181,3 +199,4 @@ func (*Limit) node()     {}
 func (*Join) node()      {}
 func (*Union) node()     {}
 func (*Unnest) node()    {}
+func (*Spool) node()     {}

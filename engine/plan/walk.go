@@ -71,6 +71,10 @@ func WithInputs(n Node, in []Node) Node {
 		c := *n
 		c.Input = in[0]
 		return &c
+	case *Spool:
+		c := *n
+		c.Input = in[0]
+		return &c
 	}
 	panic(fmt.Sprintf("plan: no inputs for %T", n))
 }
@@ -105,8 +109,12 @@ func MapExprs(n Node, f func(expr.Expr) expr.Expr) Node {
 		return out
 	}
 	switch n := n.(type) {
-	case *Limit, *Union:
+	case *Union, *Spool:
 		return n
+	case *Limit:
+		c := *n
+		c.By = all(n.By)
+		return &c
 	case *Scan:
 		c := *n
 		c.Conjuncts = all(n.Conjuncts)
