@@ -97,9 +97,8 @@ func typeOf(t sql.TypeName) sqltype.Type {
 }
 
 var typeHints = map[string]string{
-	"ipaddress": "compare addresses as text, or see the functions on networks",
-	"text":      "use varchar",
-	"datetime":  "use timestamp",
+	"text":     "use varchar",
+	"datetime": "use timestamp",
 }
 
 func (x *exprs) typedLiteral(e *sql.TypedLiteral) expr.Expr {

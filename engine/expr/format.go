@@ -185,8 +185,8 @@ func formatLiteral(e *Literal) string {
 		return "TIMESTAMP " + quoted
 	case sqltype.IntervalDay, sqltype.IntervalYear:
 		return "INTERVAL " + quoted
-	case sqltype.JSON:
-		return "JSON " + quoted
+	case sqltype.JSON, sqltype.IPAddress, sqltype.IPPrefix, sqltype.UUID:
+		return strings.ToUpper(e.T.String()) + " " + quoted
 	}
 	return text
 }

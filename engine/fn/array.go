@@ -39,10 +39,10 @@ var arrayFunctions = []*Function{
 		},
 	},
 	{
-		Name: "contains", Category: arrays,
-		Doc:       "Whether the array holds the value; NULL if it does not but holds a NULL.",
+		Name: "contains", Category: arrays, CanFail: true,
+		Doc:       "Whether the array holds the value, NULL if it does not but holds a NULL; or whether the network holds the IP address or network.",
 		Example:   "contains(array[1, 2], 2) → true",
-		Overloads: []Overload{{Sig: "(array(T), T) -> boolean", Eval: contains}},
+		Overloads: append([]Overload{{Sig: "(array(T), T) -> boolean", Eval: contains}}, networkContains...),
 	},
 	{
 		Name: "element_at", Category: arrays, CanFail: true,

@@ -31,6 +31,7 @@ var leaves = map[string]sqltype.Type{
 	"boolean": sqltype.BooleanType, "tinyint": sqltype.TinyIntType, "smallint": sqltype.SmallIntType,
 	"integer": sqltype.IntegerType, "bigint": sqltype.BigIntType, "real": sqltype.RealType, "double": sqltype.DoubleType,
 	"varchar": sqltype.VarcharType, "varbinary": sqltype.VarbinaryType, "json": sqltype.JSONType,
+	"ipaddress": sqltype.IPAddressType, "ipprefix": sqltype.IPPrefixType, "uuid": sqltype.UUIDType,
 	"date": sqltype.DateType, "time": sqltype.TimeType, "timestamp": sqltype.TimestampType,
 	"timestamp with time zone": sqltype.TimestampTZType,
 	"interval day to second":   sqltype.IntervalDayType, "interval year to month": sqltype.IntervalYearType,

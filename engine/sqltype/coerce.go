@@ -144,7 +144,15 @@ func CanCast(from, to Type) bool {
 	case Boolean, TinyInt, SmallInt, Integer, BigInt, Real, Double, Decimal:
 		return scalar || from.Kind == Varchar || from.Kind == JSON
 	case Varchar:
-		return scalar || from.Kind >= Date && from.Kind <= IntervalYear || from.Kind == JSON
+		return scalar || from.Kind >= Date && from.Kind <= IntervalYear || from.Kind == JSON || from.Kind == IPAddress || from.Kind == IPPrefix || from.Kind == UUID
+	case Varbinary:
+		return from.Kind == IPAddress || from.Kind == UUID
+	case IPAddress:
+		return from.Kind == Varchar || from.Kind == Varbinary || from.Kind == IPPrefix
+	case IPPrefix:
+		return from.Kind == Varchar || from.Kind == IPAddress
+	case UUID:
+		return from.Kind == Varchar || from.Kind == Varbinary
 	case Date:
 		return from.Kind == Varchar || from.Kind == Timestamp || from.Kind == TimestampTZ
 	case Time:

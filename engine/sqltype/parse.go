@@ -113,7 +113,7 @@ var plainTypes = map[string]Type{
 	"tinyint": TinyIntType, "smallint": SmallIntType, "integer": IntegerType, "int": IntegerType, "bigint": BigIntType,
 	"real": RealType, "float": RealType, "double": DoubleType,
 	"string": VarcharType, "varbinary": VarbinaryType, "binary": VarbinaryType,
-	"date": DateType, "json": JSONType,
+	"date": DateType, "json": JSONType, "ipaddress": IPAddressType, "ipprefix": IPPrefixType, "uuid": UUIDType,
 }
 
 func (p *parser) parse(depth int) (Type, error) {

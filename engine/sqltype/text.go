@@ -106,7 +106,16 @@ func appendScalar(dst []byte, t Type, a arrow.Array, row int) []byte {
 	case *array.Dictionary:
 		return append(dst, dictionaryText(a, row)...)
 	case *array.Binary:
-		return appendHex(dst, a.Value(row))
+		switch v := a.Value(row); t.Kind {
+		case IPAddress:
+			return AddressOf(v).AppendTo(dst)
+		case IPPrefix:
+			return NetworkOf(v).AppendTo(dst)
+		case UUID:
+			return appendUUID(dst, v)
+		default:
+			return appendHex(dst, v)
+		}
 	case *array.Date32:
 		return AppendDate(dst, int(a.Value(row)))
 	case *array.Time64:

@@ -37,7 +37,10 @@ const (
 	Map          // Key, Elem
 	Row          // Fields
 	JSON         // JSON text, canonical
-	Function     // of a lambda, no type of values: Fields are its parameters, Elem its result
+	IPAddress    // see ParseIPAddress for the bytes of this and the next two
+	IPPrefix
+	UUID
+	Function // of a lambda, no type of values: Fields are its parameters, Elem its result
 )
 
 // Type is a SQL type; values are immutable and compared with Equal.
@@ -76,6 +79,9 @@ var (
 	IntervalDayType  = Type{Kind: IntervalDay}
 	IntervalYearType = Type{Kind: IntervalYear}
 	JSONType         = Type{Kind: JSON}
+	IPAddressType    = Type{Kind: IPAddress}
+	IPPrefixType     = Type{Kind: IPPrefix}
+	UUIDType         = Type{Kind: UUID}
 )
 
 // DecimalOf returns decimal(precision, scale).
@@ -181,6 +187,12 @@ func (t Type) String() string {
 		return "row(" + strings.Join(parts, ", ") + ")"
 	case JSON:
 		return "json"
+	case IPAddress:
+		return "ipaddress"
+	case IPPrefix:
+		return "ipprefix"
+	case UUID:
+		return "uuid"
 	case Function:
 		parts := make([]string, len(t.Fields))
 		for i, f := range t.Fields {
@@ -216,7 +228,7 @@ var TimestampTZForm = arrow.StructOf(
 // children of nested arrays are always plain.
 //
 //	unknown → Null; integers → Int8…Int64; real, double → Float32, Float64; decimal → Decimal128;
-//	varchar, json → String; varbinary → Binary; date → Date32; time → Time64[us]; timestamp → Timestamp[us];
+//	varchar, json → String; varbinary, ipaddress, ipprefix, uuid → Binary; date → Date32; time → Time64[us]; timestamp → Timestamp[us];
 //	timestamp with time zone → TimestampTZForm; intervals → Int64 (ms), Int32 (months);
 //	array → List; map → Map; row → Struct.
 func (t Type) Arrow() arrow.DataType {
@@ -241,7 +253,7 @@ func (t Type) Arrow() arrow.DataType {
 		return &arrow.Decimal128Type{Precision: int32(t.Precision), Scale: int32(t.Scale)}
 	case Varchar, JSON:
 		return arrow.BinaryTypes.String
-	case Varbinary:
+	case Varbinary, IPAddress, IPPrefix, UUID:
 		return arrow.BinaryTypes.Binary
 	case Date:
 		return arrow.FixedWidthTypes.Date32

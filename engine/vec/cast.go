@@ -154,6 +154,8 @@ func (c caster) cast(a arrow.Array, from, to sqltype.Type) (arrow.Array, error) 
 		return c.fromText(a, from, to)
 	case to.Kind == sqltype.Varchar:
 		return c.toText(a, from, to)
+	case isNetwork(from) || isNetwork(to):
+		return c.network(a, from, to)
 	case from.Kind == sqltype.Boolean:
 		values := make([]int64, a.Len())
 		for _, r := range valuesOf(a.(*array.Boolean)).rows(a.Len()) {

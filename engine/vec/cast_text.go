@@ -42,6 +42,8 @@ func (c caster) fromText(a arrow.Array, from, to sqltype.Type) (arrow.Array, err
 		return parseFixed(&r, func(s string) (decimal128.Num, bool) {
 			return sqltype.ParseDecimal(s, to.Precision, to.Scale)
 		})
+	case sqltype.IPAddress, sqltype.IPPrefix, sqltype.UUID:
+		return textToNetwork(&r)
 	case sqltype.Date:
 		return parseFixed(&r, sqltype.ParseDate)
 	case sqltype.Time:

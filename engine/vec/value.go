@@ -145,7 +145,7 @@ func FromValue(t sqltype.Type, v any) arrow.Array {
 			return newText(form, []int32{0, int32(len(v))}, []byte(v), nil)
 		}
 	case []byte:
-		if t.Kind == sqltype.Varbinary {
+		if t.Arrow().ID() == arrow.BINARY {
 			return newText(form, []int32{0, int32(len(v))}, append([]byte(nil), v...), nil)
 		}
 	case decimal128.Num:
