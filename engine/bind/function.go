@@ -142,10 +142,16 @@ func (x *exprs) aggregate(a *fn.Aggregate, f *sql.Func) expr.Expr {
 	}
 	in := &exprs{binder: x.binder, with: x.with, in: x.in, outer: x.outer, clause: "the arguments of an aggregate"}
 	call := plan.AggregateCall{Fn: a, Distinct: f.Distinct}
-	var types []sqltype.Type
 	for _, arg := range f.Args {
-		e := in.expr(arg)
-		call.Args, types = append(call.Args, e), append(types, e.Type())
+		call.Args = append(call.Args, in.expr(arg))
+	}
+	written := slices.Clone(call.Args) // before conversions
+	if a.Name == "listagg" {
+		call.Args = x.listaggArgs(f, call.Args)
+	}
+	types := make([]sqltype.Type, len(call.Args))
+	for i, e := range call.Args {
+		types[i] = e.Type()
 	}
 	overload, params, result, err := a.Resolve(types)
 	if err != nil {
@@ -160,7 +166,12 @@ func (x *exprs) aggregate(a *fn.Aggregate, f *sql.Func) expr.Expr {
 		call.Filter = in.boolean(f.Filter)
 	}
 	for _, item := range f.OrderBy {
-		call.OrderBy = append(call.OrderBy, sortKey(in.expr(item.Expr), item))
+		key := in.expr(item.Expr)
+		if f.Distinct && !slices.ContainsFunc(written, func(arg expr.Expr) bool { return expr.Equal(arg, key) }) {
+			failHint(sqlerr.Type, item.Expr.Pos(), "order by an argument, as in "+a.Name+"(DISTINCT x ORDER BY x)",
+				"with DISTINCT, the ORDER BY of an aggregate takes its arguments only")
+		}
+		call.OrderBy = append(call.OrderBy, sortKey(key, item))
 	}
 	at := slices.IndexFunc(x.agg.calls, func(c plan.AggregateCall) bool { return sameCall(c, call) })
 	if at < 0 {
@@ -168,6 +179,30 @@ func (x *exprs) aggregate(a *fn.Aggregate, f *sql.Func) expr.Expr {
 		x.agg.calls = append(x.agg.calls, call)
 	}
 	return &expr.Column{Index: aggregateBase + at, Name: a.Name, T: result}
+}
+
+// listaggArgs checks the arguments of listagg as they are written, and appends what ON OVERFLOW TRUNCATE says.
+func (x *exprs) listaggArgs(f *sql.Func, args []expr.Expr) []expr.Expr {
+	if len(args) == 0 || len(args) > 2 {
+		fail(sqlerr.Type, f.Pos(), "listagg takes a text and a separator")
+	}
+	separator := expr.NewLiteral(sqltype.VarcharType, "")
+	if len(args) == 2 {
+		text, ok := x.constantText(args[1])
+		if !ok {
+			fail(sqlerr.Type, f.Args[1].Pos(), "the separator of listagg is a text in single quotes")
+		}
+		separator = expr.NewLiteral(sqltype.VarcharType, text)
+	}
+	args = append(args[:1:1], separator)
+	if f.Truncate == nil {
+		return args
+	}
+	filler := "..."
+	if f.Truncate.Filler != nil {
+		filler = *f.Truncate.Filler
+	}
+	return append(args, expr.NewLiteral(sqltype.VarcharType, filler), expr.NewLiteral(sqltype.BooleanType, f.Truncate.Count))
 }
 
 func sameCall(a, b plan.AggregateCall) bool {

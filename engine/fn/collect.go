@@ -1,12 +1,9 @@
 package fn
 
 import (
-	"strings"
-
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
 
-	"github.com/trailql/trailql/engine/sqlerr"
 	"github.com/trailql/trailql/engine/sqltype"
 	"github.com/trailql/trailql/engine/vec"
 )
@@ -44,11 +41,13 @@ var collectAggregates = []*Aggregate{
 	},
 	{
 		Name: "listagg", OrderSensitive: true, KeepsNulls: true,
-		Doc:     "The texts, in the order of WITHIN GROUP, with the separator between them; those that are NULL are left out.",
+		Doc: "The texts, in the order of WITHIN GROUP, with the separator between them; those that are NULL are left out. ON OVERFLOW TRUNCATE " +
+			"'filler' WITH COUNT or WITHOUT COUNT cuts a result of more than 1048576 bytes, which is an error otherwise.",
 		Example: "listagg(x, ',') FROM (VALUES 'a', 'b') t (x) → 'a,b'",
 		Overloads: []AggregateOverload{
 			{Sig: "(varchar) -> varchar", New: newJoinedTexts},
 			{Sig: "(varchar, varchar) -> varchar", New: newJoinedTexts},
+			{Sig: "(varchar, varchar, varchar, boolean) -> varchar", New: newJoinedTexts},
 		},
 	},
 }
@@ -318,79 +317,3 @@ func (s *histograms) Result(count int) (arrow.Array, error) {
 func (s *histograms) Bytes() int64 {
 	return s.values.bytes() + bytesOf(s.group) + bytesOf(s.counts) + 48*int64(len(s.pairs))
 }
-
-// joinedTexts is listagg.
-type joinedTexts struct {
-	t         sqltype.Type
-	text      [][]byte
-	has       []bool
-	separator string // the last one seen: it also stands between merged states
-	size      int64
-}
-
-func newJoinedTexts(_ []sqltype.Type, t sqltype.Type) Accumulator { return &joinedTexts{t: t} }
-
-func (j *joinedTexts) grow(count int) { j.text, j.has = grown(j.text, count), grown(j.has, count) }
-
-func (j *joinedTexts) add(g uint32, separator, s string) error {
-	if j.has[g] {
-		j.text[g] = append(j.text[g], separator...)
-		j.size += int64(len(separator))
-	}
-	j.text[g] = append(j.text[g], s...)
-	j.has[g] = true
-	if j.size += int64(len(s)); j.size > 4*maxText {
-		return sqlerr.New(sqlerr.Resource, 0, "the texts joined by listagg are larger than %d MiB", 4*maxText>>20)
-	}
-	return nil
-}
-
-func (j *joinedTexts) Update(args []vec.Datum, groups []uint32, count int) error {
-	j.grow(count)
-	rows, of := validRows(args[0], groups)
-	texts, separators := columnOf[string](args[0]), column[string]{[]string{""}, 0}
-	if len(args) == 2 {
-		separators = columnOf[string](args[1])
-	}
-	for i, g := range of {
-		row := i
-		if rows != nil {
-			row = int(rows[i])
-		}
-		if s := separators.at(row); s != j.separator {
-			j.separator = strings.Clone(s)
-		}
-		if err := j.add(g, j.separator, texts.at(row)); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (j *joinedTexts) Merge(other Accumulator, remap []uint32, count int) error {
-	j.grow(count)
-	o := other.(*joinedTexts)
-	for g, s := range o.text {
-		if o.has[g] {
-			if err := j.add(remap[g], o.separator, string(s)); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-func (j *joinedTexts) Result(count int) (arrow.Array, error) {
-	j.grow(count)
-	w, nulls := newTextWriter(count), make([]bool, count)
-	for g := range count {
-		nulls[g] = !j.has[g]
-		w.data = append(w.data, j.text[g]...)
-		if !w.end() {
-			break
-		}
-	}
-	return w.array(j.t, nulls)
-}
-
-func (j *joinedTexts) Bytes() int64 { return j.size + bytesOf(j.text) + bytesOf(j.has) }

@@ -332,7 +332,7 @@ type (
 		Type TypeName
 		Try  bool
 	}
-	// Func is name([DISTINCT] args [ORDER BY …]) [FILTER (WHERE …)] [IGNORE NULLS] [OVER …]. count(*) has Star.
+	// Func is name([DISTINCT] args [ORDER BY …] [ON OVERFLOW …]) [FILTER (WHERE …)] [IGNORE NULLS] [OVER …]. count(*) has Star.
 	// IF, TRY, COALESCE, NULLIF are Funcs. Forms without parentheses (current_date, current_timestamp, localtime …) have NoParens.
 	Func struct {
 		At
@@ -341,6 +341,7 @@ type (
 		Star        bool
 		Distinct    bool
 		OrderBy     []OrderItem
+		Truncate    *Truncate // of listagg
 		Filter      Expr
 		IgnoreNulls bool
 		Over        *Window
@@ -379,6 +380,12 @@ type (
 		Index int
 	}
 )
+
+// Truncate is ON OVERFLOW TRUNCATE ['filler'] WITH|WITHOUT COUNT.
+type Truncate struct {
+	Filler *string
+	Count  bool
+}
 
 // WhenClause is WHEN cond THEN then.
 type WhenClause struct{ Cond, Then Expr }

@@ -601,6 +601,17 @@ func (f *formatter) call(e *Func) {
 	before := " ORDER BY "
 	switch {
 	case word == "listagg":
+		if t := e.Truncate; t != nil {
+			f.write(" ON OVERFLOW TRUNCATE")
+			if t.Filler != nil {
+				f.write(" ", quoteText(*t.Filler))
+			}
+			if t.Count {
+				f.write(" WITH COUNT")
+			} else {
+				f.write(" WITHOUT COUNT")
+			}
+		}
 		f.write(")")
 		if len(e.OrderBy) > 0 {
 			f.orderBy(" WITHIN GROUP (ORDER BY ", e.OrderBy)

@@ -241,6 +241,12 @@ func (g treeGen) call(depth int) *Func {
 		return f
 	case "listagg":
 		f.Args = g.exprs(1, 2, depth)
+		if g.yes("truncate") {
+			f.Truncate = &Truncate{Count: g.yes("count")}
+			if g.yes("filler") {
+				f.Truncate.Filler = new("it's …")
+			}
+		}
 	default:
 		if f.Name[0].Name == "f" && g.yes("path") {
 			f.Name = g.names(2, 3)

@@ -581,14 +581,36 @@ func (p *parser) normalize(name []Ident) Expr {
 	return f
 }
 
+// onOverflow reads ERROR or TRUNCATE ['filler'] WITH|WITHOUT COUNT; nil for ERROR.
+func (p *parser) onOverflow() *Truncate {
+	if p.accept("ERROR") {
+		return nil
+	}
+	if !p.accept("TRUNCATE") {
+		p.fail("ERROR or TRUNCATE")
+	}
+	t := &Truncate{}
+	if p.tok().Kind == StringToken {
+		filler := p.stringValue("a filler")
+		t.Filler = &filler
+	}
+	t.Count = p.accept("WITH")
+	if !t.Count && !p.accept("WITHOUT") {
+		p.fail("WITH COUNT or WITHOUT COUNT")
+	}
+	p.expect("COUNT")
+	return t
+}
+
 // listagg reads LISTAGG(…) WITHIN GROUP (ORDER BY …); the order is kept as that of an aggregate.
 func (p *parser) listagg(name []Ident) Expr {
 	f := &Func{At: name[0].At, Name: name}
 	p.opening("(")
 	f.Distinct = p.quantifier()
 	f.Args = list(p, p.expr)
-	if p.ahead("ON", "OVERFLOW") {
-		p.unsupported(p.tok(), "", "ON OVERFLOW is not supported")
+	if p.accept("ON") {
+		p.expect("OVERFLOW")
+		f.Truncate = p.onOverflow()
 	}
 	p.closing(")")
 	if p.accept("WITHIN") {

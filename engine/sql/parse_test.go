@@ -132,6 +132,8 @@ two', '"'`, ""},
 	// Calls.
 	{"SELECT count(*), count(DISTINCT a), count(ALL a), f(), a.b(1), \"f\"(1)", "SELECT count(*), count(DISTINCT a), count(a), f(), a.b(1), \"f\"(1)"},
 	{"SELECT array_agg(DISTINCT a ORDER BY b DESC, c) FILTER (WHERE d > 1)", ""},
+	{"SELECT listagg(a, ',' ON OVERFLOW TRUNCATE WITHOUT COUNT), listagg(a ON OVERFLOW TRUNCATE '…' WITH COUNT) WITHIN GROUP (ORDER BY b)", ""},
+	{"SELECT listagg(a, ',' ON OVERFLOW ERROR)", "SELECT listagg(a, ',')"},
 	{"SELECT listagg(a, ',') WITHIN GROUP (ORDER BY b) FILTER (WHERE c), LISTAGG(DISTINCT a)", "SELECT listagg(a, ',') WITHIN GROUP (ORDER BY b) FILTER (WHERE c), listagg(DISTINCT a)"},
 	{"SELECT transform(a, x -> x + 1), reduce(a, 0, (s, x) -> s + x, s -> s), f(() -> 1), filter(a, x -> x -> y)", ""},
 	{"SELECT if(a, b, c), try(a), coalesce(a, b), nullif(a, b), map(ARRAY['a'], ARRAY[1]), date(a), year(b), format('%s', c)", ""},
@@ -291,6 +293,8 @@ func TestErrors(t *testing.T) {
 		{"SELECT a FROM t ORDER BY a NULLS", "1:33", "expected FIRST or LAST"},
 		{"SELECT a, trim(BOTH 'x')", "1:24", "expected FROM"},
 		{"SELECT CAST(a AS varchar(99999999999999999999))", "1:26", "expected a whole number"},
+		{"SELECT listagg(a, ',' ON OVERFLOW TRUNCATE) WITHIN GROUP (ORDER BY a)", "1:43", "expected WITH COUNT or WITHOUT COUNT"},
+		{"SELECT listagg(a ON OVERFLOW COLLAPSE)", "1:30", "expected ERROR or TRUNCATE"},
 		{"SHOW TABLES LIKE x", "1:18", "expected a pattern in single quotes"},
 		{"SHOW COLUMNS t", "1:14", "expected FROM and a table name"},
 		{"SELECT a FROM 1a-2b.5", "1:21", "expected a table name, found 5"},
@@ -339,7 +343,6 @@ func TestUnsupported(t *testing.T) {
 		{"SHOW TABLES LIKE 'a' ESCAPE '!'", "1:22", "ESCAPE is not supported in SHOW"},
 		{"EXPLAIN (TYPE VALIDATE) SELECT 1", "1:9", "options of EXPLAIN"},
 		{"SHOW CREATE TABLE t", "1:6", "SHOW CREATE is not supported"},
-		{"SELECT listagg(a, ',' ON OVERFLOW TRUNCATE) WITHIN GROUP (ORDER BY a)", "1:23", "ON OVERFLOW"},
 	}
 	for _, test := range tests {
 		checkError(t, test.text, sqlerr.Unknown, test.at, test.want)
