@@ -10,12 +10,9 @@ import (
 
 var setNames = map[sql.SetKind]string{sql.UnionOp: "UNION", sql.IntersectOp: "INTERSECT", sql.ExceptOp: "EXCEPT"}
 
-// setOp binds UNION [ALL], INTERSECT and EXCEPT. Columns match by position and take the names of the left side.
+// setOp binds UNION, INTERSECT and EXCEPT, each with ALL or without. Columns match by position and take the names of the left side.
 func (b *binder) setOp(s *sql.SetOp, with *env, outer *scope) *relation {
 	name := setNames[s.Kind]
-	if s.All && s.Kind != sql.UnionOp {
-		unsupported(s.Pos(), name+" ALL is")
-	}
 	left, right := b.body(s.Left, with, outer).visible().node, b.body(s.Right, with, outer).visible().node
 	l, r := left.Schema(), right.Schema()
 	if len(l) != len(r) {
@@ -37,31 +34,45 @@ func (b *binder) setOp(s *sql.SetOp, with *env, outer *scope) *relation {
 		return anonymous(distinct(u))
 	}
 
-	// Grouping holds NULLs for equal, as set operations do: a row is on a side if its group has that side's number.
-	number := plan.Column{Name: "side", Type: sqltype.IntegerType}
+	// Grouping holds NULLs for equal, as set operations do. Of each distinct row it counts how often the two sides have it.
+	side := plan.Column{Name: "side", Type: sqltype.IntegerType}
 	sides := make([]plan.Node, 2)
 	for i, n := range []plan.Node{left, right} {
 		p := *converted(n, columns)
-		p.Exprs = append(p.Exprs, expr.NewLiteral(number.Type, int64(i+1)))
-		p.Columns = append(p.Columns[:len(columns):len(columns)], number)
+		p.Exprs = append(p.Exprs, expr.NewLiteral(side.Type, int64(i+1)))
+		p.Columns = append(p.Columns[:len(columns):len(columns)], side)
 		sides[i] = &p
 	}
-	u := &plan.Union{Children: sides, Columns: append(columns[:len(columns):len(columns)], number)}
+	u := &plan.Union{Children: sides, Columns: append(columns[:len(columns):len(columns)], side)}
 	refs := plan.ColumnRefs(u)
-	side := refs[len(columns)]
-	grouped := aggregateOf(u, refs[:len(columns)], call("min", side), call("max", side))
+	from := func(number int64) plan.AggregateCall {
+		c := call("count")
+		c.Filter = &expr.Compare{Op: expr.Eq, Left: refs[len(columns)], Right: expr.NewLiteral(side.Type, number)}
+		return c
+	}
+	grouped := aggregateOf(u, refs[:len(columns)], from(1), from(2))
 	refs = plan.ColumnRefs(grouped)
-	is := func(e expr.Expr, side int64) expr.Expr {
-		return &expr.Compare{Op: expr.Eq, Left: e, Right: expr.NewLiteral(number.Type, side)}
+	row, lefts, rights := refs[:len(columns)], refs[len(columns)], refs[len(columns)+1]
+	if s.All {
+		times := &plan.Unnest{Input: grouped, Exprs: []expr.Expr{b.times(s.Kind, lefts, rights)}, Columns: grouped.Columns}
+		return anonymous(&plan.Project{Input: times, Exprs: row, Columns: columns})
 	}
-	keep := &plan.Filter{Input: grouped}
-	lowest, highest := refs[len(columns)], refs[len(columns)+1]
-	if s.Kind == sql.IntersectOp {
-		keep.Conjuncts = []expr.Expr{is(lowest, 1), is(highest, 2)}
-	} else {
-		keep.Conjuncts = []expr.Expr{is(highest, 1)}
+	some := func(op expr.CompareOp, count expr.Expr) expr.Expr {
+		return &expr.Compare{Op: op, Left: count, Right: expr.NewLiteral(sqltype.BigIntType, int64(0))}
 	}
-	return anonymous(&plan.Project{Input: keep, Exprs: refs[:len(columns)], Columns: columns})
+	keep := &plan.Filter{Input: grouped, Conjuncts: []expr.Expr{some(expr.Gt, lefts), some(expr.Gt, rights)}}
+	if s.Kind == sql.ExceptOp {
+		keep.Conjuncts[1] = some(expr.Eq, rights)
+	}
+	return anonymous(&plan.Project{Input: keep, Exprs: row, Columns: columns})
+}
+
+// times is how often INTERSECT ALL or EXCEPT ALL has a row that the sides have so often; not positive: never.
+func (b *binder) times(kind sql.SetKind, left, right expr.Expr) expr.Expr {
+	if kind == sql.IntersectOp {
+		return b.apply("least", 0, operand{left, 0}, operand{right, 0})
+	}
+	return b.apply("-", 0, operand{left, 0}, operand{right, 0})
 }
 
 // converted projects n to columns.

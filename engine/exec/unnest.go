@@ -46,6 +46,7 @@ type unnestOperator struct {
 type elements struct {
 	nulls   nulls
 	offsets []int32       // of each row's elements in columns
+	counts  []int64       // instead of offsets where there are only numbers of elements
 	columns []arrow.Array // an array's elements, a column per field if they are rows; a map's keys and values
 	absent  nulls         // elements that are NULL rows: all their fields are NULL
 }
@@ -54,6 +55,9 @@ type elements struct {
 func (e *elements) of(row int) (from, n int64) {
 	if e.nulls.at(row) {
 		return 0, 0
+	}
+	if e.counts != nil {
+		return 0, max(e.counts[row], 0)
 	}
 	return int64(e.offsets[row]), int64(e.offsets[row+1] - e.offsets[row])
 }
@@ -64,6 +68,8 @@ func newElements(a arrow.Array, t sqltype.Type, whole bool) elements {
 	}
 	e := elements{nulls: nullsOf(a)}
 	switch a := a.(type) {
+	case *array.Int64:
+		e.counts = a.Int64Values()
 	case *array.Map: // before List, which it embeds
 		e.offsets = a.Offsets()[a.Data().Offset():]
 		e.columns = []arrow.Array{a.Keys(), a.Items()}

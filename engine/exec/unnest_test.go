@@ -194,3 +194,19 @@ func unnested(all []listed, which []int, outer, ordinality bool) (want []row) {
 	}
 	return want
 }
+
+// A bigint repeats its row so often; zero, less and NULL drop it.
+func TestUnnestRepeats(t *testing.T) {
+	sweep(t, true, func(s setting, rng *rand.Rand) (plan.Node, []row) {
+		r := people(rng, 50)
+		n := &plan.Unnest{Input: r.scan(rng, s.coded), Exprs: []expr.Expr{r.column(2)}, Columns: r.columns}
+		var want []row
+		for _, in := range r.rows {
+			times, _ := in[2].(int64)
+			for range max(times, 0) {
+				want = append(want, in)
+			}
+		}
+		return n, want
+	})
+}

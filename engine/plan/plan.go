@@ -155,10 +155,10 @@ type SpoolID struct{ _ byte }
 
 // Unnest puts after each input row the elements of its arrays (several: side by side, the shorter padded with NULL;
 // maps give two columns; arrays of rows one column per field), then the ordinal if wanted. Outer keeps rows without elements
-// (LEFT JOIN UNNEST … ON TRUE).
+// (LEFT JOIN UNNEST … ON TRUE). A bigint stands for that many elements without a column: it repeats the row.
 type Unnest struct {
 	Input      Node
-	Exprs      []expr.Expr // arrays or maps over the input
+	Exprs      []expr.Expr // arrays, maps or bigints over the input
 	Ordinality bool
 	Outer      bool
 	Whole      bool // elements that are rows come as one column, not as one per field
