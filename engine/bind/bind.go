@@ -111,10 +111,23 @@ func (b *binder) query(q *sql.Query, with *env, outer *scope) *relation {
 	if q.Offset != nil {
 		offset = rowCount(q.Offset, "OFFSET")
 	}
-	if limit >= 0 || offset > 0 {
+	switch {
+	case q.Ties && len(q.OrderBy) == 0:
+		fail(sqlerr.Type, q.Limit.Pos(), "FETCH FIRST … WITH TIES needs an ORDER BY")
+	case q.Ties && limit > 0:
+		rel.node = withTies(rel.node, limit, offset)
+	case limit >= 0 || offset > 0:
 		rel.node = &plan.Limit{Input: rel.node, Limit: limit, Offset: offset}
 	}
 	return rel
+}
+
+// withTies limits the Sort of a query with ORDER BY, above which there may be projections.
+func withTies(n plan.Node, limit, offset int64) plan.Node {
+	if s, ok := n.(*plan.Sort); ok {
+		return &plan.Sort{Input: s.Input, Keys: s.Keys, Limit: limit, Offset: offset, Ties: true}
+	}
+	return plan.WithInputs(n, []plan.Node{withTies(n.Inputs()[0], limit, offset)})
 }
 
 func rowCount(e sql.Expr, clause string) int64 {

@@ -116,6 +116,7 @@ type sortState struct {
 	*sortOperator
 	rows    []vec.Batch // columns: the input's, the keys, the position
 	count   int         // rows in rows
+	best    int         // rows that the last cut left: with ties more than are wanted
 	bound   vec.Batch   // with a limit: the worst of the best rows found so far; Len 0: not as many found yet
 	weigh   footprint
 	account account
@@ -148,7 +149,7 @@ func (s *sortState) add(b vec.Batch, position int64) error {
 	if err := s.account.add(s.weigh.of(b)); err != nil {
 		return err
 	}
-	if int64(s.count) > max(4*min(s.want, math.MaxInt64/4), int64(s.run.batchRows)) {
+	if int64(s.count) > max(4*min(s.want, math.MaxInt64/4), int64(s.run.batchRows), 2*int64(s.best)) {
 		return s.cut()
 	}
 	return nil
@@ -188,20 +189,20 @@ func (s *sortState) promising(b vec.Batch) (vec.Batch, error) {
 	return b.Take(rows), nil
 }
 
-// cut drops rows that are not among the best want.
+// cut drops rows that are not among the best want, ties aside.
 func (s *sortState) cut() error {
 	order, err := s.sort()
 	if err != nil {
 		return err
 	}
 	best := s.rows[0].Take(order)
-	s.rows, s.count = []vec.Batch{best}, best.Len
-	s.bound = best.Take([]int32{int32(best.Len - 1)})
+	s.rows, s.count, s.best = []vec.Batch{best}, best.Len, best.Len
+	s.bound = best.Take([]int32{int32(min(s.want, int64(best.Len)) - 1)})
 	s.weigh = footprint{}
 	return s.account.set(s.weigh.of(best))
 }
 
-// sort brings the rows into one batch and returns the best want of them in order.
+// sort brings the rows into one batch and returns the best want of them in order, with ties.
 func (s *sortState) sort() ([]int32, error) {
 	if s.count == 0 {
 		return nil, nil
@@ -232,7 +233,21 @@ func (s *sortState) sort() ([]int32, error) {
 	}
 	keys = append(keys, vec.SortKey{Arr: all.Cols[len(all.Cols)-1]})
 	order := vec.Sort(keys, all.Len)
-	return order[:min(int64(len(order)), s.want)], nil
+	most := min(int64(len(order)), s.want)
+	for s.node.Ties && most < int64(len(order)) && tied(keys[:len(keys)-1], order[most-1], order[most]) {
+		most++
+	}
+	return order[:most], nil
+}
+
+// tied reports whether two rows have the same place in the order of the keys.
+func tied(keys []vec.SortKey, i, j int32) bool {
+	for _, k := range keys {
+		if vec.CompareRows(k.Arr, int(i), k.Arr, int(j), false, false) != 0 {
+			return false
+		}
+	}
+	return true
 }
 
 // positions returns n numbers from first on.

@@ -51,15 +51,22 @@ func TestSortAndTopN(t *testing.T) {
 						})
 					}
 					want := slices.Clone(r.rows)
-					slices.SortStableFunc(want, func(a, b row) int {
+					compare := func(a, b row) int {
 						for i, key := range keys {
 							if c := compareCells(a[key], b[key], n.Keys[i].Desc, n.Keys[i].NullsFirst); c != 0 {
 								return c
 							}
 						}
 						return 0
-					})
-					return n, window(want, limit, offset)
+					}
+					slices.SortStableFunc(want, compare)
+					all := want
+					want = window(want, limit, offset)
+					n.Ties = limit > 0 && rng.IntN(2) == 0
+					for end := int(offset) + len(want); n.Ties && end < len(all) && compare(all[end-1], all[end]) == 0; end++ {
+						want = append(want, all[end])
+					}
+					return n, want
 				})
 			})
 		}

@@ -79,6 +79,9 @@ func Describe(n Node) string {
 		if n.Limit >= 0 {
 			s = fmt.Sprintf("TopN %d", n.Limit)
 		}
+		if n.Ties {
+			s += " with ties"
+		}
 		if n.Offset > 0 {
 			s += fmt.Sprintf(" offset %d", n.Offset)
 		}

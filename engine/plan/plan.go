@@ -95,12 +95,14 @@ type SortKey struct {
 	NullsFirst bool
 }
 
-// Sort orders rows; stable. Limit ≥ 0 keeps only that many rows after Offset (top-N).
+// Sort orders rows; stable. Limit ≥ 0 keeps only that many rows after Offset (top-N), with Ties also those after the last one whose
+// keys equal its keys; then Limit is positive.
 type Sort struct {
 	Input  Node
 	Keys   []SortKey
 	Limit  int64 // -1: all
 	Offset int64
+	Ties   bool
 }
 
 // Limit keeps Limit rows (-1: all) after skipping Offset. With By it does so for each run of rows with equal values of By, by which

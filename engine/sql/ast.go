@@ -26,7 +26,7 @@ type Statement interface {
 	statement()
 }
 
-// Query is [WITH …] body [ORDER BY …] [OFFSET …] [LIMIT …].
+// Query is [WITH …] body [ORDER BY …] [OFFSET …] [LIMIT … | FETCH FIRST …].
 type Query struct {
 	At
 	With    *With
@@ -34,6 +34,7 @@ type Query struct {
 	OrderBy []OrderItem
 	Offset  Expr // nil: none
 	Limit   Expr // nil: none; *Null for LIMIT ALL
+	Ties    bool // FETCH FIRST … WITH TIES
 }
 
 // With is a list of common table expressions.

@@ -139,10 +139,15 @@ func (f *formatter) query(q *Query) {
 		f.write(" OFFSET ")
 		f.expr(q.Offset, 0)
 	}
-	switch q.Limit.(type) {
-	case nil:
-	case *Null:
+	_, all := q.Limit.(*Null)
+	switch {
+	case q.Limit == nil:
+	case all:
 		f.write(" LIMIT ALL")
+	case q.Ties:
+		f.write(" FETCH FIRST ")
+		f.expr(q.Limit, 0)
+		f.write(" ROWS WITH TIES")
 	default:
 		f.write(" LIMIT ")
 		f.expr(q.Limit, 0)

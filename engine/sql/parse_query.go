@@ -95,30 +95,33 @@ func (p *parser) tail(q *Query) {
 		case q.Limit == nil && p.accept("LIMIT"):
 			q.Limit = p.rowCount()
 		case q.Limit == nil && p.accept("FETCH"):
-			q.Limit = p.fetch()
+			q.Limit, q.Ties = p.fetch()
 		default:
 			return
 		}
 	}
 }
 
-// fetch reads FIRST|NEXT [n] ROW|ROWS ONLY.
-func (p *parser) fetch() Expr {
+// fetch reads FIRST|NEXT [n] ROW|ROWS ONLY|WITH TIES.
+func (p *parser) fetch() (limit Expr, ties bool) {
 	if !p.accept("FIRST") && !p.accept("NEXT") {
 		p.fail("FIRST or NEXT")
 	}
-	var limit Expr = &Num{At: p.here(), Text: "1"}
+	limit = &Num{At: p.here(), Text: "1"}
 	if p.oneOf(0, "ROW", "ROWS") == "" {
 		limit = p.rowCount()
 	}
 	if !p.accept("ROW") && !p.accept("ROWS") {
 		p.fail("ROW or ROWS")
 	}
-	if p.ahead("WITH", "TIES") {
-		p.unsupported(p.tok(), "use rank() OVER (ORDER BY …) in a subquery", "FETCH … WITH TIES is not supported")
+	if p.accept("WITH") {
+		p.expect("TIES")
+		return limit, true
 	}
-	p.expect("ONLY")
-	return limit
+	if !p.accept("ONLY") {
+		p.fail("ONLY or WITH TIES")
+	}
+	return limit, false
 }
 
 // rowCount reads a whole number or ?.
