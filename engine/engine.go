@@ -107,10 +107,11 @@ func (e *Engine) start(ctx context.Context, text string, opt Options) (*Result, 
 }
 
 // Repeatable reports whether a statement answers the same over the same snapshot whenever it is asked: it names no function that reads the
-// clock or draws chance. It looks at words only, so that it may doubt where there is no need.
+// clock or draws chance, and draws no sample. It looks at words only, so that it may doubt where there is no need.
 func Repeatable(text string) bool {
 	for _, t := range sql.Tokens(text) {
-		if f, ok := fn.Lookup(strings.Trim(text[t.Start:t.End], "\"`")); ok && (f.Volatile || f.Clock) {
+		word := strings.Trim(text[t.Start:t.End], "\"`")
+		if f, ok := fn.Lookup(word); ok && (f.Volatile || f.Clock) || strings.EqualFold(word, "tablesample") {
 			return false
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/trailql/trailql/engine/sql"
 	"github.com/trailql/trailql/engine/sqlerr"
 	"github.com/trailql/trailql/engine/sqltype"
+	"github.com/trailql/trailql/engine/vec"
 )
 
 // from binds the comma-separated items of FROM as cross joins, left to right.
@@ -52,11 +53,32 @@ func (b *binder) tableExpr(t sql.TableExpr, with *env, outer *scope) *relation {
 		return b.unnest(oneRow(), t, nil, false, with, outer)
 	case *sql.JoinTable:
 		return b.join(t, with, outer)
+	case *sql.Sampled:
+		return b.sampled(t, with, outer)
 	case *sql.LateralTable:
 		unsupported(t.Pos(), "LATERAL is")
 	}
 	fail(sqlerr.Internal, t.Pos(), "no binding of %T", t)
 	return nil
+}
+
+// sampled keeps each row with the same chance. So does SYSTEM, which is free to choose what it draws.
+func (b *binder) sampled(t *sql.Sampled, with *env, outer *scope) *relation {
+	rel := b.tableExpr(t.Table, with, outer)
+	x := &exprs{binder: b, with: with, in: oneRow(), outer: outer, clause: "TABLESAMPLE"}
+	percent := x.expr(t.Percent)
+	share := -1.0
+	if numeric(percent.Type()) {
+		if lit, ok := b.constant(coerce(percent, sqltype.DoubleType)); ok && !lit.IsNull() {
+			share = vec.Value(lit.Value, 0).(float64) / 100
+		}
+	}
+	if !(share >= 0 && share <= 1) {
+		fail(sqlerr.Value, t.Percent.Pos(), "TABLESAMPLE takes a percentage from 0 to 100")
+	}
+	drawn := &expr.Compare{Op: expr.Lt, Left: b.apply("random", t.Pos()), Right: expr.NewLiteral(sqltype.DoubleType, share)}
+	rel.node = &plan.Filter{Input: rel.node, Conjuncts: []expr.Expr{drawn}}
+	return rel
 }
 
 // as gives the relation an alias, and with a column list new names to its columns.

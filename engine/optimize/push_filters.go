@@ -18,10 +18,7 @@ func push(n plan.Node, conjuncts []expr.Expr) plan.Node {
 	switch n := n.(type) {
 	case *plan.Filter:
 		fixed, free := split(n.Conjuncts, expr.Volatile)
-		if len(fixed) > 0 {
-			return filtered(push(n.Input, free), slices.Concat(fixed, conjuncts))
-		}
-		return push(n.Input, slices.Concat(free, conjuncts))
+		return filtered(push(n.Input, slices.Concat(free, conjuncts)), fixed)
 
 	case *plan.Project:
 		stay, down := lowered(conjuncts, n.Exprs)

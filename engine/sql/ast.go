@@ -138,7 +138,7 @@ type OrderItem struct {
 	NullsSet   bool // NULLS FIRST or LAST was written
 }
 
-// TableExpr is one of: *TableName, *SubqueryTable, *UnnestTable, *JoinTable, *LateralTable. Aliased wraps any.
+// TableExpr is one of: *TableName, *SubqueryTable, *UnnestTable, *JoinTable, *LateralTable. Aliased wraps any, Sampled any of them.
 type TableExpr interface {
 	Node
 	tableExpr()
@@ -175,6 +175,14 @@ type Aliased struct {
 	Table   TableExpr
 	Alias   Ident
 	Columns []Ident
+}
+
+// Sampled is table TABLESAMPLE BERNOULLI|SYSTEM (percent).
+type Sampled struct {
+	At
+	Table   TableExpr
+	System  bool
+	Percent Expr
 }
 
 // JoinType is the kind of a join.
@@ -473,6 +481,7 @@ func (*LateralTable) tableExpr()  {}
 func (*UnnestTable) tableExpr()   {}
 func (*Aliased) tableExpr()       {}
 func (*JoinTable) tableExpr()     {}
+func (*Sampled) tableExpr()       {}
 
 func (*Name) expr()         {}
 func (*Dot) expr()          {}

@@ -297,7 +297,7 @@ func (f *formatter) table(t TableExpr) {
 		}
 	case *Aliased:
 		switch t.Table.(type) {
-		case *JoinTable, *Aliased:
+		case *JoinTable, *Aliased, *Sampled:
 			f.parenTable(t.Table)
 		default:
 			f.table(t.Table)
@@ -308,6 +308,21 @@ func (f *formatter) table(t TableExpr) {
 			f.write(" ")
 			f.columns(t.Columns)
 		}
+	case *Sampled:
+		switch t.Table.(type) {
+		case *JoinTable, *Sampled:
+			f.parenTable(t.Table)
+		default:
+			f.table(t.Table)
+		}
+		f.write(" TABLESAMPLE ")
+		if t.System {
+			f.write("SYSTEM (")
+		} else {
+			f.write("BERNOULLI (")
+		}
+		f.expr(t.Percent, 0)
+		f.write(")")
 	case *JoinTable:
 		f.join(t)
 	}

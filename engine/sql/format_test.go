@@ -83,6 +83,9 @@ func (g treeGen) query(depth int) *Query {
 			q.Offset = &Num{Text: "3"}
 		}
 		q.Limit = pick(g, "limit", Expr(nil), Expr(&Null{}), Expr(&Num{Text: "10"}))
+		if _, number := q.Limit.(*Num); number {
+			q.Ties = g.yes("ties")
+		}
 	}
 	if inner, ok := q.Body.(*Query); ok && isBare(q) {
 		return inner
@@ -145,7 +148,7 @@ func (g treeGen) group(depth int) GroupItem {
 func (g treeGen) table(depth int) TableExpr {
 	kind := 0
 	if depth > 0 {
-		kind = rapid.IntRange(0, 6).Draw(g.t, "table")
+		kind = rapid.IntRange(0, 7).Draw(g.t, "table")
 	}
 	switch kind {
 	case 1:
@@ -168,6 +171,8 @@ func (g treeGen) table(depth int) TableExpr {
 			j.On = g.expr(depth - 1)
 		}
 		return j
+	case 7:
+		return &Sampled{Table: g.table(depth - 1), System: g.yes("system"), Percent: g.expr(depth - 1)}
 	}
 	return &TableName{Name: g.names(1, 3)}
 }

@@ -391,7 +391,7 @@ func (p *parser) groupingSet() []Expr {
 func (p *parser) relation() TableExpr {
 	p.enter()
 	defer p.leave()
-	left := p.aliasedTable()
+	left := p.sampledTable()
 	for n := 1; ; n++ {
 		joined := p.join(left)
 		if joined == nil {
@@ -407,7 +407,7 @@ func (p *parser) join(left TableExpr) TableExpr {
 	j := &JoinTable{At: At{left.Pos()}, Left: left}
 	if p.accept("CROSS") {
 		p.expect("JOIN")
-		j.Type, j.Right = CrossType, p.aliasedTable()
+		j.Type, j.Right = CrossType, p.sampledTable()
 		return j
 	}
 	j.Natural = p.accept("NATURAL")
@@ -428,7 +428,7 @@ func (p *parser) join(left TableExpr) TableExpr {
 		return nil
 	}
 	p.expect("JOIN")
-	j.Right = p.aliasedTable()
+	j.Right = p.sampledTable()
 	if j.Natural {
 		return j
 	}
@@ -452,12 +452,28 @@ func (p *parser) join(left TableExpr) TableExpr {
 	return j
 }
 
+// sampledTable reads a table with its alias and TABLESAMPLE.
+func (p *parser) sampledTable() TableExpr {
+	start := p.here()
+	table := p.aliasedTable()
+	if p.oneOf(0, "TABLESAMPLE") == "" {
+		return table
+	}
+	p.next()
+	s := &Sampled{At: start, Table: table, System: p.accept("SYSTEM")}
+	if !s.System && !p.accept("BERNOULLI") {
+		p.fail("BERNOULLI or SYSTEM")
+	}
+	p.opening("(")
+	s.Percent = p.expr()
+	p.closing(")")
+	return s
+}
+
 func (p *parser) aliasedTable() TableExpr {
 	start := p.here()
 	table := p.table()
 	switch {
-	case p.oneOf(0, "TABLESAMPLE") != "" && !p.aliasAhead():
-		p.unsupported(p.tok(), "filter with random() instead", "TABLESAMPLE is not supported")
 	case p.ahead("FOR"):
 		p.unsupported(p.tok(), "", "FOR VERSION AS OF and FOR TIMESTAMP AS OF are not supported yet")
 	case p.oneOf(0, "MATCH_RECOGNIZE") != "" && !p.aliasAhead():
