@@ -45,8 +45,9 @@ type Options struct {
 
 // Lake is an open lake. Safe for concurrent use.
 type Lake struct {
-	store blob.Store
-	opt   Options
+	store    blob.Store
+	opt      Options
+	bindings bindings
 
 	mu    sync.Mutex // guards what follows
 	index *index
@@ -72,6 +73,9 @@ func Open(ctx context.Context, store blob.Store, opt Options) (*Lake, error) {
 		return nil, fmt.Errorf("%w in %s; make one with: trailql compact SOURCE… --lake %s", ErrNoLake, store.URL(), store.URL())
 	case err != nil && !errors.Is(err, fs.ErrNotExist):
 		return nil, fmt.Errorf("open lake: %w", err)
+	}
+	if l.bindings, err = readBindings(ctx, store); err != nil {
+		return nil, fmt.Errorf("open lake %s: %w", store.URL(), err)
 	}
 	if l.path == "" && !strings.Contains(store.URL(), "://") {
 		l.path = store.URL() + "/_trailql/index.db"

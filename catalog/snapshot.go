@@ -12,6 +12,7 @@ import (
 
 	"github.com/apache/arrow-go/v18/arrow/array"
 
+	"github.com/trailql/trailql/connectors/cloudtrail"
 	"github.com/trailql/trailql/connectors/parquetio"
 	"github.com/trailql/trailql/engine/source"
 )
@@ -69,8 +70,8 @@ func (l *Lake) Newest(ctx context.Context) (*Snapshot, error) {
 // Version is the version of the log of trail_files.
 func (s *Snapshot) Version() int64 { return s.version }
 
-// Resolve finds a table or view by its last name part, case aside. The parts before it are names of a catalog and a
-// schema: any are taken, since a lake has only one of each and other people's queries use their own.
+// Resolve finds a binding, a table or a view. Tables and views go by the last name part, case aside: the parts before it are
+// names of a catalog and a schema, of which any are taken, since a lake has only one of each and other people's queries use their own.
 func (s *Snapshot) Resolve(name []string) (source.Relation, bool) {
 	if len(name) == 0 || len(name) > 3 {
 		return nil, false
@@ -78,24 +79,52 @@ func (s *Snapshot) Resolve(name []string) (source.Relation, bool) {
 	if len(name) > 1 && strings.EqualFold(name[len(name)-2], "information_schema") {
 		return nil, false
 	}
+	if b, ok := s.lake.bindings.named(name); ok {
+		return s.bound(b), true
+	}
 	last := strings.ToLower(name[len(name)-1])
-	if t := LayoutOf(last); t != nil {
+	if r, ok := s.shape(last); ok {
+		if last == cloudtrail.Logs {
+			return &source.Bound{Of: r, Columns: documented}, true
+		}
+		return r, true
+	}
+	if b, ok := s.lake.bindings.ending(name); ok {
+		return s.bound(b), true
+	}
+	if uuid.MatchString(last) { // an event data store: the lake is the one that it knows
+		return s.shape("cloudtrail_lake")
+	}
+	return nil, false
+}
+
+// shape finds a table or view of the lake's own.
+func (s *Snapshot) shape(name string) (source.Relation, bool) {
+	if t := LayoutOf(name); t != nil {
 		return source.Stored{Table: newTable(s, t)}, true
 	}
-	if v, ok := views()[last]; ok {
+	if v, ok := views()[name]; ok {
 		return v, true
 	}
 	return nil, false
 }
 
-// Names lists tables and views.
+func (s *Snapshot) bound(b *binding) source.Relation {
+	of, _ := s.shape(b.of) // which was there when the bindings were read
+	return &source.Bound{Of: of, Columns: b.columns}
+}
+
+// Names lists tables, views and bindings.
 func (s *Snapshot) Names() []string {
 	names := slices.Collect(maps.Keys(views()))
 	for _, t := range layouts() {
 		names = append(names, t.Name)
 	}
+	for _, b := range s.lake.bindings {
+		names = append(names, b.name)
+	}
 	slices.Sort(names)
-	return names
+	return slices.Compact(names)
 }
 
 // Partitions lists a table's partitions that hold files.

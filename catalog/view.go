@@ -21,7 +21,7 @@ var views = sync.OnceValue(func() map[string]*source.View {
 	CASE lower(managementevent) WHEN 'true' THEN true WHEN 'false' THEN false END AS managementevent,
 	recipientaccountid, sharedeventid, annotation, vpcendpointid, vpcendpointaccountid,
 	json_to_map(serviceeventdetails) AS serviceeventdetails, addendum, edgedevicedetails, eventcontext, eventcategory,
-	sessioncredentialfromconsole, eventjson, tlsdetails, account, region, date,
+	CASE lower(sessioncredentialfromconsole) WHEN 'true' THEN true WHEN 'false' THEN false END AS sessioncredentialfromconsole, eventjson, tlsdetails, account, region, date,
 	_time, _shape, _rest, _path, _row, _conflict, _commit, "$path"
 FROM cloudtrail_logs`,
 			Hidden: []string{"_time", "_shape", "_rest", "_path", "_row", "_conflict", "_commit", "$path"},

@@ -68,13 +68,32 @@ func (q *query) showColumns(st *sql.ShowColumns) (*table, error) {
 	for i, id := range st.Table {
 		parts[i] = id.Name
 	}
-	if stored, ok := q.resolve(parts).(source.Stored); ok {
-		for _, c := range stored.Table.Columns() {
+	relation := q.resolve(parts)
+	var derived []source.Derived
+	if bound, ok := relation.(*source.Bound); ok {
+		relation, derived = bound.Of, bound.Columns
+	}
+	if stored, ok := relation.(source.Stored); ok {
+		types := map[string]string{}
+		add := func(name, typ string, hidden bool, comment string) {
 			extra := ""
-			if c.Hidden {
+			if hidden {
 				extra = "hidden"
 			}
-			t.add(c.Name, c.Type.String(), extra, c.Comment)
+			if types[name] == "" {
+				types[name] = typ
+				t.add(name, typ, extra, comment)
+			}
+		}
+		for _, c := range stored.Table.Columns() {
+			add(c.Name, c.Type.String(), c.Hidden, c.Comment)
+		}
+		for _, d := range derived {
+			if d.Format == "" {
+				add(d.Name, types[d.From], d.Hidden, "the same as "+d.From)
+			} else {
+				add(d.Name, sqltype.VarcharType.String(), d.Hidden, d.From+" as "+d.Format)
+			}
 		}
 		return t, nil
 	}

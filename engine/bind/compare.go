@@ -123,6 +123,7 @@ func (x *exprs) inList(e *sql.InList) expr.Expr {
 	all := []expr.Expr{arg.Expr}
 	for _, item := range e.List {
 		o := x.readText(x.operand(item), arg.Type())
+		x.checkFormat(arg, o, false)
 		if _, ok := sqltype.Common(arg.Type(), o.Type()); !ok {
 			refuseComparison("IN", arg, o, item.Pos())
 		}

@@ -70,8 +70,11 @@ func (x *exprs) expr(e sql.Expr) expr.Expr {
 		return negated(e.Not, &expr.IsNull{Arg: x.expr(e.Arg)})
 	case *sql.Between:
 		arg := repeated(x.operand(e.Arg))
-		low := x.compare(expr.Ge, arg, x.operand(e.Low), e.Pos())
-		high := x.compare(expr.Le, arg, x.operand(e.High), e.Pos())
+		from, to := x.operand(e.Low), x.operand(e.High)
+		x.checkFormat(arg, from, true)
+		x.checkFormat(arg, to, true)
+		low := x.compare(expr.Ge, arg, from, e.Pos())
+		high := x.compare(expr.Le, arg, to, e.Pos())
 		return negated(e.Not, &expr.And{Args: []expr.Expr{low, high}})
 	case *sql.InList:
 		return negated(e.Not, x.inList(e))
@@ -176,6 +179,9 @@ func (x *exprs) binary(e *sql.Binary) expr.Expr {
 	}
 	l, r := x.operand(e.Left), x.operand(e.Right)
 	if op, ok := compareOps[e.Op]; ok {
+		order := op >= expr.Lt && op <= expr.Ge
+		x.checkFormat(l, r, order)
+		x.checkFormat(r, l, order)
 		return x.compare(op, l, r, e.Pos())
 	}
 	return x.apply(e.Op, e.Pos(), l, r)

@@ -124,9 +124,16 @@ func (b *binder) table(t *sql.TableName, with *env) *relation {
 	if !ok {
 		b.unknownTable(t, with)
 	}
+	return b.named(found, t, parts)
+}
+
+// named binds the relation that t stands for; parts are the parts of its name.
+func (b *binder) named(found source.Relation, t *sql.TableName, parts []string) *relation {
 	switch r := found.(type) {
 	case *source.View:
 		return b.view(r, t, parts)
+	case *source.Bound:
+		return b.derive(b.named(r.Of, t, parts), r.Columns, t, parts)
 	case source.Stored:
 		scan := &plan.Scan{Table: r.Table, Limit: -1}
 		rel := &relation{node: scan}

@@ -21,7 +21,8 @@ type relation struct {
 type field struct {
 	qualifier []string // the relation's name parts or its alias, lower case; nil: none
 	name      string   // lower case; "" cannot be named
-	hidden    bool     // left out of *
+	hidden    bool     // left out of *, and gives way to a column of the same name that is not
+	format    string   // of a derived column: the pattern that its texts follow; "": none
 }
 
 // scope is the relation around a subquery, and what the subquery uses of it.
@@ -110,17 +111,20 @@ func (r *relation) hasQualifier(parts []string) bool {
 // field x of column t. used is the length of that prefix; 0 if there is none.
 func (r *relation) find(parts []string) (at, used int, ambiguous bool) {
 	for used := min(len(parts), 4); used >= 1; used-- {
-		found := -1
+		found, twice := -1, false
 		for i, f := range r.fields {
-			if f.name == parts[used-1] && f.named(parts[:used-1]) {
-				if found >= 0 {
-					return 0, used, true
-				}
-				found = i
+			if f.name != parts[used-1] || !f.named(parts[:used-1]) {
+				continue
+			}
+			switch {
+			case found < 0 || r.fields[found].hidden && !f.hidden:
+				found, twice = i, false
+			case f.hidden == r.fields[found].hidden:
+				twice = true
 			}
 		}
 		if found >= 0 {
-			return found, used, false
+			return found, used, twice
 		}
 	}
 	return 0, 0, false

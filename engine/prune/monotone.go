@@ -145,6 +145,28 @@ func dayText(e expr.Expr) (*expr.Column, bool) {
 	return column, ok
 }
 
+// dateParts are functions of a date or timestamp, and of constants, that do not depend on the session.
+var dateParts = []string{"format_datetime", "date_format", "month", "day", "quarter", "week", "day_of_week", "day_of_year", "hour"}
+
+// datePart returns the column of date parts of it: format_datetime(column, 'MM'), month(column).
+func datePart(e expr.Expr) (column *expr.Column, ok bool) {
+	call, ok := e.(*expr.Call)
+	if !ok || !slices.Contains(dateParts, call.Fn.Name) {
+		return nil, false
+	}
+	for i := range call.Args[1:] {
+		if literalValue(call.Args, i+1) == nil {
+			return nil, false
+		}
+	}
+	arg := call.Args[0]
+	if cast, ok := arg.(*expr.Cast); ok && !cast.Try && cast.T.Kind == sqltype.Timestamp {
+		arg = cast.Arg
+	}
+	column, ok = arg.(*expr.Column)
+	return column, ok && (column.T.Kind == sqltype.Date || column.T.Kind == sqltype.Timestamp)
+}
+
 // mayAddNulls reports whether e can be NULL where its column is not.
 func mayAddNulls(e expr.Expr) (adds bool) {
 	expr.Walk(e, func(e expr.Expr) bool {

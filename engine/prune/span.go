@@ -54,7 +54,7 @@ func spanOf(e expr.Expr, s Stats) span {
 	}
 	c, canonical, ok := monotone(e)
 	if !ok {
-		return unknown
+		return spanOfConstant(e, s)
 	}
 	out := columnSpan(c, s)
 	if _, plain := e.(*expr.Column); plain {
@@ -68,6 +68,22 @@ func spanOf(e expr.Expr, s Stats) span {
 	}
 	out.min = image(e, c, out.min, canonical)
 	out.max = image(e, c, out.max, canonical)
+	out.nan = floating(e.Type())
+	return out
+}
+
+// spanOfConstant sees through parts of a date or timestamp, in order or not, where its column has one value only: as a partition's date has.
+func spanOfConstant(e expr.Expr, s Stats) span {
+	c, ok := datePart(e)
+	if !ok {
+		return unknown
+	}
+	out := columnSpan(c, s)
+	if out.min == nil || out.min != out.max {
+		return unknown
+	}
+	out.min = image(e, c, out.min, false)
+	out.max = out.min
 	out.nan = floating(e.Type())
 	return out
 }

@@ -38,7 +38,7 @@ type Snapshot interface {
 	Names() []string
 }
 
-// Relation is a Table or a View.
+// Relation is a Stored table, a View, or one of the two Bound.
 type Relation interface{ relation() }
 
 // View is a relation defined by a query text.
@@ -55,6 +55,22 @@ func (*View) relation() {}
 type Stored struct{ Table Table }
 
 func (Stored) relation() {}
+
+// Bound is a relation with columns beside its own: a name under which queries written for another table of the same shape run.
+type Bound struct {
+	Of      Relation // Stored or *View
+	Columns []Derived
+}
+
+func (*Bound) relation() {}
+
+// Derived is a column computed from another one of its relation. A column that the relation itself has hides it.
+type Derived struct {
+	Name   string // lower case
+	From   string // the column that it is computed from
+	Format string // a pattern of Joda's language: From, a date or timestamp, is written by it; "": the value of From as it is
+	Hidden bool   // left out of *
+}
 
 // Table is a scannable relation of one snapshot. Safe for concurrent use.
 type Table interface {
