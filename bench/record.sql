@@ -7,7 +7,7 @@ STRUCT(
       sessionIssuer STRUCT("type" VARCHAR, principalId VARCHAR, arn VARCHAR, accountId VARCHAR, userName VARCHAR),
       ec2RoleDelivery VARCHAR,
       webIdFederationData STRUCT(federatedProvider VARCHAR, attributes MAP(VARCHAR, VARCHAR)),
-      sourceIdentity VARCHAR, assumedRoot VARCHAR),
+      sourceIdentity VARCHAR, assumedRoot VARCHAR, ec2IssuedInVpc VARCHAR),
     identityProvider VARCHAR, credentialId VARCHAR,
     inScopeOf STRUCT(sourceArn VARCHAR, sourceAccount VARCHAR, issuerType VARCHAR, credentialsIssuedTo VARCHAR),
     invokedByDelegate STRUCT(accountId VARCHAR)),

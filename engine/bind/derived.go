@@ -17,7 +17,9 @@ func (b *binder) derive(rel *relation, columns []source.Derived, t *sql.TableNam
 	fields := slices.Clone(rel.fields)
 	refs := plan.ColumnRefs(rel.node)
 	p := &plan.Project{Input: rel.node, Exprs: refs[:len(fields)], Columns: slices.Clone(rel.node.Schema()[:len(fields)])}
-	find := func(name string) int { return slices.IndexFunc(rel.fields, func(f field) bool { return f.name == name }) }
+	find := func(name string) int {
+		return slices.IndexFunc(rel.fields, func(f field) bool { return f.name == name })
+	}
 	for _, d := range columns {
 		if find(d.Name) >= 0 {
 			continue

@@ -4,6 +4,7 @@ package logictest
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -44,6 +45,23 @@ func (c *Catalog) AddTable(name string, columns []string, batches ...vec.Batch) 
 
 // AddView puts a view into the catalog.
 func (c *Catalog) AddView(v *source.View) { c.add(v.Name, v) }
+
+// AddBound puts another name of a relation into the catalog. A column is written "name=from" or "name=from:format"; one whose name
+// begins with _ is hidden, and is called without it.
+func (c *Catalog) AddBound(name, of string, columns ...string) error {
+	bound := &source.Bound{Of: c.relations[strings.ToLower(of)]}
+	if bound.Of == nil {
+		return fmt.Errorf("there is no relation %s", of)
+	}
+	for _, text := range columns {
+		column, from, _ := strings.Cut(text, "=")
+		from, format, _ := strings.Cut(from, ":")
+		column, hidden := strings.CutPrefix(column, "_")
+		bound.Columns = append(bound.Columns, source.Derived{Name: column, From: from, Format: format, Hidden: hidden})
+	}
+	c.add(name, bound)
+	return nil
+}
 
 // Snapshot returns c itself.
 func (c *Catalog) Snapshot(context.Context) (source.Snapshot, error) { return c, nil }

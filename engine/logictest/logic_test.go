@@ -29,6 +29,7 @@ var rewrite = flag.Bool("rewrite", false, "write the results that queries give n
 //
 //	table NAME            the rows of the query below it become a table, in batches of three rows
 //	view NAME [HIDDEN…]   the query below it becomes a view, with these columns left out of *
+//	bound NAME OF [C…]    NAME is OF with the columns C besides, each name=column or name=column:format; _name is hidden
 //	query TYPES [rowsort] the query, then ----, then its rows: a line each, cells parted by tabs. TYPES has a letter
 //	                      per column: I whole number, R other number, T anything else. NULL is NULL, no text (empty).
 //	                      rowsort: rows may come in any order
@@ -102,6 +103,10 @@ func runFile(t *testing.T, file string) {
 			}
 		case "view":
 			cat.AddView(&source.View{Name: r.directive[1], SQL: r.text, Hidden: r.directive[2:]})
+		case "bound":
+			if err := cat.AddBound(r.directive[1], r.directive[2], r.directive[3:]...); err != nil {
+				t.Fatalf("%s: %v", where, err)
+			}
 		case "statement", "query":
 			if *rewrite && r.directive[0] == "query" {
 				_, rows, err := run(eng, r.text, engine.Options{Workers: 1, Now: now})
