@@ -18,7 +18,7 @@ type Touched struct {
 func (s *Snapshot) Since(ctx context.Context, base *Snapshot) (out []Touched, err error) {
 	err = s.withIndex(ctx, func(x *index) error {
 		out = nil
-		rows, err := x.conn.QueryContext(ctx, `SELECT tbl, account, region, date, path, 0 FROM files WHERE added > ? AND added <= ?
+		rows, err := x.db.QueryContext(ctx, `SELECT tbl, account, region, date, path, 0 FROM files WHERE added > ? AND added <= ?
 			UNION ALL SELECT tbl, account, region, date, path, 1 FROM files WHERE removed > ? AND removed <= ?`,
 			base.version, s.version, base.version, s.version)
 		if err != nil {

@@ -7,22 +7,18 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
-	"fmt"
-	"net/url"
 	"os"
 	"path/filepath"
-	"strconv"
-	"strings"
+	"time"
 
-	"modernc.org/sqlite" // also registers the driver named "sqlite"
+	"github.com/trailql/trailql/connectors/sqlitefile"
 )
 
 // index caches in SQLite what replaying the log of trail_files gives: the data files of all tables with the versions
 // that added and removed them, and the trail objects consumed. It is never the truth: whatever is wrong with it, it is
-// dropped and built again from the log. All methods use one connection; the Lake's mutex guards it.
+// dropped and built again from the log. The Lake's mutex guards it.
 type index struct {
 	db   *sql.DB
-	conn *sql.Conn
 	find *sql.Stmt // of consumed
 }
 
@@ -51,121 +47,41 @@ CREATE INDEX files_removed ON files(removed) WHERE removed IS NOT NULL;
 CREATE TABLE objects(
 	path TEXT NOT NULL, etag TEXT NOT NULL, size INTEGER NOT NULL, sha256 BLOB NOT NULL, state TEXT NOT NULL,
 	PRIMARY KEY (path, etag, size)
-) WITHOUT ROWID;
-PRAGMA user_version = %d;`
+) WITHOUT ROWID`
 
 // openIndex opens the index at path, making it if it is missing; with "" it is in memory.
-func openIndex(ctx context.Context, path string) (_ *index, err error) {
-	dsn := ":memory:"
+func openIndex(ctx context.Context, path string) (*index, error) {
 	if path != "" {
 		if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
 			return nil, err
 		}
-		// The index can be lost without loss, so a power cut may cost its newest part: synchronous NORMAL.
-		dsn = "file:" + (&url.URL{Path: filepath.ToSlash(path)}).EscapedPath() + "?_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(NORMAL)&_txlock=immediate"
 	}
-	db, err := sql.Open("sqlite", dsn)
+	// The index can be lost without loss, so a power cut may cost its newest part.
+	db, err := sqlitefile.Open(ctx, sqlitefile.File{Path: path, Schema: indexSchema, Format: indexFormat, Mode: 0o666, Wait: 5 * time.Second})
 	if err != nil {
 		return nil, err
 	}
 	x := &index{db: db}
-	defer func() {
-		if err != nil {
-			_ = x.close()
-		}
-	}()
-	if x.conn, err = db.Conn(ctx); err != nil {
-		return nil, err
+	if _, _, err := x.version(ctx); err != nil {
+		return nil, errors.Join(err, x.close())
 	}
-	var version string
-	if err := x.conn.QueryRowContext(ctx, "SELECT sqlite_version()").Scan(&version); err != nil {
-		return nil, err
-	}
-	if !newEnough(version) {
-		return nil, fmt.Errorf("SQLite %s can corrupt its files when a log is reset; 3.51.3 or newer is needed", version)
-	}
-	var formatNow int
-	if err := x.conn.QueryRowContext(ctx, "PRAGMA user_version").Scan(&formatNow); err != nil {
-		return nil, err
-	}
-	switch formatNow {
-	case indexFormat:
-		if _, _, err := x.version(ctx); err != nil {
-			return nil, err
-		}
-		return x, nil
-	case 0:
-		err := x.write(ctx, func(tx *sql.Tx) error {
-			if err := tx.QueryRowContext(ctx, "PRAGMA user_version").Scan(&formatNow); err != nil || formatNow == indexFormat {
-				return err // another process made it meanwhile
-			}
-			_, err := tx.ExecContext(ctx, fmt.Sprintf(indexSchema, indexFormat))
-			return err
-		})
-		if err != nil {
-			return nil, err
-		}
-		return x, nil
-	}
-	return nil, fmt.Errorf("the index has format %d, wanted %d", formatNow, indexFormat)
-}
-
-// isBusy reports that another process held the index locked for longer than the busy timeout.
-func isBusy(err error) bool {
-	const busy = 5 // SQLITE_BUSY, without its extension in the higher bits
-	var e *sqlite.Error
-	return errors.As(err, &e) && e.Code()&0xff == busy
-}
-
-func newEnough(version string) bool {
-	want := []int{3, 51, 3}
-	for i, part := range strings.SplitN(version, ".", 3) {
-		n, err := strconv.Atoi(part)
-		if err != nil || n < want[i] {
-			return false
-		}
-		if n > want[i] {
-			return true
-		}
-	}
-	return true
-}
-
-// removeIndex deletes an index file and what SQLite keeps beside it.
-func removeIndex(path string) error {
-	var errs []error
-	for _, suffix := range []string{"", "-wal", "-shm", "-journal"} {
-		if err := os.Remove(path + suffix); err != nil && !errors.Is(err, os.ErrNotExist) {
-			errs = append(errs, err)
-		}
-	}
-	return errors.Join(errs...)
+	return x, nil
 }
 
 func (x *index) close() error {
 	if x.find != nil {
 		_ = x.find.Close() // an open statement would keep the file open, and locked, for as long as the process lives
 	}
-	if x.conn != nil {
-		_ = x.conn.Close() // the database's own Close tells of errors
-	}
 	return x.db.Close()
 }
 
 func (x *index) write(ctx context.Context, f func(tx *sql.Tx) error) error {
-	tx, err := x.conn.BeginTx(ctx, nil)
-	if err != nil {
-		return err
-	}
-	if err := f(tx); err != nil {
-		return errors.Join(err, tx.Rollback())
-	}
-	return tx.Commit()
+	return sqlitefile.Write(ctx, x.db, f)
 }
 
 // version is the newest version of the log in the index, and the hash of that entry.
 func (x *index) version(ctx context.Context) (v int64, entry []byte, err error) {
-	err = x.conn.QueryRowContext(ctx, "SELECT version, entry FROM state").Scan(&v, &entry)
+	err = x.db.QueryRowContext(ctx, "SELECT version, entry FROM state").Scan(&v, &entry)
 	return v, entry, err
 }
 
@@ -241,7 +157,7 @@ func applyAction(ctx context.Context, tx *sql.Tx, add *sql.Stmt, version int64, 
 
 // partitions lists a table's partitions that hold files at a version.
 func (x *index) partitions(ctx context.Context, table string, version int64) ([]partitionSummary, error) {
-	rows, err := x.conn.QueryContext(ctx, `SELECT account, region, date, count(*), sum(rows), sum(size) FROM files
+	rows, err := x.db.QueryContext(ctx, `SELECT account, region, date, count(*), sum(rows), sum(size) FROM files
 		WHERE tbl = ? AND added <= ? AND (removed IS NULL OR removed > ?) GROUP BY account, region, date ORDER BY account, region, date`, table, version, version)
 	if err != nil {
 		return nil, err
@@ -278,7 +194,7 @@ func (x *index) files(ctx context.Context, table string, version int64, of *Part
 }
 
 func (x *index) selectFiles(ctx context.Context, query string, args ...any) ([]*File, error) {
-	rows, err := x.conn.QueryContext(ctx, query, args...)
+	rows, err := x.db.QueryContext(ctx, query, args...)
 	if err != nil {
 		return nil, err
 	}
@@ -296,7 +212,7 @@ func (x *index) selectFiles(ctx context.Context, query string, args ...any) ([]*
 
 // metaData gives the newest metaData of each table in the log.
 func (x *index) metaData(ctx context.Context) (map[string]*metaData, error) {
-	rows, err := x.conn.QueryContext(ctx, "SELECT tbl, metadata FROM tables")
+	rows, err := x.db.QueryContext(ctx, "SELECT tbl, metadata FROM tables")
 	if err != nil {
 		return nil, err
 	}
@@ -319,7 +235,7 @@ func (x *index) metaData(ctx context.Context) (map[string]*metaData, error) {
 // rolled gives the newest version that is rolled forward, and by table the newest version of its own log then. It is one
 // query: another process may move both on at any time.
 func (x *index) rolled(ctx context.Context) (version int64, tables map[string]int64, err error) {
-	rows, err := x.conn.QueryContext(ctx, "SELECT s.rolled, t.tbl, t.rolled FROM state s LEFT JOIN tables t")
+	rows, err := x.db.QueryContext(ctx, "SELECT s.rolled, t.tbl, t.rolled FROM state s LEFT JOIN tables t")
 	if err != nil {
 		return 0, nil, err
 	}
@@ -389,7 +305,7 @@ func (x *index) putObjects(ctx context.Context, objects []objectRow, ledger int6
 func (x *index) consumed(ctx context.Context, path string) ([]Consumed, error) {
 	var err error
 	if x.find == nil { // asked for every object of a listing
-		if x.find, err = x.conn.PrepareContext(ctx, "SELECT etag, size, sha256, state FROM objects WHERE path = ?"); err != nil {
+		if x.find, err = x.db.PrepareContext(ctx, "SELECT etag, size, sha256, state FROM objects WHERE path = ?"); err != nil {
 			return nil, err
 		}
 	}
@@ -413,11 +329,11 @@ func (x *index) consumed(ctx context.Context, path string) ([]Consumed, error) {
 
 // ledger is the newest version whose trail_files rows are all in objects.
 func (x *index) ledger(ctx context.Context) (v int64, err error) {
-	err = x.conn.QueryRowContext(ctx, "SELECT ledger FROM state").Scan(&v)
+	err = x.db.QueryRowContext(ctx, "SELECT ledger FROM state").Scan(&v)
 	return v, err
 }
 
 func (x *index) resetLedger(ctx context.Context) error {
-	_, err := x.conn.ExecContext(ctx, "UPDATE state SET ledger = -1")
+	_, err := x.db.ExecContext(ctx, "UPDATE state SET ledger = -1")
 	return err
 }

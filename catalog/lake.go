@@ -26,6 +26,7 @@ import (
 
 	"github.com/trailql/trailql/connectors/blob"
 	"github.com/trailql/trailql/connectors/parquetio"
+	"github.com/trailql/trailql/connectors/sqlitefile"
 	"github.com/trailql/trailql/engine/source"
 )
 
@@ -140,7 +141,7 @@ func (l *Lake) openIndex(ctx context.Context) error {
 			return checkErr
 		}
 	}
-	if isBusy(err) {
+	if sqlitefile.Busy(err) {
 		l.path = "" // another process holds it for long: leave it alone
 	}
 	return l.freshIndex(ctx)
@@ -170,7 +171,7 @@ func (l *Lake) belongs(ctx context.Context, x *index) (bool, error) {
 func (l *Lake) freshIndex(ctx context.Context) error {
 	var onDisk error
 	if l.path != "" {
-		if onDisk = removeIndex(l.path); onDisk == nil {
+		if onDisk = sqlitefile.Remove(l.path); onDisk == nil {
 			var x *index
 			if x, onDisk = openIndex(ctx, l.path); onDisk == nil {
 				l.index = x

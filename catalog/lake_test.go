@@ -18,6 +18,7 @@ import (
 	"github.com/trailql/trailql/connectors/blob"
 	"github.com/trailql/trailql/connectors/cloudtrail"
 	"github.com/trailql/trailql/connectors/parquetio"
+	"github.com/trailql/trailql/connectors/sqlitefile"
 	"github.com/trailql/trailql/engine/source"
 )
 
@@ -209,13 +210,13 @@ func TestRollForward(t *testing.T) {
 		}
 		path := filepath.Join(dir, "_trailql", "index.db")
 		if index == "lost" {
-			removeIndex(path)
+			sqlitefile.Remove(path)
 		} else {
 			x, err := openIndex(t.Context(), path)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if _, err := x.conn.ExecContext(t.Context(), "UPDATE state SET rolled = 1; UPDATE tables SET rolled = 1 WHERE tbl = 'cloudtrail_logs'"); err != nil {
+			if _, err := x.db.ExecContext(t.Context(), "UPDATE state SET rolled = 1; UPDATE tables SET rolled = 1 WHERE tbl = 'cloudtrail_logs'"); err != nil {
 				t.Fatal(err)
 			}
 			x.close()
@@ -252,12 +253,12 @@ func TestForeignEntryIsRefused(t *testing.T) {
 // Losing or damaging the index loses nothing.
 func TestIndexIsOnlyACache(t *testing.T) {
 	for name, damage := range map[string]func(path string) error{
-		"deleted": removeIndex,
+		"deleted": sqlitefile.Remove,
 		"garbage": func(p string) error {
-			removeIndex(p)
+			sqlitefile.Remove(p)
 			return os.WriteFile(p, []byte(strings.Repeat("garbage ", 5000)), 0o666)
 		},
-		"empty": func(p string) error { removeIndex(p); return os.WriteFile(p, nil, 0o666) },
+		"empty": func(p string) error { sqlitefile.Remove(p); return os.WriteFile(p, nil, 0o666) },
 		"torn": func(p string) error {
 			b, err := os.ReadFile(p)
 			if err != nil {
@@ -274,7 +275,7 @@ func TestIndexIsOnlyACache(t *testing.T) {
 				return err
 			}
 			defer x.close()
-			_, err = x.conn.ExecContext(context.Background(), "PRAGMA user_version = 99; DROP TABLE files")
+			_, err = x.db.ExecContext(context.Background(), "PRAGMA user_version = 99; DROP TABLE files")
 			return err
 		},
 		"ahead of the log": func(p string) error {
@@ -283,7 +284,7 @@ func TestIndexIsOnlyACache(t *testing.T) {
 				return err
 			}
 			defer x.close()
-			_, err = x.conn.ExecContext(context.Background(), "UPDATE state SET version = 17")
+			_, err = x.db.ExecContext(context.Background(), "UPDATE state SET version = 17")
 			return err
 		},
 		"of another lake": func(p string) error {
@@ -292,10 +293,10 @@ func TestIndexIsOnlyACache(t *testing.T) {
 				return err
 			}
 			defer x.close()
-			_, err = x.conn.ExecContext(context.Background(), "UPDATE state SET version = 1, entry = x'00'; DELETE FROM files")
+			_, err = x.db.ExecContext(context.Background(), "UPDATE state SET version = 1, entry = x'00'; DELETE FROM files")
 			return err
 		},
-		"a folder in its place": func(p string) error { removeIndex(p); return os.MkdirAll(filepath.Join(p, "x"), 0o777) },
+		"a folder in its place": func(p string) error { sqlitefile.Remove(p); return os.MkdirAll(filepath.Join(p, "x"), 0o777) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
@@ -323,7 +324,7 @@ func TestIndexDestroyedWhileOpen(t *testing.T) {
 	dir := t.TempDir()
 	l := openTest(t, folder(t, dir), 1)
 	commitRows(t, l, 3)
-	if _, err := l.index.conn.ExecContext(t.Context(), "DROP TABLE files"); err != nil {
+	if _, err := l.index.db.ExecContext(t.Context(), "DROP TABLE files"); err != nil {
 		t.Fatal(err)
 	}
 	if got := rowCounts(t, newest(t, l)); got != "[3]" {
@@ -403,7 +404,7 @@ func TestRacingCreationAndCommits(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	removeIndex(filepath.Join(dir, "_trailql", "index.db"))
+	sqlitefile.Remove(filepath.Join(dir, "_trailql", "index.db"))
 	l := openTest(t, folder(t, dir), 99)
 	s := newest(t, l)
 	if s.Version() != writers*commits {

@@ -90,7 +90,7 @@ func (l *Lake) removals(ctx context.Context, table string) (map[string]time.Time
 	var out map[string]time.Time
 	err := l.withIndex(ctx, func(x *index) error {
 		out = map[string]time.Time{}
-		rows, err := x.conn.QueryContext(ctx, "SELECT path, removed_at FROM files WHERE tbl = ?", table)
+		rows, err := x.db.QueryContext(ctx, "SELECT path, removed_at FROM files WHERE tbl = ?", table)
 		if err != nil {
 			return err
 		}

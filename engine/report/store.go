@@ -5,12 +5,11 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"net/url"
 	"os"
 	"path/filepath"
 	"time"
 
-	"modernc.org/sqlite" // also registers the driver named "sqlite"
+	"github.com/trailql/trailql/connectors/sqlitefile"
 )
 
 // Errors of the store; test with errors.Is.
@@ -90,80 +89,49 @@ CREATE TABLE runs(
 	verdict TEXT NOT NULL DEFAULT '', findings INTEGER NOT NULL DEFAULT 0, snapshot INTEGER NOT NULL DEFAULT 0, lake TEXT NOT NULL DEFAULT '',
 	out TEXT NOT NULL DEFAULT '', sha256 TEXT NOT NULL DEFAULT '', error TEXT NOT NULL DEFAULT '',
 	UNIQUE (schedule_id, planned, attempt) -- the claim: whoever inserts it runs it
-);
-PRAGMA user_version = 1;`
+)`
 
 // OpenStore opens the store of a state folder and makes what is missing.
-func OpenStore(ctx context.Context, state string) (_ *Store, err error) {
-	fail := func(err error) error { return fmt.Errorf("opening the schedules in %s: %w", state, err) }
+func OpenStore(ctx context.Context, state string) (*Store, error) {
 	if err := os.MkdirAll(state, 0o700); err != nil {
-		return nil, fail(err)
+		return nil, fmt.Errorf("opening the schedules in %s: %w", state, err)
 	}
-	db, err := openDB(filepath.Join(state, "reports.db"), "?_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_txlock=immediate")
-	if err != nil {
-		return nil, fail(err)
-	}
-	s := &Store{db: db, folder: state}
-	var format int
-	err = s.write(ctx, func(tx *sql.Tx) error {
-		if err := tx.QueryRowContext(ctx, "PRAGMA user_version").Scan(&format); err != nil || format != 0 {
-			return err
-		}
-		format = storeFormat
-		_, err := tx.ExecContext(ctx, storeSchema)
-		return err
+	db, err := sqlitefile.Open(ctx, sqlitefile.File{
+		Path: filepath.Join(state, "reports.db"), Schema: storeSchema, Format: storeFormat, Mode: 0o600, Sync: true, Wait: 10 * time.Second,
 	})
-	if err == nil && format != storeFormat {
-		err = fmt.Errorf("reports.db has format %d, this trailql knows %d; use a newer trailql", format, storeFormat)
-	}
 	if err != nil {
-		return nil, errors.Join(fail(err), db.Close())
+		return nil, fmt.Errorf("opening the schedules in %s: reports.db: %w", state, err)
 	}
-	return s, nil
-}
-
-func openDB(path, pragmas string) (*sql.DB, error) {
-	return sql.Open("sqlite", "file:"+(&url.URL{Path: filepath.ToSlash(path)}).EscapedPath()+pragmas)
+	return &Store{db: db, folder: state}, nil
 }
 
 // Close closes the store.
 func (s *Store) Close() error { return s.db.Close() }
-
-func (s *Store) write(ctx context.Context, f func(tx *sql.Tx) error) error {
-	tx, err := s.db.BeginTx(ctx, nil)
-	if err != nil {
-		return err
-	}
-	if err := f(tx); err != nil {
-		return errors.Join(err, tx.Rollback())
-	}
-	return tx.Commit()
-}
 
 // Add stores a schedule, whose name must be new; its first planned time is the first after Created.
 func (s *Store) Add(ctx context.Context, sched Schedule) error {
 	if err := sched.Check(); err != nil {
 		return err
 	}
-	added, err := s.db.ExecContext(ctx, `INSERT INTO schedules(name, pack, cron, zone, period, out, created) VALUES (?,?,?,?,?,?,?)
-		ON CONFLICT (name) DO NOTHING`, sched.Name, sched.Pack, sched.Cron, sched.Zone, sched.Period, sched.Out, sched.Created.UnixMicro())
+	added, err := sqlitefile.Changed(s.db.ExecContext(ctx, `INSERT INTO schedules(name, pack, cron, zone, period, out, created) VALUES (?,?,?,?,?,?,?)
+		ON CONFLICT (name) DO NOTHING`, sched.Name, sched.Pack, sched.Cron, sched.Zone, sched.Period, sched.Out, sched.Created.UnixMicro()))
 	if err != nil {
 		return fmt.Errorf("adding the schedule %s: %w", sched.Name, err)
 	}
-	if n, err := added.RowsAffected(); err != nil || n == 0 {
-		return errors.Join(fmt.Errorf("%w: %s", ErrScheduled, sched.Name), err)
+	if !added {
+		return fmt.Errorf("%w: %s", ErrScheduled, sched.Name)
 	}
 	return nil
 }
 
 // Remove deletes a schedule; the history of its runs stays.
 func (s *Store) Remove(ctx context.Context, name string) error {
-	removed, err := s.db.ExecContext(ctx, "DELETE FROM schedules WHERE name = ?", name)
+	removed, err := sqlitefile.Changed(s.db.ExecContext(ctx, "DELETE FROM schedules WHERE name = ?", name))
 	if err != nil {
 		return fmt.Errorf("removing the schedule %s: %w", name, err)
 	}
-	if n, err := removed.RowsAffected(); err != nil || n == 0 {
-		return errors.Join(fmt.Errorf("%w: %s", ErrNoSchedule, name), err)
+	if !removed {
+		return fmt.Errorf("%w: %s", ErrNoSchedule, name)
 	}
 	return nil
 }
@@ -279,28 +247,14 @@ func (s *Store) interrupted(ctx context.Context, now time.Time) error {
 	return nil
 }
 
-// lead makes this process the one that runs the schedules, until release is called or it ends, however it ends: the lock is that of a
-// SQLite file, which the system gives back. It is false while another process leads.
+// lead makes this process the one that runs the schedules, until release is called or it ends. It is false while another process leads.
 func (s *Store) lead(ctx context.Context) (release func(), ok bool, err error) {
-	db, err := openDB(filepath.Join(s.folder, "reports.lock"), "?_pragma=busy_timeout(0)")
-	if err != nil {
+	unlock, ok, err := sqlitefile.Lock(ctx, filepath.Join(s.folder, "reports.lock"))
+	switch {
+	case err != nil:
 		return nil, false, fmt.Errorf("locking the schedules: %w", err)
-	}
-	conn, err := db.Conn(ctx)
-	if err == nil {
-		_, err = conn.ExecContext(ctx, "BEGIN EXCLUSIVE")
-	}
-	if err == nil {
-		return func() { _, _ = conn.Close(), db.Close() }, true, nil
-	}
-	if conn != nil {
-		_ = conn.Close()
-	}
-	_ = db.Close()
-	const busy = 5 // SQLITE_BUSY, without its extension in the higher bits
-	var e *sqlite.Error
-	if errors.As(err, &e) && e.Code()&0xff == busy {
+	case !ok:
 		return nil, false, nil
 	}
-	return nil, false, fmt.Errorf("locking the schedules: %w", err)
+	return func() { _ = unlock() }, true, nil // nothing is in the file that could be lost
 }

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/trailql/trailql/connectors/sqlitefile"
 	"github.com/trailql/trailql/engine"
 	"github.com/trailql/trailql/engine/source"
 	sqltext "github.com/trailql/trailql/engine/sql"
@@ -100,5 +101,5 @@ func (h *history) byKey(ctx context.Context, key []byte, now time.Time) (r *stor
 
 // putOff lets a result expire no earlier than at a time; it reports whether the result is still there.
 func (h *history) putOff(ctx context.Context, id string, until time.Time) (there bool, err error) {
-	return affected(h.db.ExecContext(ctx, `UPDATE results SET expires = max(expires, ?) WHERE id = ?`, micros(until), id))
+	return sqlitefile.Changed(h.db.ExecContext(ctx, `UPDATE results SET expires = max(expires, ?) WHERE id = ?`, micros(until), id))
 }

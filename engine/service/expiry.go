@@ -2,12 +2,13 @@ package service
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"os"
 	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/trailql/trailql/connectors/sqlitefile"
 )
 
 // expireEvery is how often results and queries are looked through for what has had its time.
@@ -144,16 +145,7 @@ func (h *history) oldest(ctx context.Context) ([]kept, error) {
 
 // forget deletes a result unless its expiry was put off since.
 func (h *history) forget(ctx context.Context, r kept) (gone bool, err error) {
-	return affected(h.db.ExecContext(ctx, `DELETE FROM results WHERE id = ? AND expires = ?`, r.id, r.expires))
-}
-
-// affected reports whether a statement changed a row.
-func affected(done sql.Result, err error) (bool, error) {
-	if err != nil {
-		return false, err
-	}
-	n, err := done.RowsAffected()
-	return n > 0, err
+	return sqlitefile.Changed(h.db.ExecContext(ctx, `DELETE FROM results WHERE id = ? AND expires = ?`, r.id, r.expires))
 }
 
 // forgetQueries deletes the queries that ended before a time.

@@ -7,20 +7,17 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/url"
-	"os"
 	"path/filepath"
 	"strings"
 	"time"
 
-	"modernc.org/sqlite" // also registers the driver named "sqlite"
-
+	"github.com/trailql/trailql/connectors/sqlitefile"
 	"github.com/trailql/trailql/engine/sqlerr"
 	"github.com/trailql/trailql/engine/sqltype"
 )
 
 // history is the SQLite file of a state folder: a row per query, written when it is submitted and when it ends, and a row per stored
-// result, which several queries may share. Its one connection, which holds the file locked, is what makes the folder this process's.
+// result, which several queries may share. It is open for one process alone, and so makes the folder this process's.
 type history struct {
 	db   *sql.DB
 	path string
@@ -50,71 +47,21 @@ CREATE TABLE results(
 	expires INTEGER NOT NULL -- the latest of the queries that refer to it
 );
 CREATE INDEX results_key ON results(key);
-CREATE INDEX results_expires ON results(expires);
-PRAGMA user_version = %d;`
+CREATE INDEX results_expires ON results(expires)`
 
 // openHistory opens the file, making it if it is missing.
-func openHistory(ctx context.Context, path string) (_ *history, err error) {
-	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600) // SQLite would let others read it
-	if err != nil {
-		return nil, fmt.Errorf("opening the state folder: %w", err)
+func openHistory(ctx context.Context, path string) (*history, error) {
+	db, err := sqlitefile.Open(ctx, sqlitefile.File{Path: path, Schema: historySchema, Format: historyFormat, Mode: 0o600, Alone: true})
+	switch {
+	case sqlitefile.Busy(err):
+		return nil, fmt.Errorf("%w: %s; stop the other trailql, or choose another folder", ErrInUse, filepath.Dir(path))
+	case err != nil:
+		return nil, fmt.Errorf("the history of queries %s cannot be opened; if it is damaged, delete it (its queries and results are lost, the lake is not): %w", path, err)
 	}
-	if err := file.Close(); err != nil {
-		return nil, err
-	}
-	// A power cut may cost the newest queries, never the file: synchronous NORMAL.
-	dsn := "file:" + (&url.URL{Path: filepath.ToSlash(path)}).EscapedPath() +
-		"?_pragma=locking_mode(EXCLUSIVE)&_pragma=journal_mode(WAL)&_pragma=synchronous(NORMAL)&_txlock=immediate"
-	db, err := sql.Open("sqlite", dsn)
-	if err != nil {
-		return nil, err
-	}
-	db.SetMaxOpenConns(1)
-	h := &history{db: db, path: path}
-	defer func() {
-		if err == nil {
-			return
-		}
-		_ = db.Close()
-		const busy = 5 // SQLITE_BUSY, without its extension in the higher bits
-		var e *sqlite.Error
-		if errors.As(err, &e) && e.Code()&0xff == busy {
-			err = fmt.Errorf("%w: %s; stop the other trailql, or choose another folder", ErrInUse, filepath.Dir(path))
-		} else {
-			err = fmt.Errorf("the history of queries %s cannot be opened; if it is damaged, delete it (its queries and results are lost, the lake is not): %w", path, err)
-		}
-	}()
-	var format int
-	if err := db.QueryRowContext(ctx, "PRAGMA user_version").Scan(&format); err != nil {
-		return nil, err
-	}
-	switch format {
-	case historyFormat:
-	case 0:
-		if err := h.write(ctx, func(tx *sql.Tx) error {
-			_, err := tx.ExecContext(ctx, fmt.Sprintf(historySchema, historyFormat))
-			return err
-		}); err != nil {
-			return nil, err
-		}
-	default:
-		return nil, fmt.Errorf("it has format %d, this trailql knows format %d", format, historyFormat)
-	}
-	return h, nil
+	return &history{db: db, path: path}, nil
 }
 
 func (h *history) close() error { return h.db.Close() }
-
-func (h *history) write(ctx context.Context, f func(tx *sql.Tx) error) error {
-	tx, err := h.db.BeginTx(ctx, nil)
-	if err != nil {
-		return err
-	}
-	if err := f(tx); err != nil {
-		return errors.Join(err, tx.Rollback())
-	}
-	return tx.Commit()
-}
 
 // recover fails the queries that were under way when the process before ended.
 func (h *history) recover(ctx context.Context, now time.Time) error {
@@ -145,7 +92,7 @@ func (h *history) finish(ctx context.Context, q *Query, o outcome) error {
 	if err != nil {
 		return err
 	}
-	return h.write(ctx, func(tx *sql.Tx) error {
+	return sqlitefile.Write(ctx, h.db, func(tx *sql.Tx) error {
 		var result *string
 		if r := o.result; r != nil {
 			result = &r.id
