@@ -17,7 +17,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/trailql/trailql/connectors/sink"
 	"github.com/trailql/trailql/engine/service"
 	"github.com/trailql/trailql/engine/sqlerr"
 	"github.com/trailql/trailql/engine/sqltype"
@@ -435,7 +434,7 @@ func FuzzExactReader(f *testing.F) {
 	columns := []service.Column{{Name: "n", Type: sqltype.BigIntType}, {Name: "name", Type: sqltype.VarcharType}}
 	var out bytes.Buffer
 	to := bufio.NewWriter(&out)
-	w, err := newExactWriter(to, []sink.Column{sink.Column(columns[0]), sink.Column(columns[1])})
+	w, err := newExactWriter(to, columns)
 	if err != nil {
 		f.Fatal(err)
 	}

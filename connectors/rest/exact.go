@@ -18,9 +18,8 @@ import (
 	"github.com/trailql/trailql/engine/vec"
 )
 
-// The format "exact" is an Arrow IPC stream in the engine's own forms , so that a result read from
-// afar is the result; the format "arrow" is for other programs and turns what they do not know into text. Arrays have their portable form
-// (vec.Portable). The SQL type of a column stands in its field's metadata under "sql_type".
+// The format "exact" is an Arrow IPC stream of vec.PortableRecord, so that a result read from afar is the result; the format "arrow" is for
+// other programs and turns what they do not know into text.
 const exactMedia = "application/vnd.trailql.exact"
 
 // Bytes of a message's head and body that a reader takes; a server sends some MiB at once, more only where one row is larger.
@@ -31,33 +30,19 @@ const (
 
 type exactWriter struct {
 	columns []sink.Column
-	schema  *arrow.Schema
 	out     *ipc.Writer
 }
 
 func newExactWriter(w *bufio.Writer, columns []sink.Column) (sink.Writer, error) {
-	schema := exactSchema(columns)
-	return &exactWriter{columns, schema, ipc.NewWriter(w, ipc.WithSchema(schema))}, nil
-}
-
-func exactSchema(columns []sink.Column) *arrow.Schema {
-	fields := make([]arrow.Field, len(columns))
-	for i, c := range columns {
-		fields[i] = arrow.Field{Name: c.Name, Type: vec.PortableType(c.Type), Nullable: true,
-			Metadata: arrow.NewMetadata([]string{"sql_type"}, []string{c.Type.String()})}
-	}
-	return arrow.NewSchema(fields, nil)
+	return &exactWriter{columns, ipc.NewWriter(w, ipc.WithSchema(vec.PortableSchema(columns)))}, nil
 }
 
 func (e *exactWriter) Write(cols []arrow.Array, rows int) error {
-	out := make([]arrow.Array, len(cols))
-	for i, col := range cols {
-		var err error
-		if out[i], err = vec.Portable(e.columns[i].Type, vec.Plain(col)); err != nil {
-			return fmt.Errorf("writing arrow: column %q: %w", e.columns[i].Name, err)
-		}
+	record, err := vec.PortableRecord(e.columns, vec.Batch{Len: rows, Cols: cols})
+	if err == nil {
+		err = e.out.Write(record)
 	}
-	if err := e.out.Write(array.NewRecordBatch(e.schema, out, int64(rows))); err != nil {
+	if err != nil {
 		return fmt.Errorf("writing arrow: %w", err)
 	}
 	return nil
@@ -71,19 +56,13 @@ type exactReader struct {
 	in      *ipc.Reader
 }
 
-// newExactReader reads a stream whose columns are known, in batches of at most limit bytes. The schema in the stream is passed over: arrow-go believes the counts in a damaged
-// one and asks for more memory than there is.
+// newExactReader reads a stream whose columns are known, in batches of at most limit bytes. The schema in the stream is passed over: arrow-go
+// believes the counts in a damaged one and asks for more memory than there is.
 func newExactReader(r io.Reader, columns []service.Column, limit int64) (*exactReader, error) {
-	same := make([]sink.Column, len(columns))
-	for i, c := range columns {
-		same[i] = sink.Column(c)
-	}
-	var start bytes.Buffer
-	if err := ipc.NewWriter(&start, ipc.WithSchema(exactSchema(same))).Close(); err != nil {
+	start, err := vec.PortableStart(columns)
+	if err != nil {
 		return nil, fmt.Errorf("reading the result: %w", err)
 	}
-	start.Truncate(start.Len() - 8) // the mark of the end
-
 	var head [8]byte // a mark, and the length of the message behind it
 	if _, err := io.ReadFull(r, head[:]); err != nil {
 		return nil, fmt.Errorf("reading the result: %w", err)
@@ -97,7 +76,7 @@ func newExactReader(r io.Reader, columns []service.Column, limit int64) (*exactR
 	}
 	// ipc.NewReader of arrow-go v18.8.0 does not hand the limits on to the reader of messages that it makes.
 	in, err := ipc.NewReaderFromMessageReader(
-		ipc.NewMessageReader(io.MultiReader(&start, r), ipc.WithMetadataSizeLimit(maxSchema), ipc.WithBodySizeLimit(limit)))
+		ipc.NewMessageReader(io.MultiReader(bytes.NewReader(start), r), ipc.WithMetadataSizeLimit(maxSchema), ipc.WithBodySizeLimit(limit)))
 	if err != nil {
 		return nil, fmt.Errorf("reading the result: %w", err)
 	}
@@ -119,16 +98,13 @@ func (e *exactReader) next() (b vec.Batch, err error) {
 		if err != nil {
 			return vec.Batch{}, fmt.Errorf("reading the result: %w", err)
 		}
-		b = vec.Batch{Len: int(record.NumRows()), Cols: make([]arrow.Array, len(e.columns))}
 		for i, col := range record.Columns() {
 			if err := array.ValidateFull(col); err != nil {
 				return vec.Batch{}, fmt.Errorf("reading the result: column %q: %w", e.columns[i].Name, err)
 			}
-			kept := array.MakeFromData(col.Data()) // the reader frees its own at the next record
-			if b.Cols[i], err = vec.FromPortable(e.columns[i].Type, kept); err != nil {
-				return vec.Batch{}, fmt.Errorf("reading the result: column %q: %w", e.columns[i].Name, err)
-			}
-			b.Cols[i].NullN() // counted now: the array may be shared by goroutines later
+		}
+		if b, err = vec.FromPortableRecord(e.columns, record); err != nil {
+			return vec.Batch{}, fmt.Errorf("reading the result: %w", err)
 		}
 	}
 	return b, nil

@@ -1,7 +1,6 @@
 package rest
 
 import (
-	"fmt"
 	"math"
 	"strings"
 	"time"
@@ -14,27 +13,22 @@ import (
 
 // queryJSON is a query on the wire; server and client share it. Times that have not come are null, as are columns that are not known.
 type queryJSON struct {
-	ID          string       `json:"id"`
-	SQL         string       `json:"sql"`
-	User        string       `json:"user"`
-	Source      string       `json:"source"`
-	State       string       `json:"state"`
-	Error       *errorJSON   `json:"error"`
-	Snapshot    int64        `json:"snapshot"`
-	Cached      bool         `json:"cached"`
-	Submitted   *time.Time   `json:"submitted"`
-	Started     *time.Time   `json:"started"`
-	Finished    *time.Time   `json:"finished"`
-	Expires     *time.Time   `json:"expires"`
-	Columns     []columnJSON `json:"columns"`
-	RowsReady   int64        `json:"rows_ready"`
-	ResultBytes int64        `json:"result_bytes"`
-	Stats       statsJSON    `json:"stats"`
-}
-
-type columnJSON struct {
-	Name string `json:"name"`
-	Type string `json:"type"`
+	ID          string           `json:"id"`
+	SQL         string           `json:"sql"`
+	User        string           `json:"user"`
+	Source      string           `json:"source"`
+	State       string           `json:"state"`
+	Error       *errorJSON       `json:"error"`
+	Snapshot    int64            `json:"snapshot"`
+	Cached      bool             `json:"cached"`
+	Submitted   *time.Time       `json:"submitted"`
+	Started     *time.Time       `json:"started"`
+	Finished    *time.Time       `json:"finished"`
+	Expires     *time.Time       `json:"expires"`
+	Columns     []sqltype.Column `json:"columns"`
+	RowsReady   int64            `json:"rows_ready"`
+	ResultBytes int64            `json:"result_bytes"`
+	Stats       statsJSON        `json:"stats"`
 }
 
 type statsJSON struct {
@@ -59,7 +53,7 @@ func show(q service.Query, now time.Time) queryJSON {
 	out := queryJSON{
 		ID: q.ID, SQL: q.SQL, User: q.User, Source: q.Source, State: string(q.State), Snapshot: q.Snapshot, Cached: q.Cached,
 		Submitted: stamp(q.Submitted), Started: stamp(q.Started), Finished: stamp(q.Finished), Expires: stamp(q.Expires),
-		RowsReady: q.Rows, ResultBytes: q.ResultBytes,
+		Columns: q.Columns, RowsReady: q.Rows, ResultBytes: q.ResultBytes,
 		Stats: statsJSON{
 			Rows: q.Stats.Rows, RowsRead: q.Stats.RowsRead, BytesRead: q.Stats.BytesRead,
 			Partitions: q.Stats.Partitions, PartitionsSkipped: q.Stats.PartitionsPruned,
@@ -71,12 +65,6 @@ func show(q service.Query, now time.Time) queryJSON {
 	}
 	if q.Err != nil {
 		out.Error = statementError(q.SQL, q.Err)
-	}
-	if q.Columns != nil {
-		out.Columns = make([]columnJSON, len(q.Columns))
-		for i, c := range q.Columns {
-			out.Columns[i] = columnJSON{c.Name, c.Type.String()}
-		}
 	}
 	return out
 }
@@ -102,11 +90,11 @@ func queued(q service.Query, now time.Time) time.Duration {
 }
 
 // query reads a query off the wire.
-func (j queryJSON) query() (service.Query, error) {
+func (j queryJSON) query() service.Query {
 	q := service.Query{
 		ID: j.ID, SQL: j.SQL, User: j.User, Source: j.Source, State: service.State(j.State), Snapshot: j.Snapshot, Cached: j.Cached,
 		Submitted: moment(j.Submitted), Started: moment(j.Started), Finished: moment(j.Finished), Expires: moment(j.Expires),
-		Rows: j.RowsReady, ResultBytes: j.ResultBytes,
+		Columns: j.Columns, Rows: j.RowsReady, ResultBytes: j.ResultBytes,
 		Stats: engine.Stats{
 			Rows: j.Stats.Rows, RowsRead: j.Stats.RowsRead, BytesRead: j.Stats.BytesRead,
 			Partitions: j.Stats.Partitions, PartitionsPruned: j.Stats.PartitionsSkipped,
@@ -119,17 +107,7 @@ func (j queryJSON) query() (service.Query, error) {
 	if j.Error != nil {
 		q.Err = j.Error.statement(j.SQL)
 	}
-	if j.Columns != nil {
-		q.Columns = make([]service.Column, len(j.Columns))
-		for i, c := range j.Columns {
-			t, err := sqltype.Parse(c.Type)
-			if err != nil {
-				return service.Query{}, fmt.Errorf("column %q of the answer: %w", c.Name, err)
-			}
-			q.Columns[i] = service.Column{Name: c.Name, Type: t}
-		}
-	}
-	return q, nil
+	return q
 }
 
 func moment(t *time.Time) time.Time {

@@ -233,12 +233,8 @@ func (h *handler) stream(w *response, r *http.Request, q service.Query, p part) 
 	if err != nil {
 		return err
 	}
-	columns := make([]sink.Column, len(page.Columns))
-	for i, c := range page.Columns {
-		columns[i] = sink.Column{Name: c.Name, Type: c.Type}
-	}
 	out := bufio.NewWriterSize(w, 64<<10)
-	to, err := p.format.writer(out, columns)
+	to, err := p.format.writer(out, page.Columns)
 	if err != nil {
 		return err
 	}

@@ -34,7 +34,7 @@ func TestPageHasEveryType(t *testing.T) {
 		t.Fatalf("%s\n%s", a.Status, a.body)
 	}
 	var page struct {
-		Columns []columnJSON        `json:"columns"`
+		Columns []sqltype.Column    `json:"columns"`
 		Rows    [][]json.RawMessage `json:"rows"`
 		Next    *string             `json:"next"`
 		State   string              `json:"state"`
@@ -58,7 +58,7 @@ func TestPageHasEveryType(t *testing.T) {
 		}
 	}
 	for c, col := range columns {
-		if page.Columns[c].Name != col.Name || page.Columns[c].Type != col.Type.String() {
+		if page.Columns[c].Name != col.Name || !page.Columns[c].Type.Equal(col.Type) {
 			t.Errorf("column %d is %v, want %s %s", c, page.Columns[c], col.Name, col.Type)
 		}
 	}

@@ -77,9 +77,7 @@ func (r *Rows) follow() {
 		}
 		var j queryJSON
 		if json.Unmarshal([]byte(data), &j) == nil {
-			if q, err := j.query(); err == nil {
-				r.see(q)
-			}
+			r.see(j.query())
 		}
 	}
 }

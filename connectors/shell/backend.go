@@ -7,7 +7,6 @@ package shell
 import (
 	"context"
 
-	"github.com/trailql/trailql/connectors/sink"
 	"github.com/trailql/trailql/engine"
 	"github.com/trailql/trailql/engine/service"
 	"github.com/trailql/trailql/engine/vec"
@@ -56,12 +55,4 @@ func (d direct) Columns() ([]service.Column, error) {
 
 func (d direct) Query() service.Query {
 	return service.Query{SQL: d.sql, State: service.Running, Snapshot: d.Version, Stats: d.Stats()}
-}
-
-func heads(columns []service.Column) []sink.Column {
-	out := make([]sink.Column, len(columns))
-	for i, c := range columns {
-		out[i] = sink.Column{Name: c.Name, Type: c.Type}
-	}
-	return out
 }

@@ -82,7 +82,7 @@ func (s *Session) ask(ctx context.Context, text string) (err error) {
 	if err != nil {
 		return err
 	}
-	n, err := s.write(heads(columns), hide, func(w sink.Writer) (n int64, err error) {
+	n, err := s.write(columns, hide, func(w sink.Writer) (n int64, err error) {
 		for {
 			batch, err := rows.Next()
 			if errors.Is(err, io.EOF) {

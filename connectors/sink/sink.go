@@ -14,10 +14,7 @@ import (
 )
 
 // Column heads a column of the result.
-type Column struct {
-	Name string
-	Type sqltype.Type
-}
+type Column = sqltype.Column
 
 // Writer takes a result batch by batch; used by one goroutine. Arrays have the forms of sqltype.Type.Arrow,
 // text may be dictionary-coded. Close writes what ends the format and flushes; it does not close the writer beneath.

@@ -49,7 +49,7 @@ func numbers(values ...int64) arrow.Array {
 	return b.NewArray()
 }
 
-var sample = []Column{{"name", sqltype.VarcharType}, {"n", sqltype.BigIntType}, {"name", sqltype.VarcharType}}
+var sample = []Column{{Name: "name", Type: sqltype.VarcharType}, {Name: "n", Type: sqltype.BigIntType}, {Name: "name", Type: sqltype.VarcharType}}
 
 // written returns what a format makes of three rows: plain text, a number, coded text, with NULL, the empty text,
 // quotes, line breaks and an escape sequence among them.
@@ -98,7 +98,7 @@ func TestTable(t *testing.T) {
 
 // SELECT NULL has a type of its own, whose arrays hold no bits for validity.
 func TestUntypedNull(t *testing.T) {
-	columns := []Column{{"n", sqltype.UnknownType}, {"i", sqltype.BigIntType}}
+	columns := []Column{{Name: "n", Type: sqltype.UnknownType}, {Name: "i", Type: sqltype.BigIntType}}
 	for format, want := range map[string]string{
 		"table": " n    | i\n------+---\n NULL | 1\n", "csv": "n,i\n,1\n", "markdown": "| n | i |\n| --- | ---: |\n| | 1 |\n",
 		"jsonl": "{\"n\":null,\"i\":1}\n", "vertical": "-[ row 1 ]--------------------\nn | NULL\ni | 1\n",

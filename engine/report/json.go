@@ -34,23 +34,18 @@ type packJSON struct {
 }
 
 type controlJSON struct {
-	ID       string       `json:"id"`
-	Title    string       `json:"title"`
-	About    string       `json:"about,omitempty"`
-	State    bool         `json:"state,omitempty"`
-	Verdict  Verdict      `json:"verdict"`
-	Reason   string       `json:"reason"`
-	Error    string       `json:"error,omitempty"`
-	Source   string       `json:"source"`
-	SQL      string       `json:"sql"`
-	Findings int64        `json:"findings"`
-	SHA256   string       `json:"sha256,omitempty"`
-	Columns  []columnJSON `json:"columns"`
-}
-
-type columnJSON struct {
-	Name string `json:"name"`
-	Type string `json:"type"`
+	ID       string        `json:"id"`
+	Title    string        `json:"title"`
+	About    string        `json:"about,omitempty"`
+	State    bool          `json:"state,omitempty"`
+	Verdict  Verdict       `json:"verdict"`
+	Reason   string        `json:"reason"`
+	Error    string        `json:"error,omitempty"`
+	Source   string        `json:"source"`
+	SQL      string        `json:"sql"`
+	Findings int64         `json:"findings"`
+	SHA256   string        `json:"sha256,omitempty"`
+	Columns  []sink.Column `json:"columns"`
 }
 
 // JSON writes everything as one object, the rows of a control as a list of objects, one a line; rows are streamed.
@@ -90,7 +85,7 @@ func (r *Report) JSON(ctx context.Context, w io.Writer) error {
 func (r *Report) answerJSON(ctx context.Context, out *bufio.Writer, a *Answer) error {
 	c := controlJSON{
 		ID: a.Control.ID, Title: a.Control.Title, About: a.Control.About, State: a.Control.State, Verdict: a.Verdict, Reason: a.Reason,
-		Source: a.Control.Source, SQL: a.SQL, Findings: a.Findings, SHA256: a.SHA256, Columns: []columnJSON{},
+		Source: a.Control.Source, SQL: a.SQL, Findings: a.Findings, SHA256: a.SHA256, Columns: []sink.Column{},
 	}
 	if a.Err != nil {
 		c.Error = failure(a.SQL, a.Err)
@@ -99,9 +94,7 @@ func (r *Report) answerJSON(ctx context.Context, out *bufio.Writer, a *Answer) e
 	if err != nil {
 		return err
 	}
-	for _, column := range columns {
-		c.Columns = append(c.Columns, columnJSON{column.Name, column.Type.String()})
-	}
+	c.Columns = append(c.Columns, columns...)
 	if err := unclosed(out, c, "rows"); err != nil {
 		return err
 	}

@@ -105,7 +105,7 @@ func (r *Runner) ask(ctx context.Context, snap source.Snapshot, text string, lin
 	if err != nil {
 		return 0, id, err
 	}
-	w, err := sink.New("jsonl", lines, sinkColumns(columns), sink.Options{})
+	w, err := sink.New("jsonl", lines, columns, sink.Options{})
 	if err != nil {
 		return 0, id, err
 	}
@@ -122,14 +122,6 @@ func (r *Runner) ask(ctx context.Context, snap source.Snapshot, text string, lin
 		}
 		n += int64(b.Len)
 	}
-}
-
-func sinkColumns(columns []service.Column) []sink.Column {
-	out := make([]sink.Column, len(columns))
-	for i, c := range columns {
-		out[i] = sink.Column{Name: c.Name, Type: c.Type}
-	}
-	return out
 }
 
 // judge gives the verdicts, once all answers and the coverage are there.
@@ -241,7 +233,7 @@ func (r *Report) columns(ctx context.Context, a *Answer) ([]sink.Column, error) 
 	if err != nil {
 		return nil, fmt.Errorf("reading the columns of control %s: %w; run the report again", a.Control.ID, err)
 	}
-	return sinkColumns(q.Columns), nil
+	return q.Columns, nil
 }
 
 // pages reads the rows of an answer again, in order, page by page; at most limit of them, all if it is negative.

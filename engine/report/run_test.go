@@ -184,7 +184,7 @@ func TestEvidenceCanBeMadeAgain(t *testing.T) {
 			t.Fatal(err)
 		}
 		hash := sha256.New()
-		w, err := sink.New("jsonl", hash, sinkColumns(columns), sink.Options{})
+		w, err := sink.New("jsonl", hash, columns, sink.Options{})
 		if err != nil {
 			t.Fatal(err)
 		}

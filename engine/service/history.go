@@ -8,12 +8,10 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/trailql/trailql/connectors/sqlitefile"
 	"github.com/trailql/trailql/engine/sqlerr"
-	"github.com/trailql/trailql/engine/sqltype"
 )
 
 // history is the SQLite file of a state folder: a row per query, written when it is submitted and when it ends, and a row per stored
@@ -274,33 +272,15 @@ func parseError(text string) (*sqlerr.Error, error) {
 	return &sqlerr.Error{Kind: e.Kind, Pos: e.Pos, Msg: e.Message, Hint: e.Hint}, nil
 }
 
-// savedColumn is a Column as the history keeps it.
-type savedColumn struct {
-	Name string `json:"name"`
-	Type string `json:"type"`
-}
-
 func columnsText(columns []Column) (string, error) {
-	saved := make([]savedColumn, len(columns))
-	for i, c := range columns {
-		saved[i] = savedColumn{c.Name, c.Type.String()}
-	}
-	text, err := json.Marshal(saved)
+	text, err := json.Marshal(columns)
 	return string(text), err
 }
 
-func parseColumns(text string) ([]Column, error) {
-	var saved []savedColumn
-	if err := json.NewDecoder(strings.NewReader(text)).Decode(&saved); err != nil || len(saved) == 0 {
+// parseColumns is nil where there are none.
+func parseColumns(text string) (columns []Column, err error) {
+	if err := json.Unmarshal([]byte(text), &columns); err != nil || len(columns) == 0 {
 		return nil, err
-	}
-	columns := make([]Column, len(saved))
-	for i, c := range saved {
-		t, err := sqltype.Parse(c.Type)
-		if err != nil {
-			return nil, err
-		}
-		columns[i] = Column{Name: c.Name, Type: t}
 	}
 	return columns, nil
 }

@@ -11,7 +11,6 @@ import (
 	"os"
 	"sort"
 
-	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/ipc"
 	"github.com/cespare/xxhash/v2"
 
@@ -96,14 +95,13 @@ func (s *Service) read(result *stored, from, rows int64) (Page, error) {
 		return Page{}, sqlerr.Wrap(sqlerr.Data, err, "the stored result cannot be read")
 	}
 	defer file.Close()
-	var head bytes.Buffer
-	if err := ipc.NewWriter(&head, ipc.WithSchema(schemaOf(result.columns))).Close(); err != nil {
+	start, err := vec.PortableStart(result.columns)
+	if err != nil {
 		return Page{}, sqlerr.Wrap(sqlerr.Internal, err, "the columns of a stored result have no Arrow form")
 	}
-	schema := head.Bytes()[:head.Len()-8] // without the mark of the end
 	for bytes := int64(0); at < len(result.extents) && p.Rows < rows && bytes+extentBytes <= pageBytes; at++ {
 		e := result.extents[at]
-		b, err := readExtent(file, schema, result.columns, e)
+		b, err := readExtent(file, start, result.columns, e)
 		if err != nil {
 			return Page{}, sqlerr.Wrap(sqlerr.Data, err, "the stored result %s is damaged", path).WithHint("run the query again")
 		}
@@ -118,9 +116,9 @@ func (s *Service) read(result *stored, from, rows int64) (Page, error) {
 	return p, nil
 }
 
-// readExtent reads one record batch; schema is the Arrow message that goes before it. Whatever the file holds, it is the batch that was
+// readExtent reads one record batch; start is what goes before it (vec.PortableStart). Whatever the file holds, it is the batch that was
 // written or an error.
-func readExtent(file io.ReaderAt, schema []byte, columns []Column, e extent) (b vec.Batch, err error) {
+func readExtent(file io.ReaderAt, start []byte, columns []Column, e extent) (b vec.Batch, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("row %d and following: %v", e.first, p)
@@ -133,7 +131,7 @@ func readExtent(file io.ReaderAt, schema []byte, columns []Column, e extent) (b 
 	if xxhash.Sum64(message) != e.hash {
 		return vec.Batch{}, fmt.Errorf("row %d and following are not what was written", e.first)
 	}
-	r, err := ipc.NewReader(io.MultiReader(bytes.NewReader(schema), bytes.NewReader(message)))
+	r, err := ipc.NewReader(io.MultiReader(bytes.NewReader(start), bytes.NewReader(message)))
 	if err != nil {
 		return vec.Batch{}, fmt.Errorf("row %d and following: %w", e.first, err)
 	}
@@ -144,12 +142,8 @@ func readExtent(file io.ReaderAt, schema []byte, columns []Column, e extent) (b 
 	if record.NumRows() != e.rows {
 		return vec.Batch{}, fmt.Errorf("row %d and following: %d rows instead of %d", e.first, record.NumRows(), e.rows)
 	}
-	b = vec.Batch{Len: int(e.rows), Cols: make([]arrow.Array, len(columns))}
-	for i, c := range columns {
-		if b.Cols[i], err = vec.FromPortable(c.Type, record.Column(i)); err != nil {
-			return vec.Batch{}, fmt.Errorf("row %d and following: column %q: %w", e.first, c.Name, err)
-		}
-		b.Cols[i].NullN() // counted now: the array may be shared by goroutines later
+	if b, err = vec.FromPortableRecord(columns, record); err != nil {
+		return vec.Batch{}, fmt.Errorf("row %d and following: %w", e.first, err)
 	}
 	return b, nil
 }

@@ -104,10 +104,7 @@ const (
 func (s State) Done() bool { return s == Succeeded || s == Failed || s == Cancelled }
 
 // Column of a result.
-type Column struct {
-	Name string
-	Type sqltype.Type
-}
+type Column = sqltype.Column
 
 // Query is what is known of a query at one moment.
 type Query struct {

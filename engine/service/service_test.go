@@ -137,7 +137,7 @@ func TestLife(t *testing.T) {
 	if !q.Expires.Equal(now.Add(24 * time.Hour)) {
 		t.Errorf("expires %s", q.Expires)
 	}
-	if fmt.Sprint(q.Columns) != fmt.Sprint([]Column{{"i", sqltype.BigIntType}, {"d", sqltype.BigIntType}}) {
+	if fmt.Sprint(q.Columns) != fmt.Sprint([]Column{{Name: "i", Type: sqltype.BigIntType}, {Name: "d", Type: sqltype.BigIntType}}) {
 		t.Errorf("columns %v", q.Columns)
 	}
 	again, err := s.Get(t.Context(), q.ID) // from the history

@@ -142,7 +142,7 @@ func TestStoredIsWhatWasGiven(t *testing.T) {
 		id := fmt.Sprint(runs)
 		var columns []Column
 		for i := range rapid.IntRange(1, 4).Draw(rt, "columns") {
-			columns = append(columns, Column{[]string{"", "a", "a", "ü b"}[i], anyType(3).Draw(rt, "type")})
+			columns = append(columns, Column{Name: []string{"", "a", "a", "ü b"}[i], Type: anyType(3).Draw(rt, "type")})
 		}
 		text, err := columnsText(columns)
 		if err != nil {
@@ -240,7 +240,7 @@ func TestWideBatchesAreCut(t *testing.T) {
 	if err := os.Mkdir(s.results(), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	out, err := newSpool(s.results(), "wide", []Column{{"x", sqltype.VarcharType}}, 1<<30)
+	out, err := newSpool(s.results(), "wide", []Column{{Name: "x", Type: sqltype.VarcharType}}, 1<<30)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -282,7 +282,7 @@ func TestWideBatchesAreCut(t *testing.T) {
 // TestSmallBatchesAreJoined: a record batch of a few rows costs more than the rows.
 func TestSmallBatchesAreJoined(t *testing.T) {
 	folder := t.TempDir()
-	out, err := newSpool(folder, "small", []Column{{"x", sqltype.VarcharType}}, 1<<30)
+	out, err := newSpool(folder, "small", []Column{{Name: "x", Type: sqltype.VarcharType}}, 1<<30)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -306,7 +306,7 @@ func TestFullDisk(t *testing.T) {
 		t.Skip("this system has no /dev/full")
 	}
 	folder := t.TempDir()
-	out, err := newSpool(folder, "r", []Column{{"x", sqltype.VarcharType}}, 1<<30)
+	out, err := newSpool(folder, "r", []Column{{Name: "x", Type: sqltype.VarcharType}}, 1<<30)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -328,7 +328,7 @@ func TestFullDisk(t *testing.T) {
 
 // TestABatchOfOtherTypes is a defect of the engine, and the end of the query only.
 func TestABatchOfOtherTypes(t *testing.T) {
-	out, err := newSpool(t.TempDir(), "r", []Column{{"x", sqltype.BigIntType}}, 1<<30)
+	out, err := newSpool(t.TempDir(), "r", []Column{{Name: "x", Type: sqltype.BigIntType}}, 1<<30)
 	if err != nil {
 		t.Fatal(err)
 	}
