@@ -23,12 +23,14 @@ func (c *Catalog) add(name string, r source.Relation) {
 	if c.relations == nil {
 		c.relations = map[string]source.Relation{}
 	}
+	if _, replaced := c.relations[strings.ToLower(name)]; !replaced {
+		c.names = append(c.names, name)
+	}
 	c.relations[strings.ToLower(name)] = r
-	c.names = append(c.names, name)
 	slices.Sort(c.names)
 }
 
-// AddTable puts a table into the catalog. A column is written "name type"; one that begins with _ or $ is hidden.
+// AddTable puts a table into the catalog, in place of one of that name. A column is written "name type"; one that begins with _ or $ is hidden.
 func (c *Catalog) AddTable(name string, columns []string, batches ...vec.Batch) error {
 	out := make([]source.Column, len(columns))
 	for i, column := range columns {

@@ -33,7 +33,8 @@ var rules = []rule{
 	// What a filter says of one side's key holds for the other's; the copy then goes down like any filter.
 	{"copy_key_constants", copyKeyConstants},
 	{"push_filters", pushFilters},
-	// With all filters in place the smaller side can be told.
+	// With all filters in place cross joins that are left may be one of order only, and the smaller side can be told.
+	{"connect_joins", connectJoins},
 	{"order_joins", orderJoins},
 	// Filters have left gaps between projections.
 	{"merge_projects", mergeProjects},
