@@ -123,12 +123,13 @@ func showFunctions(st *sql.ShowFunctions) (*table, error) {
 	add := func(name, sig, kind string, deterministic bool, doc string) {
 		args, result, _ := strings.Cut(sig, " -> ")
 		if match(name) {
-			t.add(name, result, strings.Trim(args, "()"), kind, fmt.Sprint(deterministic), doc)
+			t.add(name, result, args[1:len(args)-1], kind, fmt.Sprint(deterministic), doc)
 		}
 	}
+	names := fn.Names()
 	for _, f := range fn.All() {
-		if f.Name[0] < 'a' || f.Name[0] > 'z' {
-			continue // an operator
+		if _, callable := slices.BinarySearch(names, f.Name); !callable {
+			continue
 		}
 		for _, o := range f.Overloads {
 			add(f.Name, o.Sig, "scalar", !f.Volatile, f.Doc)
@@ -138,6 +139,9 @@ func showFunctions(st *sql.ShowFunctions) (*table, error) {
 		for _, o := range a.Overloads {
 			add(a.Name, o.Sig, "aggregate", !a.OrderSensitive, a.Doc)
 		}
+	}
+	for _, f := range fn.Forms() {
+		add(f.Name, f.Sig, "scalar", true, f.Doc)
 	}
 	for _, w := range fn.Windows() {
 		for _, o := range w.Overloads {

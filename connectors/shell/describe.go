@@ -167,6 +167,9 @@ func functions() []function {
 		}
 		all = append(all, g)
 	}
+	for _, f := range fn.Forms() {
+		all = append(all, function{name: f.Name, kind: f.Category, doc: f.Doc, example: f.Example, signatures: []string{f.Name + f.Sig}})
+	}
 	for _, w := range fn.Windows() {
 		g := function{name: w.Name, aliases: w.Aliases, kind: "window", doc: w.Doc, example: w.Example}
 		for _, o := range w.Overloads {

@@ -51,7 +51,7 @@ func (x *exprs) function(f *sql.Func) expr.Expr {
 }
 
 func unknownFunction(name string, at sqlerr.Pos) {
-	hint := didYouMean(name, append(fn.Names(), "if", "try", "coalesce", "nullif"))
+	hint := didYouMean(name, fn.Names())
 	if hint == "" {
 		hint = "SHOW FUNCTIONS lists them"
 	}

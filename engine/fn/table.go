@@ -100,6 +100,9 @@ func Names() []string {
 	for name := range windowIndex { // aggregates are among them
 		names = append(names, name)
 	}
+	for _, f := range forms {
+		names = append(names, f.Name)
+	}
 	slices.Sort(names)
 	return slices.Compact(names)
 }
