@@ -241,8 +241,13 @@ func (b *binder) values(v *sql.ValuesBody, with *env, outer *scope) *relation {
 		}
 		columns[c].Type = t
 	}
-	if _, plain := x.in.node.(*plan.Values); !plain {
-		unsupported(v.Pos(), "subqueries in VALUES are")
+	if _, plain := x.in.node.(*plan.Values); !plain { // with subqueries, which stand beside one row
+		one := newSpool(x.in.node)
+		u := &plan.Union{Columns: columns}
+		for _, row := range rows {
+			u.Children = append(u.Children, &plan.Project{Input: one, Exprs: row, Columns: columns})
+		}
+		return anonymous(u)
 	}
 	return anonymous(&plan.Values{Columns: columns, Rows: rows})
 }

@@ -85,9 +85,7 @@ func (d *dependent) replaced(e expr.Expr, by []expr.Expr) expr.Expr {
 // give others, both are made to use one computation.
 func (d *dependent) distinctValues() plan.Node {
 	if d.domain == nil {
-		if !reproducible(d.left) {
-			d.left = newSpool(d.left)
-		}
+		d.left = repeatable(d.left)
 		p := &plan.Project{Input: d.left, Exprs: d.values}
 		for i, v := range d.values {
 			p.Columns = append(p.Columns, plan.Column{Name: plan.Label(d.params[i].e), Type: v.Type()})
@@ -98,6 +96,14 @@ func (d *dependent) distinctValues() plan.Node {
 }
 
 func newSpool(n plan.Node) plan.Node { return &plan.Spool{Input: n, ID: new(plan.SpoolID)} }
+
+// repeatable returns a node with the rows of n that may stand in several places.
+func repeatable(n plan.Node) plan.Node {
+	if reproducible(n) {
+		return n
+	}
+	return newSpool(n)
+}
 
 // exactAggregates give the same however their rows are ordered and split.
 var exactAggregates = []string{"count", "count_if", "min", "max", "bool_and", "bool_or", "every"}
@@ -151,6 +157,9 @@ func (d *dependent) expand(n plan.Node) plan.Node {
 		in := d.expand(n.Input)
 		if n.Limit < 0 && n.Offset == 0 {
 			return in // the order of a subquery's rows is not kept
+		}
+		if n.Ties {
+			unsupported(d.at, "FETCH FIRST … WITH TIES in a subquery that uses columns of the query around it is")
 		}
 		return d.limited(in, d.boundKeys(n.Keys, in), n.Limit, n.Offset, nil)
 	case *plan.Limit:

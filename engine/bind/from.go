@@ -25,6 +25,10 @@ func (b *binder) from(items []sql.TableExpr, with *env, outer *scope) *relation 
 			rel = b.unnest(rel, u, alias, false, with, outer)
 			continue
 		}
+		if l, alias := lateralOf(item); l != nil {
+			rel = b.lateral(rel, l, alias, nil, with, outer)
+			continue
+		}
 		rel = crossJoin(rel, b.tableExpr(item, with, outer), item.Pos())
 	}
 	return rel
@@ -55,8 +59,8 @@ func (b *binder) tableExpr(t sql.TableExpr, with *env, outer *scope) *relation {
 		return b.join(t, with, outer)
 	case *sql.Sampled:
 		return b.sampled(t, with, outer)
-	case *sql.LateralTable:
-		unsupported(t.Pos(), "LATERAL is")
+	case *sql.LateralTable: // with nothing to its left
+		return b.query(t.Query, with, outer)
 	}
 	fail(sqlerr.Internal, t.Pos(), "no binding of %T", t)
 	return nil
@@ -229,9 +233,6 @@ var joinKinds = map[sql.JoinType]plan.JoinKind{
 }
 
 func (b *binder) join(j *sql.JoinTable, with *env, outer *scope) *relation {
-	if j.Natural {
-		failHint(sqlerr.Unknown, j.Pos(), "name the columns: JOIN … USING (a, b)", "NATURAL JOIN is not supported")
-	}
 	left := b.tableExpr(j.Left, with, outer)
 	if u, alias := unnestOf(j.Right); u != nil {
 		if on, ok := j.On.(*sql.Bool); j.Type != sql.CrossType && (!ok || !on.Value) || len(j.Using) > 0 {
@@ -242,7 +243,19 @@ func (b *binder) join(j *sql.JoinTable, with *env, outer *scope) *relation {
 		}
 		return b.unnest(left, u, alias, j.Type == sql.Left, with, outer)
 	}
+	if l, alias := lateralOf(j.Right); l != nil {
+		if j.Natural || len(j.Using) > 0 {
+			unsupported(j.Pos(), "NATURAL and USING with LATERAL are")
+		}
+		if j.Type == sql.Right || j.Type == sql.Full {
+			fail(sqlerr.Type, j.Pos(), "RIGHT and FULL JOIN take no LATERAL: its rows depend on those of the left side")
+		}
+		return b.lateral(left, l, alias, j, with, outer)
+	}
 	right := b.tableExpr(j.Right, with, outer)
+	if j.Natural {
+		j = natural(j, left, right)
+	}
 	if j.Type != sql.Right {
 		return b.joinOn(j, left, right, with, outer)
 	}
@@ -263,28 +276,96 @@ func (b *binder) join(j *sql.JoinTable, with *env, outer *scope) *relation {
 
 func (b *binder) joinOn(j *sql.JoinTable, left, right *relation, with *env, outer *scope) *relation {
 	both := crossJoin(left, right, j.Pos())
-	var on []expr.Expr
 	if len(j.Using) > 0 {
-		return b.joinUsing(j, left, right, both, with, outer)
+		return b.joinUsing(j, left, right, both)
 	}
+	var on []expr.Expr
 	if j.On != nil {
-		before := both.node
-		x := &exprs{binder: b, with: with, in: both, outer: outer, clause: "ON"}
+		var subqueries []later
+		x := &exprs{binder: b, with: with, in: both, outer: outer, clause: "ON", later: &subqueries}
 		on = x.conjuncts(j.On)
-		if both.node != before {
-			unsupported(j.On.Pos(), "subqueries in ON are")
+		switch {
+		case len(subqueries) == 0:
+		case j.Type == sql.Inner:
+			x.later = nil
+			width := len(both.node.Schema())
+			x.filter(on, subqueries)
+			return &relation{node: firstColumns(both.node, width), fields: both.fields}
+		default:
+			return b.joinWithSubqueries(j, left, right, on, subqueries)
 		}
 	}
-	return &relation{node: b.joinNode(j, left, right, on, with, outer), fields: both.fields}
+	return &relation{node: joinNode(j.Type, left.node, right.node, on), fields: both.fields}
+}
+
+// joinWithSubqueries is an outer join with subqueries in its condition. Each is joined to the side that it is correlated to.
+func (b *binder) joinWithSubqueries(j *sql.JoinTable, left, right *relation, on []expr.Expr, subqueries []later) *relation {
+	const rightBase = 1 << 26 // of the right side's columns, until the width of the left one is known
+	width, widthRight := len(left.node.Schema()), len(right.node.Schema())
+	apart := func(es []expr.Expr) []expr.Expr {
+		out := make([]expr.Expr, len(es))
+		for i, e := range es {
+			out[i] = plan.MoveColumns(e, func(c int) int {
+				if c >= width && c < aggregateBase {
+					c += rightBase - width
+				}
+				return c
+			})
+		}
+		return out
+	}
+	moved := func(es []expr.Expr, by int) []expr.Expr {
+		out := make([]expr.Expr, len(es))
+		for i, e := range es {
+			out[i] = plan.MoveColumns(e, func(c int) int { return c + by })
+		}
+		return out
+	}
+	nodes := [2]plan.Node{left.node, right.node}
+	var values []expr.Expr
+	for _, l := range subqueries {
+		args := withSubqueries(apart(l.args), values)
+		sides := plan.NoSide
+		for _, e := range args {
+			sides |= plan.SidesOf(e, rightBase)
+		}
+		var value expr.Expr
+		switch sides {
+		case plan.BothSides:
+			failHint(sqlerr.Unknown, j.On.Pos(), "compute it on one side, in a subquery in FROM",
+				"a subquery in the ON of an outer join that uses columns of both sides is not supported")
+		case plan.RightSide:
+			nodes[1], value = l.join(nodes[1], moved(args, -rightBase))
+			value = moved([]expr.Expr{value}, rightBase)[0]
+		default:
+			nodes[0], value = l.join(nodes[0], args)
+		}
+		values = append(values, value)
+	}
+	on = withSubqueries(apart(on), values)
+	newWidth := len(nodes[0].Schema())
+	for i, e := range on {
+		on[i] = plan.MoveColumns(e, func(c int) int {
+			if c >= rightBase {
+				c += newWidth - rightBase
+			}
+			return c
+		})
+	}
+	joined := joinNode(j.Type, nodes[0], nodes[1], on)
+	return &relation{
+		node: columnsOf(joined, span(0, width), span(newWidth, newWidth+widthRight)), fields: slices.Concat(left.fields, right.fields),
+	}
 }
 
 // joinNode joins two bound sides. A full join is the left join and, below it, the right rows without a match beside NULLs.
-func (b *binder) joinNode(j *sql.JoinTable, left, right *relation, on []expr.Expr, with *env, outer *scope) plan.Node {
-	if j.Type != sql.Full {
-		return plan.NewJoin(joinKinds[j.Type], left.node, right.node, on)
+func joinNode(kind sql.JoinType, left, right plan.Node, on []expr.Expr) plan.Node {
+	if kind != sql.Full {
+		return plan.NewJoin(joinKinds[kind], left, right, on)
 	}
-	matched := plan.NewJoin(plan.LeftJoin, left.node, right.node, on)
-	width, widthRight := len(left.node.Schema()), len(right.node.Schema())
+	left, right = repeatable(left), repeatable(right)
+	matched := plan.NewJoin(plan.LeftJoin, left, right, on)
+	width, widthRight := len(left.Schema()), len(right.Schema())
 	swapped := make([]expr.Expr, len(on))
 	for i, e := range on {
 		swapped[i] = plan.MoveColumns(e, func(c int) int {
@@ -294,19 +375,17 @@ func (b *binder) joinNode(j *sql.JoinTable, left, right *relation, on []expr.Exp
 			return c - width
 		})
 	}
-	// Bound anew, for a plan is a tree.
-	left, right = b.tableExpr(j.Left, with, outer), b.tableExpr(j.Right, with, outer)
-	rest := &plan.Project{Input: plan.NewJoin(plan.AntiJoin, right.node, left.node, swapped), Columns: matched.Schema()}
-	for _, c := range left.node.Schema() {
+	rest := &plan.Project{Input: plan.NewJoin(plan.AntiJoin, right, left, swapped), Columns: matched.Schema()}
+	for _, c := range left.Schema() {
 		rest.Exprs = append(rest.Exprs, expr.NullLiteral(c.Type))
 	}
-	rest.Exprs = append(rest.Exprs, plan.ColumnRefs(right.node)...)
+	rest.Exprs = append(rest.Exprs, plan.ColumnRefs(right)...)
 	return &plan.Union{Children: []plan.Node{matched, rest}, Columns: matched.Schema()}
 }
 
 // joinUsing joins on columns of equal name. The result has each of them once and first, then the rest of the left side and of the
 // right, as SQL has it; for a right join, where the sides came swapped, "left" is the written right one.
-func (b *binder) joinUsing(j *sql.JoinTable, left, right, both *relation, with *env, outer *scope) *relation {
+func (b *binder) joinUsing(j *sql.JoinTable, left, right, both *relation) *relation {
 	var on, merged []expr.Expr
 	var columns []plan.Column
 	out := &relation{}
@@ -346,9 +425,24 @@ func (b *binder) joinUsing(j *sql.JoinTable, left, right, both *relation, with *
 		}
 	}
 	out.node = &plan.Project{
-		Input: b.joinNode(j, left, right, on, with, outer), Exprs: merged, Columns: columns,
+		Input: joinNode(j.Type, left.node, right.node, on), Exprs: merged, Columns: columns,
 	}
 	return out
+}
+
+// natural is the join USING the columns that both sides have; without such, every row matches.
+func natural(j *sql.JoinTable, left, right *relation) *sql.JoinTable {
+	out := *j
+	for _, l := range left.fields {
+		same := func(r field) bool { return !r.hidden && r.name == l.name }
+		if !l.hidden && l.name != "" && slices.ContainsFunc(right.fields, same) {
+			out.Using = append(out.Using, sql.Ident{At: j.At, Name: l.name})
+		}
+	}
+	if len(out.Using) == 0 {
+		out.On = &sql.Bool{At: j.At, Value: true}
+	}
+	return &out
 }
 
 // unnestOf returns the UNNEST that a table expression is, with its alias, or nil.

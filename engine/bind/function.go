@@ -122,6 +122,7 @@ type aggregation struct {
 
 // later is a subquery that is joined when the node that it belongs to is there.
 type later struct {
+	done expr.Expr   // the value over the relation of the clause, where GROUP BY needed it before all others; nil: not joined yet
 	args []expr.Expr // over the relation of the clause, as join needs them
 	join func(node plan.Node, args []expr.Expr) (plan.Node, expr.Expr)
 }

@@ -23,7 +23,7 @@ type grouping struct {
 }
 
 // groupBy binds GROUP BY. Every element stands for one or more sets of keys; the sets of all of it are the unions of one from each.
-func (b *binder) groupBy(sel *sql.Select, items []item, x *exprs) grouping {
+func (b *binder) groupBy(sel *sql.Select, items []item, subqueries []later, x *exprs) grouping {
 	var g grouping
 	sets := [][]int{nil}
 	for _, element := range sel.GroupBy {
@@ -34,7 +34,7 @@ func (b *binder) groupBy(sel *sql.Select, items []item, x *exprs) grouping {
 		for _, exprs := range element.Sets {
 			var part []int
 			for _, e := range exprs {
-				part = append(part, g.key(b.groupKey(e, sel, items, x)))
+				part = append(part, g.key(b.groupKey(e, sel, items, subqueries, x)))
 			}
 			parts = append(parts, part)
 		}
@@ -69,22 +69,51 @@ func (g *grouping) key(e expr.Expr) int {
 	return at
 }
 
-// groupKey binds a position in the select list, an input column or an expression over them.
-func (b *binder) groupKey(e sql.Expr, sel *sql.Select, items []item, x *exprs) expr.Expr {
-	if at, ok := ordinal(e, len(items), "GROUP BY"); ok {
-		key := items[at].e
-		if slices.ContainsFunc(expr.Columns(key), func(c int) bool { return c >= aggregateBase }) {
-			fail(sqlerr.Type, e.Pos(), "GROUP BY position %d is an aggregate, a window function or has a subquery", at+1)
+// groupKey binds a position in the select list, an input column or an expression over them. What has a subquery is a column of the
+// select list if it is written alike there.
+func (b *binder) groupKey(e sql.Expr, sel *sql.Select, items []item, subqueries []later, x *exprs) expr.Expr {
+	at, ok := ordinal(e, len(items), "GROUP BY")
+	if !ok {
+		at = slices.IndexFunc(items, func(it item) bool { return hasSubquery(it.e) && it.text != nil && itemText(it.text) == itemText(e) })
+	}
+	if at < 0 {
+		b.refuseAlias(e, sel, x)
+		return x.expr(e)
+	}
+	key := &items[at].e
+	if hasSubquery(*key) {
+		joinFirst(x.in, *key, subqueries, e.Pos())
+		values := make([]expr.Expr, len(subqueries))
+		for i, l := range subqueries {
+			values[i] = l.done
 		}
-		return key
+		*key = withSubqueries([]expr.Expr{*key}, values)[0]
 	}
-	b.refuseAlias(e, sel, x)
-	before := x.in.node
-	key := x.expr(e)
-	if x.in.node != before {
-		unsupported(e.Pos(), "subqueries in GROUP BY are")
+	if slices.ContainsFunc(expr.Columns(*key), func(c int) bool { return c >= aggregateBase }) {
+		fail(sqlerr.Type, e.Pos(), "GROUP BY position %d is an aggregate or a window function", at+1)
 	}
-	return key
+	return *key
+}
+
+// joinFirst joins the subqueries that e uses to the relation below the grouping.
+func joinFirst(in *relation, e expr.Expr, subqueries []later, at sqlerr.Pos) {
+	for _, c := range expr.Columns(e) {
+		if c < subqueryBase || c >= groupingBase || subqueries[c-subqueryBase].done != nil {
+			continue
+		}
+		l := &subqueries[c-subqueryBase]
+		values := make([]expr.Expr, len(subqueries))
+		for _, arg := range l.args {
+			if slices.ContainsFunc(expr.Columns(arg), func(c int) bool { return c >= aggregateBase && c < subqueryBase || c >= groupingBase }) {
+				fail(sqlerr.Type, at, "GROUP BY of a subquery that depends on the groups")
+			}
+			joinFirst(in, arg, subqueries, at)
+		}
+		for i, l := range subqueries {
+			values[i] = l.done
+		}
+		in.node, l.done = l.join(in.node, withSubqueries(l.args, values))
+	}
 }
 
 // elementSets returns the sets that an element of GROUP BY stands for: ROLLUP (a, b) is (a, b), (a), (); CUBE (a, b) is (a, b), (a), (b), ().

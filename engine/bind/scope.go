@@ -143,13 +143,13 @@ func (r *relation) relations() []string {
 
 // unknownColumn raises the error for a name that is nowhere.
 func (x *exprs) unknownColumn(ids []sql.Ident, parts []string) {
-	if len(parts) > 1 {
+	for s := (&scope{in: x.in, outer: x.outer}); s != nil; s = s.outer {
 		for n := min(len(parts)-1, 3); n >= 1; n-- {
-			if !x.in.hasQualifier(parts[:n]) {
+			if !s.in.hasQualifier(parts[:n]) {
 				continue
 			}
 			var names []string
-			for _, f := range x.in.fields {
+			for _, f := range s.in.fields {
 				if f.named(parts[:n]) {
 					names = append(names, f.name)
 				}

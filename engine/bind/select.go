@@ -37,7 +37,7 @@ func (b *binder) selectQuery(sel *sql.Select, order []sql.OrderItem, with *env, 
 	var subqueries []later
 	x := &exprs{binder: b, with: with, in: in, outer: outer, clause: "SELECT", agg: agg, windows: windows, later: &subqueries}
 	items := x.selectItems(sel)
-	groups := b.groupBy(sel, items, &exprs{binder: b, with: with, in: in, outer: outer, clause: "GROUP BY", itemAliases: aliases})
+	groups := b.groupBy(sel, items, subqueries, &exprs{binder: b, with: with, in: in, outer: outer, clause: "GROUP BY", itemAliases: aliases})
 	var having []expr.Expr
 	if sel.Having != nil {
 		x.clause, x.itemAliases, x.windows = "HAVING", aliases, nil
@@ -134,10 +134,14 @@ func (b *binder) where(cond sql.Expr, x *exprs) {
 	}
 	bind(cond)
 	x.later = nil
+	x.filter(conjuncts, subqueries)
+}
 
+// filter keeps the rows of x.in for which the conjuncts hold; subqueries are those that they have, and semi joins.
+func (x *exprs) filter(conjuncts []expr.Expr, subqueries []later) {
 	var plain, rest []expr.Expr
 	for _, e := range conjuncts {
-		if slices.ContainsFunc(expr.Columns(e), func(c int) bool { return c >= subqueryBase && c < groupingBase }) {
+		if hasSubquery(e) {
 			rest = append(rest, e)
 		} else {
 			plain = append(plain, e)
@@ -147,29 +151,33 @@ func (b *binder) where(cond sql.Expr, x *exprs) {
 		x.in.node = &plan.Filter{Input: x.in.node, Conjuncts: plain}
 	}
 	var values []expr.Expr
-	settle := func(e expr.Expr) expr.Expr {
-		return expr.Rewrite(e, func(e expr.Expr) expr.Expr {
+	for _, l := range subqueries {
+		var value expr.Expr
+		x.in.node, value = l.join(x.in.node, withSubqueries(l.args, values))
+		values = append(values, value)
+	}
+	if len(rest) > 0 {
+		x.in.node = &plan.Filter{Input: x.in.node, Conjuncts: withSubqueries(rest, values)}
+	}
+}
+
+// hasSubquery reports whether e uses a subquery that is not joined yet.
+func hasSubquery(e expr.Expr) bool {
+	return slices.ContainsFunc(expr.Columns(e), func(c int) bool { return c >= subqueryBase && c < groupingBase })
+}
+
+// withSubqueries returns es with the values of subqueries in their places.
+func withSubqueries(es, values []expr.Expr) []expr.Expr {
+	out := make([]expr.Expr, len(es))
+	for i, e := range es {
+		out[i] = expr.Rewrite(e, func(e expr.Expr) expr.Expr {
 			if c, ok := e.(*expr.Column); ok && c.Index >= subqueryBase && c.Index < groupingBase {
 				return values[c.Index-subqueryBase]
 			}
 			return e
 		})
 	}
-	for _, l := range subqueries {
-		args := make([]expr.Expr, len(l.args))
-		for i, e := range l.args {
-			args[i] = settle(e)
-		}
-		var value expr.Expr
-		x.in.node, value = l.join(x.in.node, args)
-		values = append(values, value)
-	}
-	if len(rest) > 0 {
-		for i := range rest {
-			rest[i] = settle(rest[i])
-		}
-		x.in.node = &plan.Filter{Input: x.in.node, Conjuncts: rest}
-	}
+	return out
 }
 
 // selectAliases are the names that the select list gives, for hints where they are not in sight.
@@ -329,6 +337,10 @@ func (b *binder) settle(
 		return b.settled(e, agg, grouped)
 	}
 	for _, l := range laters {
+		if l.done != nil {
+			subqueries = append(subqueries, l.done)
+			continue
+		}
 		args := make([]expr.Expr, len(l.args))
 		for i, e := range l.args {
 			args[i] = settle(e)

@@ -231,7 +231,7 @@ func nonEmpty(n plan.Node) plan.Node {
 	case *plan.Project:
 		return nonEmpty(n.Input)
 	case *plan.Sort:
-		if n.Limit < 0 && n.Offset == 0 {
+		if n.Limit != 0 && n.Offset == 0 {
 			return nonEmpty(n.Input)
 		}
 	case *plan.Limit:
