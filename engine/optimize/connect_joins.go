@@ -14,7 +14,7 @@ import (
 func connectJoins(n plan.Node, s *fn.Session) plan.Node {
 	t := &joinTree{}
 	if t.add(n); len(t.leaves) < 3 || !t.crossed {
-		inputs := n.Inputs()
+		inputs := slices.Clone(n.Inputs())
 		for i, in := range inputs {
 			inputs[i] = connectJoins(in, s)
 		}
