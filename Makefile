@@ -47,6 +47,10 @@ kills: build ## kill -9 the compactor KILLS times (200) at random moments; nothi
 delta: build ## open every table in delta-rs, an independent reader (python3 -m venv, pip install deltalake)
 	testdata/delta/run
 
+.PHONY: api
+api: build ## requests made up from the endpoint's OpenAPI document by schemathesis (python3 -m venv, pip)
+	testdata/api/run
+
 .PHONY: page
 page: build ## open a report's page in a browser and print it (chromium, poppler; installed where missing)
 	testdata/page/run
