@@ -35,11 +35,14 @@ func TestRecordsAreComplete(t *testing.T) {
 			}
 		}
 	}
+	for _, w := range Windows() {
+		complete(w.Name, w.Doc, w.Example)
+	}
 }
 
 func TestNames(t *testing.T) {
 	names := Names()
-	for _, n := range []string{"substring", "json_extract_scalar", "any_value", "count", "mod"} {
+	for _, n := range []string{"substring", "json_extract_scalar", "any_value", "count", "mod", "lag"} {
 		if !slices.Contains(names, n) {
 			t.Errorf("%s is missing", n)
 		}

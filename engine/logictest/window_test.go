@@ -454,3 +454,30 @@ func (w windowSpec) inside(p []windowRow, at, i int, b windowBound, side int) bo
 func doubleText(x float64) string {
 	return string(sqltype.AppendText(nil, sqltype.DoubleType, vec.FromValue(sqltype.DoubleType, x), 0))
 }
+
+func BenchmarkWindows(b *testing.B) {
+	cat := &logictest.Catalog{}
+	eng := engine.New(cat)
+	text := `SELECT a * 1000 + b AS id, (a * 1000 + b) * 7919 % 1000 AS g, (a * 1000 + b) * 104729 % 1000003 AS k, a AS v, CAST(b AS double) AS x
+		FROM UNNEST(sequence(1, 1000)) AS q (a) CROSS JOIN UNNEST(sequence(1, 1000)) AS r (b)`
+	batches, _, err := collect(eng, text, engine.Options{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	if err := cat.AddTable("t", []string{"id bigint", "g bigint", "k bigint", "v bigint", "x double"}, batches...); err != nil {
+		b.Fatal(err)
+	}
+	for _, call := range []string{
+		"row_number() OVER (PARTITION BY g ORDER BY k)", "row_number() OVER (ORDER BY k)", "sum(v) OVER (PARTITION BY g)", "sum(v) OVER (ORDER BY k)",
+		"avg(x) OVER (ORDER BY k ROWS 6 PRECEDING)", "max(v) OVER (ORDER BY k ROWS 1000 PRECEDING)", "sum(v) OVER (ORDER BY k RANGE 5000 PRECEDING)",
+		"lag(k) OVER (PARTITION BY g ORDER BY k)", "count(*) OVER (PARTITION BY g ORDER BY k)", "min(x) OVER (ORDER BY k)",
+	} {
+		b.Run(call, func(b *testing.B) {
+			for b.Loop() {
+				if _, rows, err := run(eng, "SELECT max(w) FROM (SELECT "+call+" AS w FROM t)", engine.Options{}); err != nil || len(rows) != 1 {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
