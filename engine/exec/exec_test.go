@@ -93,6 +93,8 @@ func (t *endless) shapes() map[string]plan.Node {
 		"build":     &plan.Join{Kind: plan.SemiJoin, Left: t.scan(), Right: t.scan(), LeftKeys: []expr.Expr{number}, RightKeys: []expr.Expr{number}, Columns: columns},
 		"probe":     &plan.Join{Kind: plan.SemiJoin, Left: t.scan(), Right: one, LeftKeys: []expr.Expr{number}, RightKeys: []expr.Expr{number}, Columns: columns},
 		"union":     &plan.Union{Children: []plan.Node{t.scan(), t.scan()}, Columns: columns},
+		"window":    windowOver(t.scan(), nil, []plan.SortKey{{Expr: number}}, windowCall("row_number")),
+		"whole":     windowOver(t.scan(), nil, nil, windowCall("row_number")),
 		"limit":     &plan.Aggregate{Input: &plan.Limit{Input: t.scan(), Limit: -1}, Keys: []expr.Expr{number}, Columns: columns},
 	}
 }
@@ -218,7 +220,8 @@ func TestErrorsOfTablesAndDefects(t *testing.T) {
 }
 
 func TestMemoryIsBounded(t *testing.T) {
-	doing := map[string]string{"sort": "while sorting rows", "aggregate": "while grouping rows", "limit": "while grouping rows", "build": "while joining"}
+	doing := map[string]string{"sort": "while sorting rows", "aggregate": "while grouping rows", "limit": "while grouping rows", "build": "while joining",
+		"window": "while sorting rows", "whole": "while computing window functions"}
 	table := func() *endless { return &endless{morsels: 100} }
 	everyShape(t, table, func(t *testing.T, shape string, table *endless, workers int) {
 		says, holds := doing[shape]

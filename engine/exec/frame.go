@@ -21,6 +21,10 @@ func (w *windowRows) frame(f plan.Frame) (fn.RowRanges, error) {
 			return known.rows, nil
 		}
 	}
+	w.bytes += rangeBytes * int64(w.batch.Len)
+	if err := w.reserve(0); err != nil {
+		return fn.RowRanges{}, err
+	}
 	var rows fn.RowRanges
 	var err error
 	if rows.Start, err = w.bound(f.Unit, f.Start, true); err != nil {
@@ -163,6 +167,9 @@ func (w *windowRows) valuesAway(b plan.FrameBound, start bool) ([]int32, error) 
 		return nil, err
 	}
 	n := w.batch.Len
+	if err := w.reserve(rankBytes * int64(n)); err != nil {
+		return nil, err
+	}
 	keys := vec.Column(key, n)
 	ranks, err := ranked(keys, vec.Column(edge, n), w.node.OrderBy[0].Desc)
 	if err != nil {
@@ -189,6 +196,9 @@ func (w *windowRows) valuesAway(b plan.FrameBound, start bool) ([]int32, error) 
 	}
 	return out, nil
 }
+
+// rankBytes is what it takes, about, to sort two keys of a row: beside themselves their ranks, twice what is sorted, and the order.
+const rankBytes = 2 * (16 + 8 + 2*16 + 2*4)
 
 // firstFrom is the first of the sorted ranks from … to-1 that is at least rank; to if there is none.
 func firstFrom(ranks []int32, from, to, rank int32) int32 {

@@ -48,10 +48,10 @@ type windowOperator struct {
 	width   int // columns of the node's input
 	input   operator
 	ended   bool
-	held    []vec.Batch // rows that were taken in and not computed yet
-	rows    int         // in held
-	starts  []int32     // the rows in held with which partitions begin
-	weigh   footprint   // of held
+	pending []vec.Batch // rows that were taken in and not computed yet
+	rows    int         // in pending
+	starts  []int32     // the rows in pending with which partitions begin
+	weigh   footprint   // of pending
 	account account
 	out     pieces
 }
@@ -72,11 +72,19 @@ func (o *windowOperator) next() (vec.Batch, error) {
 func (o *windowOperator) close() {
 	o.input.close()
 	o.account.close()
-	o.held, o.out = nil, pieces{}
+	o.pending, o.out = nil, pieces{}
 }
 
 // takeIn returns whole partitions, at least a batch of rows if there are as many, and the rows with which they begin.
 func (o *windowOperator) takeIn() (vec.Batch, []int32, error) {
+	o.weigh = footprint{}
+	bytes := int64(0)
+	for _, b := range o.pending {
+		bytes += o.weigh.of(b)
+	}
+	if err := o.account.set(bytes); err != nil {
+		return vec.Batch{}, nil, err
+	}
 	for !o.ended {
 		b, err := o.input.next()
 		switch {
@@ -87,7 +95,7 @@ func (o *windowOperator) takeIn() (vec.Batch, []int32, error) {
 			return vec.Batch{}, nil, err
 		}
 		o.findStarts(b)
-		o.held = append(o.held, b)
+		o.pending = append(o.pending, b)
 		o.rows += b.Len
 		if err := o.account.add(o.weigh.of(b)); err != nil {
 			return vec.Batch{}, nil, err
@@ -102,12 +110,12 @@ func (o *windowOperator) takeIn() (vec.Batch, []int32, error) {
 	return o.release(o.rows)
 }
 
-// findStarts notes the partitions that begin in b, which follows the rows in held.
+// findStarts notes the partitions that begin in b, which follows the rows in pending.
 func (o *windowOperator) findStarts(b vec.Batch) {
 	keys := b.Cols[o.width:][:len(o.node.PartitionBy)]
 	same := o.rows > 0
 	if same {
-		before := o.held[len(o.held)-1]
+		before := o.pending[len(o.pending)-1]
 		row := []int32{int32(before.Len - 1)}
 		out := []bool{true}
 		for i, key := range keys {
@@ -137,14 +145,14 @@ func likeBefore(cols []arrow.Array, n int) []bool {
 	return same
 }
 
-// release takes the first n rows, which are whole partitions, out of held.
+// release takes the first n rows, which are whole partitions, out of pending.
 func (o *windowOperator) release(n int) (vec.Batch, []int32, error) {
-	whole := o.held
+	whole := o.pending
 	last := whole[len(whole)-1]
-	o.held, o.rows, o.weigh = nil, o.rows-n, footprint{}
+	o.pending, o.rows = nil, o.rows-n
 	if o.rows > 0 {
 		cut := last.Len - o.rows
-		o.held = []vec.Batch{last.Slice(cut, last.Len)}
+		o.pending = []vec.Batch{last.Slice(cut, last.Len)}
 		if whole[len(whole)-1] = last.Slice(0, cut); cut == 0 {
 			whole = whole[:len(whole)-1]
 		}
@@ -169,43 +177,33 @@ func (o *windowOperator) release(n int) (vec.Batch, []int32, error) {
 
 // compute returns the input's columns and those of the functions for whole partitions that begin at starts.
 func (o *windowOperator) compute(b vec.Batch, starts []int32) (vec.Batch, error) {
-	bytes := o.weigh.of(b)
-	for _, held := range o.held {
-		bytes += o.weigh.of(held)
+	w, err := newWindowRows(o, b, starts)
+	if err != nil {
+		return vec.Batch{}, err
 	}
-	w := newWindowRows(o, b, starts)
-	bytes += w.bytes()
 	out := vec.Batch{Len: b.Len, Cols: slices.Clone(b.Cols[:o.width])}
 	for i := range o.node.Calls {
-		reserve := func(more int64) error {
-			if o.worker.ctx.Err() != nil {
-				return cancelled(o.worker.ctx)
-			}
-			return o.account.set(bytes + more)
-		}
-		if err := reserve(0); err != nil {
-			return vec.Batch{}, err
-		}
-		col, err := w.evaluate(&o.node.Calls[i], reserve)
+		col, err := w.evaluate(&o.node.Calls[i])
 		if err != nil {
 			return vec.Batch{}, err
 		}
 		out.Cols = append(out.Cols, col)
-		bytes += vec.Size(col)
+		w.bytes += w.seen.of(vec.Batch{Cols: []arrow.Array{col}})
 	}
-	return out, o.account.set(bytes)
+	return out, w.reserve(0)
 }
 
 // windowRows are partitions in the order of a window, to be seen by its functions.
 type windowRows struct {
-	node       *plan.Window
-	batch      vec.Batch // only the input's columns
-	session    *fn.Session
+	*windowOperator
+	batch      vec.Batch     // only the input's columns
 	order      []arrow.Array // the sort keys
 	partitions fn.RowRanges
 	peers      fn.RowRanges
 	groups     []int32 // the rows with which groups of peers begin
 	frames     []framed
+	bytes      int64 // held until all functions are computed
+	seen       footprint
 }
 
 // framed is a frame that is known of every row.
@@ -214,20 +212,39 @@ type framed struct {
 	rows fn.RowRanges
 }
 
-func newWindowRows(o *windowOperator, b vec.Batch, starts []int32) *windowRows {
+func newWindowRows(o *windowOperator, b vec.Batch, starts []int32) (*windowRows, error) {
 	w := &windowRows{
-		node: o.node, session: o.run.session, batch: vec.Batch{Len: b.Len, Cols: b.Cols[:o.width]},
-		order: b.Cols[len(b.Cols)-len(o.node.OrderBy):], partitions: rangesOf(starts, b.Len),
+		windowOperator: o, batch: vec.Batch{Len: b.Len, Cols: b.Cols[:o.width]}, order: b.Cols[len(b.Cols)-len(o.node.OrderBy):],
 	}
+	w.bytes = w.seen.of(b)
+	for _, rest := range o.pending {
+		w.bytes += w.seen.of(rest)
+	}
+	w.bytes += 2*rangeBytes*int64(b.Len) + 4*int64(b.Len)
+	if err := w.reserve(0); err != nil {
+		return nil, err
+	}
+	w.partitions = rangesOf(starts, b.Len)
+	w.groups = []int32{0}
 	for i, same := range likeBefore(w.order, b.Len) {
 		if !same || w.partitions.Start[i+1] == int32(i+1) {
 			w.groups = append(w.groups, int32(i+1))
 		}
 	}
-	w.groups = slices.Insert(w.groups, 0, 0)
 	w.peers = rangesOf(w.groups, b.Len)
-	return w
+	return w, nil
 }
+
+// reserve accounts bytes beside those that are held for all functions. It is also where a cancelled query stops.
+func (w *windowRows) reserve(bytes int64) error {
+	if w.worker.ctx.Err() != nil {
+		return cancelled(w.worker.ctx)
+	}
+	return w.account.set(w.bytes + bytes)
+}
+
+// rangeBytes is what fn.RowRanges takes for a row.
+const rangeBytes = 8
 
 // rangesOf gives each of n rows the run that it is in; starts are where the runs begin, the first one at 0.
 func rangesOf(starts []int32, n int) fn.RowRanges {
@@ -248,35 +265,30 @@ func newRanges(n int) fn.RowRanges {
 	return fn.RowRanges{Start: make([]int32, n), End: make([]int32, n)}
 }
 
-func (w *windowRows) bytes() int64 {
-	distinct := 2
-	for _, c := range w.node.Calls {
-		if c.Fn.Framed {
-			distinct++
-		}
-	}
-	return int64(8*distinct+4) * int64(w.batch.Len)
-}
-
 // evaluate computes a function for every row.
-func (w *windowRows) evaluate(call *plan.WindowCall, reserve func(int64) error) (arrow.Array, error) {
-	c := &fn.WindowCall{
-		Result: call.T, Len: w.batch.Len, IgnoreNulls: call.IgnoreNulls, Partition: w.partitions, Peers: w.peers, Reserve: reserve,
-	}
+func (w *windowRows) evaluate(call *plan.WindowCall) (arrow.Array, error) {
+	n := w.batch.Len
+	c := &fn.WindowCall{Result: call.T, Len: n, IgnoreNulls: call.IgnoreNulls, Partition: w.partitions, Peers: w.peers}
+	own := int64(0) // bytes for this function
+	c.Reserve = func(bytes int64) error { return w.reserve(own + bytes) }
 	for _, arg := range call.Args {
 		d, err := w.eval(arg)
 		if err != nil {
 			return nil, err
 		}
 		c.Args, c.Types = append(c.Args, d), append(c.Types, arg.Type())
+		if _, column := arg.(*expr.Column); !column {
+			own += vec.Size(d.Arr)
+		}
 	}
 	if call.Filter != nil {
-		rows, all, err := expr.Select([]expr.Expr{call.Filter}, w.batch, w.session)
+		rows, all, err := expr.Select([]expr.Expr{call.Filter}, w.batch, w.run.session)
 		if err != nil {
 			return nil, err
 		}
 		if !all {
-			c.Counts = make([]bool, c.Len)
+			c.Counts = make([]bool, n)
+			own += int64(n)
 			for _, row := range rows {
 				c.Counts[row] = true
 			}
@@ -288,22 +300,28 @@ func (w *windowRows) evaluate(call *plan.WindowCall, reserve func(int64) error) 
 			return nil, err
 		}
 	}
+	if err := c.Reserve(0); err != nil {
+		return nil, err
+	}
 	return call.Overload.Eval(c)
 }
 
-// eval evaluates e for every row, a part of them at a time: what is computed for one batch has a limit.
+// eval evaluates e for every row, a batch at a time: what is computed for one batch has a limit.
 func (w *windowRows) eval(e expr.Expr) (vec.Datum, error) {
 	if _, column := e.(*expr.Column); column || w.batch.Len <= defaultBatchRows {
-		return expr.Eval(e, w.batch, w.session)
+		return expr.Eval(e, w.batch, w.run.session)
 	}
 	var parts []arrow.Array
 	for from := 0; from < w.batch.Len; from += defaultBatchRows {
 		part := w.batch.Slice(from, min(from+defaultBatchRows, w.batch.Len))
-		d, err := expr.Eval(e, part, w.session)
+		d, err := expr.Eval(e, part, w.run.session)
 		if err != nil || d.Const {
 			return d, err
 		}
 		parts = append(parts, vec.Column(d, part.Len))
+		if err := w.reserve(0); err != nil {
+			return vec.Datum{}, err
+		}
 	}
 	all, err := vec.Concat(parts)
 	return vec.Datum{Arr: all}, err

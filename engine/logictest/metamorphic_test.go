@@ -137,7 +137,7 @@ func TestRulesKeepAnswers(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		p := func(over bool) string { return predicate(t, 2, over) }
 		var text string
-		switch rapid.IntRange(0, 8).Draw(t, "query") {
+		switch rapid.IntRange(0, 9).Draw(t, "query") {
 		case 0:
 			text = "SELECT r.y, i FROM t WHERE " + p(false)
 		case 1:
@@ -155,6 +155,8 @@ func TestRulesKeepAnswers(t *testing.T) {
 			text = "SELECT DISTINCT r.y, b FROM t WHERE " + p(false)
 		case 7:
 			text = "SELECT i, s FROM (SELECT * FROM t ORDER BY i, s, d, b LIMIT 4) WHERE " + p(false)
+		case 8:
+			text = "SELECT * FROM (SELECT i, s, b, d, r, rank() OVER (PARTITION BY r.x ORDER BY s) AS n, max(s) OVER (PARTITION BY b, r.x) FROM t) WHERE n < 3 OR " + p(false)
 		default:
 			text = "SELECT i, e FROM t CROSS JOIN UNNEST(ARRAY[i, 2]) AS x (e) WHERE e > 1 AND " + p(false)
 		}
@@ -176,6 +178,7 @@ func FuzzQuery(f *testing.F) {
 		"WITH a AS (SELECT 1 AS x) SELECT x, (SELECT max(j) FROM u) FROM a WHERE x IN (SELECT i FROM t)", "SELECT a[1] FROM (SELECT ARRAY[i] AS a FROM t)",
 		"SELECT DATE '2024-01-01' + INTERVAL '1' DAY", "SELECT CASE WHEN b THEN 1 END FROM t UNION SELECT NULL", "SHOW TABLES", "EXPLAIN SELECT 1",
 		"SELECT * FROM t CROSS JOIN UNNEST(ARRAY[1, i]) WITH ORDINALITY AS x (e, n)", "VALUES (1, NULL), (2.5, 'x')",
+		"SELECT sum(i) OVER (PARTITION BY s ORDER BY i ROWS 1 PRECEDING), lag(r.y, 2, 'x') IGNORE NULLS OVER w FROM t WINDOW w AS (ORDER BY d RANGE BETWEEN CURRENT ROW AND INTERVAL '1' DAY FOLLOWING)",
 	} {
 		f.Add(text)
 	}
