@@ -156,7 +156,7 @@ func TestRulesKeepAnswers(t *testing.T) {
 		case 7:
 			text = "SELECT i, s FROM (SELECT * FROM t ORDER BY i, s, d, b LIMIT 4) WHERE " + p(false)
 		case 8:
-			text = "SELECT * FROM (SELECT i, s, b, d, r, rank() OVER (PARTITION BY r.x ORDER BY s) AS n, max(s) OVER (PARTITION BY b, r.x) FROM t) WHERE n < 3 OR " + p(false)
+			text = "SELECT * FROM (SELECT i, s, b, d, r, rank() OVER (PARTITION BY r.x ORDER BY s) AS n, max(s) OVER (PARTITION BY b, r.x) FROM t) WHERE (n < 3 OR b) AND r.x > 1 AND " + p(false)
 		default:
 			text = "SELECT i, e FROM t CROSS JOIN UNNEST(ARRAY[i, 2]) AS x (e) WHERE e > 1 AND " + p(false)
 		}
