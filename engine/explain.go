@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/trailql/trailql/engine/exec"
+	"github.com/trailql/trailql/engine/figure"
 	"github.com/trailql/trailql/engine/plan"
 	"github.com/trailql/trailql/engine/source"
 	"github.com/trailql/trailql/engine/sql"
@@ -71,13 +72,13 @@ func (q *query) analyzed(ctx context.Context, node plan.Node) (func(plan.Node) [
 		}
 		line := fmt.Sprintf("%d rows in %d batches, %s", m.Rows, m.Batches, m.Wall.Round(time.Microsecond))
 		if m.Memory > 0 {
-			line += ", " + byteText(m.Memory) + " held"
+			line += ", " + figure.Bytes(m.Memory) + " held"
 		}
 		lines := append([]string{line}, reportLines(m.Scan)...)
 		if m.Scan != nil {
 			pages, pruned := m.Scan.Pages.Load(), m.Scan.PagesPruned.Load()
 			lines = append(lines, fmt.Sprintf("read %s, %d of %d pages, of row groups with %d rows",
-				byteText(m.Scan.BytesRead.Load()), pages-pruned, pages, m.Scan.RowsRead.Load()))
+				figure.Bytes(m.Scan.BytesRead.Load()), pages-pruned, pages, m.Scan.RowsRead.Load()))
 		}
 		return lines
 	}, nil
@@ -106,16 +107,4 @@ func reportLines(r *source.Report) []string {
 		lines = append(lines, "keeps "+strings.Join(parts, ", "))
 	}
 	return append(lines, r.Notes...)
-}
-
-func byteText(n int64) string {
-	size, unit := float64(n), 0
-	units := []string{"B", "KiB", "MiB", "GiB", "TiB"}
-	for size >= 1024 && unit < len(units)-1 {
-		size, unit = size/1024, unit+1
-	}
-	if unit == 0 {
-		return fmt.Sprintf("%d B", n)
-	}
-	return fmt.Sprintf("%.1f %s", size, units[unit])
 }

@@ -31,11 +31,3 @@ func TestReportLines(t *testing.T) {
 		t.Errorf("a node that is no scan gives %q, want nothing", got)
 	}
 }
-
-func TestByteText(t *testing.T) {
-	for n, want := range map[int64]string{0: "0 B", 1023: "1023 B", 1024: "1.0 KiB", 1536: "1.5 KiB", 5 << 30: "5.0 GiB"} {
-		if got := byteText(n); got != want {
-			t.Errorf("%d: got %s, want %s", n, got, want)
-		}
-	}
-}

@@ -9,7 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/trailql/trailql/connectors/sink"
+	"github.com/trailql/trailql/engine/figure"
 )
 
 // byteSize is a flag value: 1GiB, 512MiB, 2000000.
@@ -36,7 +36,7 @@ func (b *byteSize) Set(text string) error {
 	return nil
 }
 
-func (b *byteSize) String() string { return sink.Bytes(int64(*b)) }
+func (b *byteSize) String() string { return figure.Bytes(int64(*b)) }
 
 func (*byteSize) Type() string { return "size" }
 

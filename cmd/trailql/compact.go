@@ -21,7 +21,7 @@ import (
 	"github.com/trailql/trailql/catalog"
 	"github.com/trailql/trailql/catalog/compact"
 	"github.com/trailql/trailql/connectors/blob"
-	"github.com/trailql/trailql/connectors/sink"
+	"github.com/trailql/trailql/engine/figure"
 )
 
 func compactCommand() *cobra.Command {
@@ -114,7 +114,7 @@ func show(p *compact.Progress, errs io.Writer) (done func()) {
 	begun := time.Now()
 	rates := func() string {
 		s := max(time.Since(begun).Seconds(), 0.001)
-		return fmt.Sprintf("%s events/s, %.1f MB/s", sink.Count(int64(float64(p.Records.Load())/s)), float64(p.BytesDone.Load())/1e6/s)
+		return fmt.Sprintf("%s events/s, %.1f MB/s", figure.Count(int64(float64(p.Records.Load())/s)), float64(p.BytesDone.Load())/1e6/s)
 	}
 	var stopped sync.WaitGroup
 	stop := make(chan struct{})
@@ -137,7 +137,7 @@ func show(p *compact.Progress, errs io.Writer) (done func()) {
 	f, isFile := errs.(*os.File)
 	if !isFile || !term.IsTerminal(int(f.Fd())) {
 		each(10*time.Second, func() {
-			fmt.Fprintf(errs, "%s of %s objects, %s events, %s%s\n", sink.Count(p.Done.Load()), sink.Count(p.Objects.Load()), sink.Count(p.Records.Load()), rates(), phase(p, time.Since(begun)))
+			fmt.Fprintf(errs, "%s of %s objects, %s events, %s%s\n", figure.Count(p.Done.Load()), figure.Count(p.Objects.Load()), figure.Count(p.Records.Load()), rates(), phase(p, time.Since(begun)))
 		})
 		return end
 	}
@@ -145,10 +145,10 @@ func show(p *compact.Progress, errs io.Writer) (done func()) {
 	screen := mpb.New(mpb.WithOutput(errs), mpb.WithWidth(40))
 	bar := screen.AddBar(0, mpb.BarRemoveOnComplete(),
 		mpb.PrependDecorators(decor.Any(func(decor.Statistics) string {
-			return sink.Count(p.Done.Load()) + " of " + sink.Count(p.Objects.Load()) + " objects "
+			return figure.Count(p.Done.Load()) + " of " + figure.Count(p.Objects.Load()) + " objects "
 		})),
 		mpb.AppendDecorators(decor.Percentage(), decor.Any(func(decor.Statistics) string {
-			return "  " + sink.Count(p.Records.Load()) + " events, " + rates() + phase(p, time.Since(begun))
+			return "  " + figure.Count(p.Records.Load()) + " events, " + rates() + phase(p, time.Since(begun))
 		})))
 	each(100*time.Millisecond, func() {
 		bar.SetTotal(p.Bytes.Load(), false)
@@ -167,7 +167,7 @@ func phase(p *compact.Progress, since time.Duration) string {
 	done, all := p.BytesDone.Load(), p.Bytes.Load()
 	switch rows := p.Rows.Load(); {
 	case rows > 0:
-		return fmt.Sprintf("; writing, %s of %s", sink.Count(p.RowsDone.Load()), sink.Count(rows))
+		return fmt.Sprintf("; writing, %s of %s", figure.Count(p.RowsDone.Load()), figure.Count(rows))
 	case done >= all || done == 0:
 		return ""
 	}
@@ -188,24 +188,24 @@ func summarise(errs io.Writer, s *compact.Summary, took time.Duration) {
 		if n == 0 {
 			return
 		}
-		fmt.Fprintf(errs, "%s %s %s:\n", sink.Count(n), sink.Plural(n, "object"), what)
+		fmt.Fprintf(errs, "%s %s %s:\n", figure.Count(n), figure.Plural(n, "object"), what)
 		for _, name := range names {
 			fmt.Fprintf(errs, "  %s\n", printable(name))
 		}
 		if more := n - int64(len(names)); more > 0 {
-			fmt.Fprintf(errs, "  … and %s more\n", sink.Count(more))
+			fmt.Fprintf(errs, "  … and %s more\n", figure.Count(more))
 		}
 	}
 	list("set aside in trail_quarantine", s.SetAside, s.SetAsideNames)
 	list("could not be read; the next run tries again", s.Unreadable, s.UnreadableNames)
 	list("with nothing that CloudTrail writes; left alone", s.Unknown, s.UnknownNames)
 	fmt.Fprintf(errs, "objects: %s found = %s known + %s new + %s unknown + %s unreadable; of the new, %s digests, %s set aside (%s altered)\n",
-		sink.Count(s.Listed), sink.Count(s.Earlier), sink.Count(s.New), sink.Count(s.Unknown), sink.Count(s.Unreadable),
-		sink.Count(s.Digests), sink.Count(s.SetAside), sink.Count(s.Altered))
+		figure.Count(s.Listed), figure.Count(s.Earlier), figure.Count(s.New), figure.Count(s.Unknown), figure.Count(s.Unreadable),
+		figure.Count(s.Digests), figure.Count(s.SetAside), figure.Count(s.Altered))
 	fmt.Fprintf(errs, "records: %s read = %s rows + %s duplicates + %s quarantined\n",
-		sink.Count(s.Records), sink.Count(s.Rows), sink.Count(s.Duplicates), sink.Count(s.Quarantined))
+		figure.Count(s.Records), figure.Count(s.Rows), figure.Count(s.Duplicates), figure.Count(s.Quarantined))
 	seconds := max(took.Seconds(), 0.001)
 	fmt.Fprintf(errs, "%s in %s (%s events/s, %.1f MB/s); %s files written, %s merged; the lake is at version %d\n",
-		sink.Bytes(s.Bytes), took.Round(10*time.Millisecond), sink.Count(int64(float64(s.Records)/seconds)), float64(s.Bytes)/1e6/seconds,
-		sink.Count(s.FilesAdded), sink.Count(s.Merged), s.Version)
+		figure.Bytes(s.Bytes), took.Round(10*time.Millisecond), figure.Count(int64(float64(s.Records)/seconds)), float64(s.Bytes)/1e6/seconds,
+		figure.Count(s.FilesAdded), figure.Count(s.Merged), s.Version)
 }

@@ -16,8 +16,8 @@ import (
 	"github.com/trailql/trailql/catalog/compact"
 	"github.com/trailql/trailql/connectors/cloudtrail/synth"
 	"github.com/trailql/trailql/connectors/shell"
-	"github.com/trailql/trailql/connectors/sink"
 	"github.com/trailql/trailql/engine"
+	"github.com/trailql/trailql/engine/figure"
 )
 
 func demoCommand() *cobra.Command {
@@ -109,8 +109,8 @@ func (d demo) trail(ctx context.Context, opt synth.Options) (*synth.Truth, error
 	if err := os.WriteFile(truthFile, append(text, '\n'), 0o666); err != nil {
 		return nil, fmt.Errorf("writing the truth file: %w", err)
 	}
-	fmt.Fprintf(d.errs, "%s: %s records in %s objects, %s (%s)\n", filepath.Join(d.dir, "trail"), sink.Count(int64(truth.Records)),
-		sink.Count(int64(truth.Objects)), sink.Bytes(size), time.Since(begun).Round(10*time.Millisecond))
+	fmt.Fprintf(d.errs, "%s: %s records in %s objects, %s (%s)\n", filepath.Join(d.dir, "trail"), figure.Count(int64(truth.Records)),
+		figure.Count(int64(truth.Objects)), figure.Bytes(size), time.Since(begun).Round(10*time.Millisecond))
 	return truth, nil
 }
 
@@ -186,7 +186,7 @@ func (d demo) lake(ctx context.Context, truth *synth.Truth, memory *byteSize) er
 			summary.Rows, summary.Duplicates, summary.SetAside, rows, truth.Duplicates, len(truth.Damaged))
 	}
 	fmt.Fprintf(d.out, "\nThe lake agrees with %s: %s rows, %s duplicates, %d damaged object.\n",
-		filepath.Join(d.dir, "truth.json"), sink.Count(int64(rows)), sink.Count(int64(truth.Duplicates)), len(truth.Damaged))
+		filepath.Join(d.dir, "truth.json"), figure.Count(int64(rows)), figure.Count(int64(truth.Duplicates)), len(truth.Damaged))
 	fmt.Fprintf(d.out, `Ask your own:
   trailql query --lake %[1]s "SELECT eventtime, eventname, errorcode FROM cloudtrail_logs WHERE sourceipaddress = '198.51.100.77' ORDER BY eventtime"
   trailql shell --lake %[1]s

@@ -18,8 +18,8 @@ import (
 
 	"github.com/trailql/trailql/catalog"
 	"github.com/trailql/trailql/catalog/verify"
-	"github.com/trailql/trailql/connectors/sink"
 	"github.com/trailql/trailql/engine"
+	"github.com/trailql/trailql/engine/figure"
 	"github.com/trailql/trailql/engine/report"
 	"github.com/trailql/trailql/engine/service"
 )
@@ -173,7 +173,7 @@ func lintFiles(ctx context.Context, files []string, svc *service.Service, out io
 		found += len(problems)
 	}
 	if found > 0 {
-		return fmt.Errorf("%d %s", found, sink.Plural(int64(found), "problem"))
+		return fmt.Errorf("%d %s", found, figure.Plural(int64(found), "problem"))
 	}
 	return nil
 }

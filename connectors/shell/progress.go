@@ -8,7 +8,7 @@ import (
 
 	"github.com/mattn/go-runewidth"
 
-	"github.com/trailql/trailql/connectors/sink"
+	"github.com/trailql/trailql/engine/figure"
 	"github.com/trailql/trailql/engine/service"
 )
 
@@ -63,9 +63,9 @@ func progress(rows Rows, since time.Duration) string {
 	if st.Morsels > 0 {
 		parts = append(parts, fmt.Sprintf("%d %%", 100*st.MorselsDone/st.Morsels))
 	}
-	parts = append(parts, clock, fmt.Sprintf("%s rows, %s read", sink.Count(st.RowsRead), sink.Bytes(st.BytesRead)))
+	parts = append(parts, clock, fmt.Sprintf("%s rows, %s read", figure.Count(st.RowsRead), figure.Bytes(st.BytesRead)))
 	if st.FilesPruned > 0 {
-		parts = append(parts, fmt.Sprintf("%s of %s files skipped", sink.Count(st.FilesPruned), sink.Count(st.Files)))
+		parts = append(parts, fmt.Sprintf("%s of %s files skipped", figure.Count(st.FilesPruned), figure.Count(st.Files)))
 	}
 	return strings.Join(append(parts, "Ctrl-C cancels"), " · ")
 }

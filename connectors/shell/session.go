@@ -12,6 +12,7 @@ import (
 
 	"github.com/trailql/trailql/connectors/sink"
 	"github.com/trailql/trailql/engine"
+	"github.com/trailql/trailql/engine/figure"
 	"github.com/trailql/trailql/engine/sqlerr"
 )
 
@@ -158,7 +159,7 @@ func (s *Session) interruptible(cancel func()) (stop func()) {
 
 // summary says in a line what the answer cost.
 func (s *Session) summary(n int64, rows Rows, took time.Duration) {
-	line := fmt.Sprintf("%s %s in %s", sink.Count(n), sink.Plural(n, "row"), took.Round(time.Millisecond))
+	line := fmt.Sprintf("%s %s in %s", figure.Count(n), figure.Plural(n, "row"), took.Round(time.Millisecond))
 	if rows.Query().Cached {
 		line += ", from the cache"
 	} else if stats := cost(rows.Stats()); stats != "" {
@@ -172,7 +173,7 @@ func cost(s engine.Stats) string {
 	if s.Files == 0 {
 		return ""
 	}
-	line := fmt.Sprintf("read %s of %d of %d %s", sink.Bytes(s.BytesRead), s.Files-s.FilesPruned, s.Files, sink.Plural(s.Files, "file"))
+	line := fmt.Sprintf("read %s of %d of %d %s", figure.Bytes(s.BytesRead), s.Files-s.FilesPruned, s.Files, figure.Plural(s.Files, "file"))
 	if s.PartitionsPruned > 0 {
 		line += fmt.Sprintf(", skipped %d of %d partitions", s.PartitionsPruned, s.Partitions)
 	}

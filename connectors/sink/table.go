@@ -71,7 +71,7 @@ func (t *table) cell(typ sqltype.Type, col arrow.Array, row int) string {
 		return nullMark
 	}
 	t.scratch = sqltype.AppendText(t.scratch[:0], typ, col, row)
-	return visible(string(t.scratch))
+	return Visible(string(t.scratch))
 }
 
 // nullMark stands for NULL among cells; no visible text holds it.
@@ -126,7 +126,7 @@ func (t *table) head() {
 	t.widths = make([]int, len(t.columns))
 	names := make([]string, len(t.columns))
 	for i, c := range t.columns {
-		names[i] = visible(c.Name)
+		names[i] = Visible(c.Name)
 		t.widths[i] = runewidth.StringWidth(names[i])
 	}
 	for _, cells := range t.held {
@@ -216,9 +216,10 @@ func isNumber(t sqltype.Type) bool {
 	return false
 }
 
-// visible escapes what would move the cursor, change colours or hide text: control and format characters.
-func visible(s string) string {
-	hidden := func(r rune) bool { return unicode.IsControl(r) || unicode.Is(unicode.Cf, r) }
+// Visible shows text that strangers chose on one line, without characters that steer a terminal, turn the direction of reading or cannot be
+// seen: those as \n, \t, \r or \u001b.
+func Visible(s string) string {
+	hidden := func(r rune) bool { return !unicode.IsGraphic(r) }
 	if strings.IndexFunc(s, hidden) < 0 {
 		return s
 	}

@@ -30,7 +30,7 @@ func (t *table) record(cells []string) {
 	t.records++
 	fmt.Fprintf(t.out, "-[ row %d ]%s\n", t.records, strings.Repeat("-", 20))
 	for i, cell := range cells {
-		name := visible(t.columns[i].Name)
+		name := Visible(t.columns[i].Name)
 		t.out.WriteString(name)
 		t.pad(t.widths[0] - runewidth.StringWidth(name))
 		t.out.WriteString(" | ")

@@ -1,12 +1,12 @@
 package exec
 
 import (
-	"fmt"
 	"sync/atomic"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
 
+	"github.com/trailql/trailql/engine/figure"
 	"github.com/trailql/trailql/engine/sqlerr"
 	"github.com/trailql/trailql/engine/vec"
 )
@@ -37,7 +37,7 @@ func (a *account) set(total int64) error {
 	a.meter.hold(delta)
 	used := a.budget.used.Add(delta)
 	if delta > 0 && a.budget.limit > 0 && used > a.budget.limit {
-		return sqlerr.New(sqlerr.Resource, 0, "the query needs more than its share of memory (%s) while %s", size(a.budget.limit), a.doing).
+		return sqlerr.New(sqlerr.Resource, 0, "the query needs more than its share of memory (%s) while %s", figure.Bytes(a.budget.limit), a.doing).
 			WithHint("%s", a.try)
 	}
 	return nil
@@ -46,16 +46,6 @@ func (a *account) set(total int64) error {
 func (a *account) add(bytes int64) error { return a.set(a.held + bytes) }
 
 func (a *account) close() { _ = a.set(0) } // giving back cannot fail
-
-// size prints bytes for people: "512 MiB".
-func size(bytes int64) string {
-	units := []string{"bytes", "KiB", "MiB", "GiB", "TiB"}
-	n, unit := float64(bytes), 0
-	for n >= 1024 && unit < len(units)-1 {
-		n, unit = n/1024, unit+1
-	}
-	return fmt.Sprintf("%.4g %s", n, units[unit])
-}
 
 // footprint measures batches that share dictionaries: it counts each dictionary once, however many slices refer to it.
 type footprint struct {

@@ -12,6 +12,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/trailql/trailql/connectors/sink"
+	"github.com/trailql/trailql/engine/figure"
 	"github.com/trailql/trailql/engine/sqltype"
 	"github.com/trailql/trailql/engine/vec"
 )
@@ -26,9 +27,9 @@ const (
 var pageText string
 
 var pageTemplate = template.Must(template.New("report").Funcs(template.FuncMap{
-	"count":    sink.Count,
+	"count":    figure.Count,
 	"counted":  counted,
-	"visible":  visible,
+	"visible":  sink.Visible,
 	"sentence": sentence,
 	"time":     func(t time.Time) string { return t.UTC().Format(shownTime) },
 	"class": func(v Verdict) string {
@@ -62,7 +63,7 @@ func (p *page) Rows(a Answer) (rows, error) {
 			cells := make([]string, len(t.Columns))
 			for i, c := range t.Columns {
 				scratch = sqltype.AppendText(scratch[:0], c.Type, b.Cols[i], row)
-				cells[i] = visible(cut(string(scratch)))
+				cells[i] = sink.Visible(cut(string(scratch)))
 			}
 			t.Cells = append(t.Cells, cells)
 		}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/trailql/trailql/connectors/sink"
+	"github.com/trailql/trailql/engine/figure"
 	"github.com/trailql/trailql/engine/service"
 	"github.com/trailql/trailql/engine/source"
 	"github.com/trailql/trailql/engine/sqlerr"
@@ -194,7 +195,7 @@ func (c Coverage) missing() string {
 		return sentence(c.Basis)
 	}
 	if n := int64(len(c.Gaps)) + c.MoreGaps; n > 1 {
-		return sentence(fmt.Sprintf("%s gaps, the longest: %s", sink.Count(n), c.Gaps[0]))
+		return sentence(fmt.Sprintf("%s gaps, the longest: %s", figure.Count(n), c.Gaps[0]))
 	}
 	return sentence(c.Gaps[0].String())
 }
@@ -264,5 +265,5 @@ func sentence(text string) string { return strings.TrimRight(text, ".") + "." }
 
 // counted is a number with its noun: 1 event, 2 events.
 func counted(n int64, noun string) string {
-	return sink.Count(n) + " " + sink.Plural(n, noun)
+	return figure.Count(n) + " " + figure.Plural(n, noun)
 }

@@ -4,11 +4,10 @@ import (
 	"bufio"
 	"fmt"
 	"io"
-	"strings"
 	"text/tabwriter"
-	"unicode"
 
 	"github.com/trailql/trailql/connectors/sink"
+	"github.com/trailql/trailql/engine/figure"
 )
 
 // shownGaps is how many gaps a summary lists; the files list them all.
@@ -17,25 +16,25 @@ const shownGaps = 10
 // Text writes a summary for a terminal or a mail: the controls with verdicts and numbers of findings, then the coverage in words.
 func (r *Report) Text(w io.Writer) error {
 	out := bufio.NewWriter(w)
-	fmt.Fprintf(out, "%s (%s)\n%s\nlake %s, snapshot %d; trailql %s\n\n", r.Pack.Title, r.Pack.ID, r.Period, visible(r.Lake), r.Snapshot, r.Version)
+	fmt.Fprintf(out, "%s (%s)\n%s\nlake %s, snapshot %d; trailql %s\n\n", r.Pack.Title, r.Pack.ID, r.Period, sink.Visible(r.Lake), r.Snapshot, r.Version)
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "CONTROL\tVERDICT\tFINDINGS\tTITLE")
 	for _, a := range r.Answers {
-		fmt.Fprintf(table, "%s\t%s\t%8s\t%s\n", a.Control.ID, a.Verdict, sink.Count(a.Findings), a.Control.Title)
+		fmt.Fprintf(table, "%s\t%s\t%8s\t%s\n", a.Control.ID, a.Verdict, figure.Count(a.Findings), a.Control.Title)
 	}
 	if err := table.Flush(); err != nil {
 		return fmt.Errorf("writing the summary: %w", err)
 	}
 	for _, a := range r.Answers {
 		if a.Err != nil {
-			fmt.Fprintf(out, "\n%s: %s\n", a.Control.ID, visible(a.Reason))
+			fmt.Fprintf(out, "\n%s: %s\n", a.Control.ID, sink.Visible(a.Reason))
 		}
 	}
-	fmt.Fprintf(out, "\nVerdict: %s. %s\n", r.Verdict, visible(r.Reason))
+	fmt.Fprintf(out, "\nVerdict: %s. %s\n", r.Verdict, sink.Visible(r.Reason))
 	c := r.Coverage
-	fmt.Fprintf(out, "\nCoverage: %s %s with %s delivered.\n", visible(sentence(c.Basis)), counted(c.Objects, "object"), counted(c.Records, "record"))
+	fmt.Fprintf(out, "\nCoverage: %s %s with %s delivered.\n", sink.Visible(sentence(c.Basis)), counted(c.Objects, "object"), counted(c.Records, "record"))
 	for _, g := range c.Gaps[:min(len(c.Gaps), shownGaps)] {
-		fmt.Fprintf(out, "  %s\n", visible(g.String()))
+		fmt.Fprintf(out, "  %s\n", sink.Visible(g.String()))
 	}
 	if more := c.MoreGaps + int64(max(0, len(c.Gaps)-shownGaps)); more > 0 {
 		fmt.Fprintf(out, "  and %s\n", counted(more, "more gap"))
@@ -44,18 +43,4 @@ func (r *Report) Text(w io.Writer) error {
 		return fmt.Errorf("writing the summary: %w", err)
 	}
 	return nil
-}
-
-// visible shows text that strangers chose on one line, without characters that steer a terminal or turn the direction of reading:
-// those as \u001b.
-func visible(text string) string {
-	var b strings.Builder
-	for _, c := range text {
-		if unicode.IsGraphic(c) {
-			b.WriteRune(c)
-		} else {
-			fmt.Fprintf(&b, `\u%04x`, c)
-		}
-	}
-	return b.String()
 }

@@ -13,6 +13,8 @@ import (
 	"testing"
 
 	"golang.org/x/net/html"
+
+	"github.com/trailql/trailql/connectors/sink"
 )
 
 var rewrite = flag.Bool("rewrite", false, "write the report of now into testdata")
@@ -89,7 +91,7 @@ func TestHTMLIsHarmless(t *testing.T) {
 	}
 	all := strings.Join(cells, "\x00")
 	for _, agent := range hostile {
-		if !strings.Contains(all, "\x00"+visible(agent)+"\x00") {
+		if !strings.Contains(all, "\x00"+sink.Visible(agent)+"\x00") {
 			t.Errorf("no cell shows %q", agent)
 		}
 	}

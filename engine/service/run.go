@@ -3,13 +3,13 @@ package service
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/trailql/trailql/engine"
+	"github.com/trailql/trailql/engine/figure"
 	"github.com/trailql/trailql/engine/source"
 	"github.com/trailql/trailql/engine/sqlerr"
 )
@@ -169,7 +169,7 @@ func watch(q *query, out *spool, check func() error, stop chan struct{}) {
 
 func (s *Service) tooManyBytes(q *query, bytes int64) error {
 	if most := lower(s.limits.Bytes, q.request.MaxBytes); most > 0 && bytes > most {
-		return sqlerr.New(sqlerr.Resource, 0, "the query read more than the %s it may read from the lake", size(most)).
+		return sqlerr.New(sqlerr.Resource, 0, "the query read more than the %s it may read from the lake", figure.Bytes(most)).
 			WithHint("narrow the time range, accounts or regions, select fewer columns, or raise the limit")
 	}
 	return nil
@@ -284,16 +284,6 @@ func shown(err error) *sqlerr.Error {
 		return e
 	}
 	return sqlerr.Wrap(sqlerr.Internal, err, "the query failed")
-}
-
-// size prints bytes for people: "512 MiB".
-func size(bytes int64) string {
-	units := []string{"bytes", "KiB", "MiB", "GiB", "TiB"}
-	n, unit := float64(bytes), 0
-	for n >= 1024 && unit < len(units)-1 {
-		n, unit = n/1024, unit+1
-	}
-	return fmt.Sprintf("%.4g %s", n, units[unit])
 }
 
 // duration prints a time limit for people: "30m" rather than "30m0s".

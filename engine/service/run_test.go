@@ -86,7 +86,7 @@ func TestByteLimit(t *testing.T) {
 	}
 	for _, sql := range []string{"SELECT * FROM large", "SELECT count(*) FROM large", "SELECT * FROM endless", "SELECT * FROM endless ORDER BY s"} {
 		q := ask(t, s, sql)
-		if q.State != Failed || q.Err.Kind != sqlerr.Resource || !strings.Contains(q.Err.Error(), "1000 bytes") || q.Stats.BytesRead < 1001 {
+		if q.State != Failed || q.Err.Kind != sqlerr.Resource || !strings.Contains(q.Err.Error(), "1000 B") || q.Stats.BytesRead < 1001 {
 			t.Errorf("%s: %+v", sql, q)
 		}
 	}
@@ -112,7 +112,7 @@ func TestMemoryIsShared(t *testing.T) {
 func TestResultLimit(t *testing.T) {
 	s := open(t, Config{Catalog: numbers(t, 100_000), Limits: Limits{KeepBytes: 100_000}})
 	q := ask(t, s, "SELECT i FROM n")
-	if q.State != Failed || q.Err.Kind != sqlerr.Resource || !strings.Contains(q.Err.Error(), "97.66 KiB") {
+	if q.State != Failed || q.Err.Kind != sqlerr.Resource || !strings.Contains(q.Err.Error(), "97.7 KiB") {
 		t.Errorf("%+v", q)
 	}
 	noFiles(t, s)

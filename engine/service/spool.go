@@ -12,6 +12,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/ipc"
 	"github.com/cespare/xxhash/v2"
 
+	"github.com/trailql/trailql/engine/figure"
 	"github.com/trailql/trailql/engine/sqlerr"
 	"github.com/trailql/trailql/engine/vec"
 )
@@ -208,7 +209,7 @@ func (p payloads) Close() error { return p.spool.append([]byte{0xff, 0xff, 0xff,
 
 func (s *spool) append(b []byte) error {
 	if s.done.bytes+int64(len(b)) > s.most {
-		return sqlerr.New(sqlerr.Resource, 0, "the result is larger than the %s that all results together may take", size(s.most)).
+		return sqlerr.New(sqlerr.Resource, 0, "the result is larger than the %s that all results together may take", figure.Bytes(s.most)).
 			WithHint("select fewer rows or columns, or raise the limit")
 	}
 	n, err := s.file.Write(b)

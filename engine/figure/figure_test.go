@@ -1,4 +1,4 @@
-package sink
+package figure
 
 import "testing"
 
@@ -8,7 +8,7 @@ func TestFigures(t *testing.T) {
 			t.Errorf("Count(%d) = %q, want %q", n, got, want)
 		}
 	}
-	for n, want := range map[int64]string{5: "5 B", 1 << 30: "1 GiB", 3 << 29: "1.5 GiB", 1536: "1.5 KiB", 20 << 20: "20 MiB"} {
+	for n, want := range map[int64]string{5: "5 B", 1 << 30: "1 GiB", 3 << 29: "1.5 GiB", 1536: "1.5 KiB", 20 << 20: "20 MiB", 1023: "1023 B", 1 << 41: "2 TiB", 0: "0 B"} {
 		if got := Bytes(n); got != want {
 			t.Errorf("Bytes(%d) = %q, want %q", n, got, want)
 		}

@@ -1,4 +1,5 @@
-package sink
+// Package figure shows numbers to people: counts, sizes, words behind a number.
+package figure
 
 import "strconv"
 
@@ -20,7 +21,7 @@ func Bytes(n int64) string {
 	for _, u := range []struct {
 		name string
 		size int64
-	}{{" GiB", 1 << 30}, {" MiB", 1 << 20}, {" KiB", 1 << 10}} {
+	}{{" TiB", 1 << 40}, {" GiB", 1 << 30}, {" MiB", 1 << 20}, {" KiB", 1 << 10}} {
 		if n >= u.size {
 			tenths := strconv.FormatFloat(float64(n)/float64(u.size), 'f', 1, 64)
 			if whole := len(tenths) - 2; tenths[whole:] == ".0" {
