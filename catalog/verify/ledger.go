@@ -11,19 +11,18 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/array"
 
 	"github.com/trailql/trailql/engine"
-	"github.com/trailql/trailql/engine/source"
 	"github.com/trailql/trailql/engine/vec"
 )
 
-// ledger answers SQL over one snapshot.
+// ledger answers SQL over the snapshot of its options.
 type ledger struct {
-	engine   *engine.Engine
-	snapshot source.Snapshot
+	engine  *engine.Engine
+	options engine.Options
 }
 
 // batches calls visit with all rows of the answer, many at a time, in order. Text columns are not coded by dictionaries.
 func (l *ledger) batches(ctx context.Context, text string, visit func(vec.Batch) error) error {
-	r, err := l.engine.Query(ctx, text, engine.Options{Snapshot: l.snapshot})
+	r, err := l.engine.Query(ctx, text, l.options)
 	if err != nil {
 		return err
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/trailql/trailql/engine"
 	"github.com/trailql/trailql/engine/report"
 	"github.com/trailql/trailql/engine/source"
+	"github.com/trailql/trailql/engine/sqlerr"
 	"github.com/trailql/trailql/engine/vec"
 )
 
@@ -124,11 +125,25 @@ func (l *ledgerRows) digest(account, region string, from, to time.Time, names ..
 
 func (l *ledgerRows) covered(t testing.TB, from, to time.Time) report.Coverage {
 	t.Helper()
-	c, err := Coverage(engine.New(l))(context.Background(), l, report.Period{From: from, To: to})
+	c, err := Coverage(engine.New(l), 0)(context.Background(), l, report.Period{From: from, To: to})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return c
+}
+
+// TestCoverageWithinMemory: what judging takes is bounded, and going over it is an error, not a verdict.
+func TestCoverageWithinMemory(t *testing.T) {
+	l := newLedger()
+	from := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
+	l.every(time.Hour, "111111111111", "eu-west-1", from, from.AddDate(0, 0, 2))
+	period := report.Period{From: from, To: from.AddDate(0, 0, 1)}
+	if _, err := Coverage(engine.New(l), 1)(t.Context(), l, period); sqlerr.KindOf(err) != sqlerr.Resource {
+		t.Errorf("with a byte of memory: %v", err)
+	}
+	if _, err := Coverage(engine.New(l), 64<<20)(t.Context(), l, period); err != nil {
+		t.Errorf("with enough memory: %v", err)
+	}
 }
 
 func expectGaps(t testing.TB, what string, c report.Coverage, want ...string) {

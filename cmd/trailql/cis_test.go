@@ -234,7 +234,7 @@ func newCISLake(t *testing.T, trails []string) cisLake {
 		t.Fatal(err)
 	}
 	t.Cleanup(done)
-	c := cisLake{runner: &report.Runner{Service: svc, Covered: coverage(l), Lake: folder}}
+	c := cisLake{runner: &report.Runner{Service: svc, Covered: coverage(l, 0), Lake: folder}}
 	seen := map[string]bool{}
 	for _, trail := range trails {
 		for _, e := range readTrail(t, trail) {

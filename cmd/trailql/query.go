@@ -49,9 +49,9 @@ a file may hold several statements, each ended by a semicolon.
 		if _, err := sink.New(*format, io.Discard, nil, sink.Options{}); err != nil {
 			return usage("%w", err)
 		}
-		return a.with(c.Context(), *state, memory.queries(), false, func(b shell.Backend) error {
+		return a.with(c.Context(), *state, memory.queries(), false, func(from asker) error {
 			return runScript(c.Context(), shell.New(shell.Config{
-				Backend: b, Out: c.OutOrStdout(), Errs: c.ErrOrStderr(), Format: *format, Quiet: *quiet,
+				Backend: from("query"), Out: c.OutOrStdout(), Errs: c.ErrOrStderr(), Format: *format, Quiet: *quiet,
 				Size: terminalSize(c.OutOrStdout()), Progress: terminalSize(c.ErrOrStderr()),
 			}), text)
 		})

@@ -178,12 +178,15 @@ func lintFiles(ctx context.Context, files []string, svc *service.Service, out io
 	return nil
 }
 
+// reportQueries is how many controls of a report are answered at once.
+const reportQueries = 4
+
 // openReports opens a lake and a service over it that keeps all results until done is called. memory is for queries; 0: no limit.
 func openReports(ctx context.Context, folder string, memory int64) (l *catalog.Lake, svc *service.Service, done func(), err error) {
 	if l, err = openLake(ctx, folder); err != nil {
 		return nil, nil, nil, err
 	}
-	svc, err = service.Open(ctx, service.Config{Catalog: l, Lake: folder, Limits: service.Limits{Memory: memory, Keep: -1, KeepBytes: -1}})
+	svc, err = service.Open(ctx, service.Config{Catalog: l, Lake: folder, Limits: service.Limits{Concurrent: reportQueries, Memory: memory, Keep: -1, KeepBytes: -1}})
 	if err != nil {
 		return nil, nil, nil, cmp.Or(err, l.Close())
 	}
@@ -194,18 +197,29 @@ func openReports(ctx context.Context, folder string, memory int64) (l *catalog.L
 	}, nil
 }
 
-// coverage judges the periods of reports over a lake.
-func coverage(l *catalog.Lake) report.Covered { return verify.Coverage(engine.New(l)) }
+// coverage judges the periods of reports over a lake, with so many bytes of memory; 0: no limit.
+func coverage(l *catalog.Lake, memory int64) report.Covered {
+	return verify.Coverage(engine.New(l), memory)
+}
+
+// shares divides memory between the queries of a service that runs so many at once, and the coverage of reports beside them.
+func shares(memory int64, running int) (queries, covering int64) {
+	covering = memory / int64(running+1)
+	return memory - covering, covering
+}
 
 func reportRunCommand() *cobra.Command {
 	c := &cobra.Command{
-		Use:   "run PACK --from DATE --to DATE",
+		Use:   "run PACK --from DATE --to DATE | --last SPAN",
 		Short: "answer a pack for a period",
 		Long: `Answers all controls of a pack over one snapshot of the lake. The period is from --from, included, to --to, not included:
 days (UTC) or instants, so that the whole of March is
 
   trailql report run cis-3.0 --from 2026-03-01 --to 2026-04-01 --out report
   trailql report run mypack/mine.yaml --from 2026-03-01T06:00:00Z --to 2026-03-01T18:00:00+01:00 --format json
+  trailql report run cis-3.0 --last month --tz Europe/Berlin --out report
+
+With --last it is the whole day, week (from Monday) or month that ended last, as the clocks of --tz show it.
 
 A summary goes to stdout, or the report itself in the form of --format. With --out, report.html, report.json and
 findings.csv are written into that folder, in place of those of before. The exit code is 0 whatever the verdict.`,
@@ -214,11 +228,13 @@ findings.csv are written into that folder, in place of those of before. The exit
 	lake, state := lakeFlag(c), stateFlag(c)
 	from := c.Flags().String("from", "", "first day of the period (2026-03-01, UTC), or an instant (RFC 3339)")
 	to := c.Flags().String("to", "", "first day after the period, or an instant; not included")
+	last := c.Flags().String("last", "", "in place of --from and --to: the last whole day, week or month")
+	zone := c.Flags().String("tz", "UTC", "time zone of --last, by its IANA name")
 	out := c.Flags().String("out", "", "folder for report.html, report.json and findings.csv")
 	format := c.Flags().String("format", "text", "what goes to stdout: text, json, html or csv")
 	memory := memoryFlag(c, 2<<30)
 	c.RunE = func(c *cobra.Command, args []string) error {
-		period, err := parsePeriod(*from, *to)
+		period, err := periodFlags{from: *from, to: *to, last: report.Span(*last), zone: *zone}.period(time.Now())
 		if err != nil {
 			return err
 		}
@@ -236,22 +252,44 @@ findings.csv are written into that folder, in place of those of before. The exit
 		if err != nil {
 			return err
 		}
-		l, svc, done, err := openReports(c.Context(), folder, memory.queries())
+		queries, covering := shares(memory.queries(), reportQueries)
+		l, svc, done, err := openReports(c.Context(), folder, queries)
 		if err != nil {
 			return err
 		}
 		defer done()
-		runner := &report.Runner{Service: svc, Covered: coverage(l), Lake: folder, Version: version()}
+		runner := &report.Runner{Service: svc, Covered: coverage(l, covering), Lake: folder, Version: version()}
 		r := reportRun{runner: runner, pack: pack, period: period, out: *out, format: *format, stdout: c.OutOrStdout(), stderr: c.ErrOrStderr()}
 		return r.run(c.Context(), *state)
 	}
 	return c
 }
 
+// periodFlags name a period by its ends, or as the last of its kind.
+type periodFlags struct {
+	from, to string
+	last     report.Span
+	zone     string
+}
+
+func (f periodFlags) period(now time.Time) (report.Period, error) {
+	switch {
+	case f.last == "":
+		return parsePeriod(f.from, f.to)
+	case f.from != "" || f.to != "":
+		return report.Period{}, usage("give --from and --to or --last, not both")
+	}
+	p, err := f.last.Last(f.zone, now)
+	if err != nil {
+		return p, usage("%w", err)
+	}
+	return p, nil
+}
+
 // parsePeriod reads --from and --to.
 func parsePeriod(from, to string) (p report.Period, err error) {
 	if from == "" || to == "" {
-		return p, usage("name the period: --from 2026-03-01 --to 2026-04-01 is March")
+		return p, usage("name the period: --from 2026-03-01 --to 2026-04-01 is March, --last month the month before this")
 	}
 	for _, end := range []struct {
 		flag, text string

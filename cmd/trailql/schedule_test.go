@@ -128,7 +128,7 @@ func TestScheduledReports(t *testing.T) {
 		bound, stop := context.WithCancel(ctx)
 		defer stop()
 		clock := &simulated{now: instant(t, from), end: instant(t, to), stop: stop}
-		s := newScheduler(store, &report.Runner{Service: svc, Covered: coverage(l), Lake: folder, Version: "test", Now: clock.Now}, t.Logf)
+		s := newScheduler(store, &report.Runner{Service: svc, Covered: coverage(l, 0), Lake: folder, Version: "test", Now: clock.Now}, t.Logf)
 		s.Now, s.Sleep = clock.Now, clock.Sleep
 		if err := s.Run(bound); err != nil {
 			t.Fatal(err)

@@ -66,7 +66,8 @@ The token is made at the first start and kept in the state folder. The first sig
 			return err
 		}
 		s.lake, s.state, s.log = *lake, *state, log.New(c.ErrOrStderr(), "trailql: ", 0)
-		s.limits.Bytes, s.limits.Memory = int64(maxBytes), memory.queries()
+		s.limits.Bytes = int64(maxBytes)
+		s.limits.Memory, s.covering = shares(memory.queries(), s.limits.Concurrent)
 		return s.run(c.Context())
 	}
 	return c
@@ -80,6 +81,7 @@ type server struct {
 	cert, key           string
 	insecure            bool
 	limits              service.Limits
+	covering            int64         // bytes of memory for the coverage of reports
 	grace               time.Duration // that requests and queries have to end once the server is told to stop
 	log                 *log.Logger
 }
@@ -149,7 +151,7 @@ func (s *server) run(ctx context.Context) (err error) {
 	failed := make(chan error, 1)
 	go func() { failed <- endpoint.Serve(listener) }()
 
-	schedules := newScheduler(runs, &report.Runner{Service: queries, Covered: coverage(l), Lake: lakePath, Version: version()}, s.log.Printf)
+	schedules := newScheduler(runs, &report.Runner{Service: queries, Covered: coverage(l, s.covering), Lake: lakePath, Version: version()}, s.log.Printf)
 	running, stop := context.WithCancel(ctx)
 	defer stop()
 	var scheduling sync.WaitGroup

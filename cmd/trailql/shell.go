@@ -75,9 +75,10 @@ functions and values of the lake; \? lists the commands, \help FUNCTION explains
 				texts = []string{text}
 			}
 		}
-		return a.with(c.Context(), *state, memory.queries(), true, func(b shell.Backend) error {
-			config.Backend = b
+		return a.with(c.Context(), *state, memory.queries(), true, func(from asker) error {
+			config.Backend = from("shell")
 			if prompt {
+				config.Names = from("shell completion")
 				return runPrompt(c.Context(), config, *state)
 			}
 			broken := make(chan os.Signal, 1) // or writing to a reader that left would end the process before it has cleaned up
@@ -134,9 +135,12 @@ func answererFlags(c *cobra.Command) answerer {
 	}
 }
 
+// asker makes the backend of a part of trailql, which the history of queries then names as the source.
+type asker func(source string) shell.Backend
+
 // with calls do with who answers, and ends it afterwards. A lake in this process answers with memory bytes for its queries together: at once,
 // or kept, through a service that stores results and answers again from them.
-func (a answerer) with(ctx context.Context, state string, memory int64, kept bool, do func(shell.Backend) error) (err error) {
+func (a answerer) with(ctx context.Context, state string, memory int64, kept bool, do func(asker) error) (err error) {
 	if *a.server != "" {
 		if a.command.Flags().Changed("lake") {
 			return usage("give --lake or --server, not both")
@@ -150,12 +154,14 @@ func (a answerer) with(ctx context.Context, state string, memory int64, kept boo
 			return usage("%w", err)
 		}
 		defer client.Close()
-		return do(func(ctx context.Context, sql string) (shell.Rows, error) {
-			rows, err := client.Run(ctx, service.Request{SQL: sql, Source: "shell"})
-			if err != nil {
-				return nil, err // not a *rest.Rows of nil
+		return do(func(source string) shell.Backend {
+			return func(ctx context.Context, sql string) (shell.Rows, error) {
+				rows, err := client.Run(ctx, service.Request{SQL: sql, Source: source})
+				if err != nil {
+					return nil, err // not a *rest.Rows of nil
+				}
+				return rows, nil
 			}
-			return rows, nil
 		})
 	}
 	l, err := openLake(ctx, *a.lake)
@@ -164,7 +170,7 @@ func (a answerer) with(ctx context.Context, state string, memory int64, kept boo
 	}
 	defer l.Close()
 	if !kept {
-		return do(shell.Direct(engine.New(l), engine.Options{Memory: memory}))
+		return do(func(string) shell.Backend { return shell.Direct(engine.New(l), engine.Options{Memory: memory}) })
 	}
 	// One query is the person's, one may be completion's.
 	s, err := service.Open(ctx, service.Config{
@@ -178,12 +184,14 @@ func (a answerer) with(ctx context.Context, state string, memory int64, kept boo
 		cancel() // nobody waits for a query that still runs
 		err = errors.Join(err, s.Close(ended))
 	}()
-	return do(func(ctx context.Context, sql string) (shell.Rows, error) {
-		rows, err := s.Run(ctx, service.Request{SQL: sql, Source: "shell"})
-		if err != nil {
-			return nil, err
+	return do(func(source string) shell.Backend {
+		return func(ctx context.Context, sql string) (shell.Rows, error) {
+			rows, err := s.Run(ctx, service.Request{SQL: sql, Source: source})
+			if err != nil {
+				return nil, err // not a *service.Rows of nil
+			}
+			return rows, nil
 		}
-		return rows, nil
 	})
 }
 

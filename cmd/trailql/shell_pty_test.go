@@ -315,6 +315,8 @@ func TestShellOverAServer(t *testing.T) {
 	has(t, x.typed("SELECT 'alive' AS shell;"), " alive\n")
 	// The server knows how the query ended.
 	has(t, x.typed("SELECT state, count(*) AS n FROM query_history WHERE sql LIKE '%sequence(1, 10000)%' AND state = 'cancelled' GROUP BY 1;"), " cancelled | 1\n")
+	// What completion asks on its own stands apart from what the person asked.
+	has(t, x.typed("SELECT count_if(source = 'shell completion') > 0 AND count_if(source = 'shell' AND sql = 'SHOW TABLES') = 0 AS apart FROM query_history;"), " true\n")
 	x.send("\x04")
 	x.leaves()
 

@@ -137,7 +137,7 @@ func (c *Client) readQuery(ctx context.Context, method, path string, body any) (
 	return q.query(), nil
 }
 
-// Submit submits a statement and returns at once. User and Source are what the server says they are; a snapshot cannot be given.
+// Submit submits a statement and returns at once. User is what the server says it is; a snapshot cannot be given.
 func (c *Client) Submit(ctx context.Context, r service.Request) (service.Query, error) {
 	if r.Snapshot != nil {
 		return service.Query{}, errors.New("a server takes the newest snapshot; it cannot be given one")
@@ -149,7 +149,8 @@ func (c *Client) Submit(ctx context.Context, r service.Request) (service.Query, 
 		MaxRows   int64  `json:"max_rows,omitempty"`
 		MaxTimeMS int64  `json:"max_time_ms,omitempty"`
 		Fresh     bool   `json:"fresh,omitempty"`
-	}{r.SQL, 0, max(0, r.MaxBytes), max(0, r.MaxRows), max(0, int64((r.MaxTime+time.Millisecond-1)/time.Millisecond)), r.Fresh})
+		Source    string `json:"source,omitempty"`
+	}{r.SQL, 0, max(0, r.MaxBytes), max(0, r.MaxRows), max(0, int64((r.MaxTime+time.Millisecond-1)/time.Millisecond)), r.Fresh, r.Source})
 }
 
 // Get returns a query as it is now.

@@ -82,6 +82,7 @@ func TestBadRequests(t *testing.T) {
 		{"before the first row", "GET", queries + "/" + id + "/results?from=-1", "", nil, 400, "request", "query", "from", ""},
 		{"a page too large", "GET", queries + "/" + id + "/results?rows=100001", "", nil, 400, "request", "query", "rows", ""},
 		{"a wait too long", "GET", queries + "/" + id + "?wait_ms=1e3", "", nil, 400, "request", "query", "wait_ms", "1e3"},
+		{"a source too long", "POST", queries, submit("SELECT 1", `"source": "`+strings.Repeat("x", 65)+`"`), nil, 400, "request", "body", "source", ""},
 		// the statement
 		{"syntax", "POST", queries, submit("SELEC 1"), nil, 400, "syntax", "", "", ""},
 		{"name", "POST", queries, submit("SELECT nn FROM big"), nil, 400, "name", "", "", `did you mean "n"?`},

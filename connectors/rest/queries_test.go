@@ -151,6 +151,24 @@ func TestHistory(t *testing.T) {
 	}
 }
 
+// A client may say what it is; the history then tells its parts apart.
+func TestSource(t *testing.T) {
+	w := newWorld(t, nil)
+	for given, want := range map[string]string{"": "rest", `"source": "shell completion"`: "shell completion"} {
+		var fields []string
+		if given != "" {
+			fields = append(fields, given)
+		}
+		if q := w.ask("POST", "/api/v1/queries", submit("SELECT 1", fields...)).json(t); q["source"] != want {
+			t.Errorf("%s: %v, want %s", given, q["source"], want)
+		}
+	}
+	q, err := w.client.Submit(t.Context(), service.Request{SQL: "SELECT 2", Source: "dashboard"})
+	if err != nil || q.Source != "dashboard" {
+		t.Errorf("%q, %v", q.Source, err)
+	}
+}
+
 // The same statement over the same snapshot is answered from the cache, unless the asker wants it fresh.
 func TestFresh(t *testing.T) {
 	w := newWorld(t, nil)

@@ -23,11 +23,13 @@ const (
 	maxWait     = 60 * time.Second
 	defaultRows = 1000
 	maxRows     = 100_000 // of a page
+	maxSource   = 64
 )
 
 // submission is the body of POST /api/v1/queries. Rows 0 is the format's default.
 type submission struct {
 	SQL               string
+	Source            string
 	Rows              int64
 	MaxBytes, MaxRows int64
 	Fresh             bool
@@ -61,7 +63,7 @@ func readSubmission(w *response, r *http.Request) (*submission, error) {
 
 // decodeSubmission reads the JSON of a submission. Names are exact, each may stand once; what is wrong is told with its field and place.
 func decodeSubmission(body []byte) (*submission, *fault) {
-	s := &submission{waitMS: defaultWait.Milliseconds()}
+	s := &submission{waitMS: defaultWait.Milliseconds(), Source: "rest"}
 	fields := []struct {
 		name      string
 		into      any // *string, *bool, *int64
@@ -74,6 +76,7 @@ func decodeSubmission(body []byte) (*submission, *fault) {
 		{"max_rows", &s.MaxRows, 1, math.MaxInt64},
 		{"max_time_ms", &s.maxTimeMS, 1, math.MaxInt64 / int64(time.Millisecond)},
 		{"fresh", &s.Fresh, 0, 0},
+		{"source", &s.Source, 0, 0},
 	}
 	names := make([]string, len(fields))
 	for i, f := range fields {
@@ -124,6 +127,9 @@ func decodeSubmission(body []byte) (*submission, *fault) {
 	}
 	if strings.TrimSpace(s.SQL) == "" {
 		return nil, newFault(http.StatusBadRequest, "request", "there is no statement").where("body", "sql").hint(`send {"sql": "SELECT …"}`)
+	}
+	if len(s.Source) > maxSource {
+		return nil, newFault(http.StatusBadRequest, "request", "the source has more than %d bytes", maxSource).where("body", "source")
 	}
 	return s, nil
 }

@@ -25,6 +25,10 @@ func (s *Session) Prompt(ctx context.Context, path string) error {
 		h = &history{path: path}
 	}
 	s.names = &names{}
+	asked := s.config.Names
+	if asked == nil {
+		asked = s.config.Backend
+	}
 	background, stop := context.WithCancel(ctx)
 	defer stop()
 	editor, err := s.editor(h)
@@ -36,7 +40,7 @@ func (s *Session) Prompt(ctx context.Context, path string) error {
 		editor.Keys.RequestRefresh()
 	})()
 	for {
-		go s.names.refresh(background, s.config.Backend, time.Now())
+		go s.names.refresh(background, asked, time.Now())
 		text, err := editor.Readline()
 		switch {
 		case ctx.Err() != nil, errors.Is(err, io.EOF):

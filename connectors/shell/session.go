@@ -19,6 +19,7 @@ import (
 // Config of a session. Backend, Out, Errs and Format must be given.
 type Config struct {
 	Backend Backend
+	Names   Backend   // for what completion asks on its own; nil: Backend
 	Out     io.Writer // results
 	Errs    io.Writer // everything else
 	Format  string    // of sink.Formats

@@ -14,6 +14,7 @@ import (
 	"path"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"time"
 )
 
@@ -54,7 +55,8 @@ func deliver(ctx context.Context, out string, r *Report) (_ Delivered, err error
 	}
 	defer root.Close()
 	period := folderTime(r.Period.From) + "_" + folderTime(r.Period.To)
-	temp := path.Join(r.Pack.ID, ".tmp-"+rand.Text()) // a crash leaves it behind
+	sweepAside(root, r.Pack.ID, r.Ended)
+	temp := path.Join(r.Pack.ID, asidePrefix+rand.Text())
 	if err := root.MkdirAll(temp, 0o777); err != nil {
 		return Delivered{}, err
 	}
@@ -91,6 +93,22 @@ func deliver(ctx context.Context, out string, r *Report) (_ Delivered, err error
 		}
 		d.Where = filepath.Join(out, filepath.FromSlash(name))
 		return d, syncFolder(root, r.Pack.ID)
+	}
+}
+
+// asidePrefix begins the names of folders in which reports are written. A crash leaves its folder behind.
+const asidePrefix = ".tmp-"
+
+// sweepAside removes what a crash left in a folder more than a day before now. What cannot be removed now is tried again the next time.
+func sweepAside(root *os.Root, folder string, now time.Time) {
+	entries, err := fs.ReadDir(root.FS(), folder)
+	if err != nil {
+		return // it is made yet
+	}
+	for _, e := range entries {
+		if info, err := e.Info(); err == nil && e.IsDir() && strings.HasPrefix(e.Name(), asidePrefix) && now.Sub(info.ModTime()) > 24*time.Hour {
+			_ = root.RemoveAll(path.Join(folder, e.Name()))
+		}
 	}
 }
 

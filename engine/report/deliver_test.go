@@ -99,6 +99,41 @@ func TestDeliveriesAtOnce(t *testing.T) {
 	}
 }
 
+// What a crash left behind is removed a day later, by the next report into that folder; what may still be written to stays.
+func TestDeliverySweepsWhatACrashLeft(t *testing.T) {
+	out := t.TempDir()
+	r := reportOf(t, "p", "2026-03-01T00:00:00Z", "2026-03-02T00:00:00Z")
+	r.Ended = time.Date(2026, 3, 5, 6, 0, 0, 0, time.UTC)
+	for _, folder := range []string{out, filepath.Join(out, "p")} {
+		for name, age := range map[string]time.Duration{".tmp-OLD": 25 * time.Hour, ".tmp-NEW": 23 * time.Hour, "2026-01-01_2026-02-01": 1000 * time.Hour} {
+			name = filepath.Join(folder, name)
+			if err := os.MkdirAll(name, 0o777); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(filepath.Join(name, "report.html"), nil, 0o666); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.Chtimes(name, time.Time{}, r.Ended.Add(-age)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if _, err := Folder(out)(t.Context(), r); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.Save(t.Context(), out); err != nil {
+		t.Fatal(err)
+	}
+	want := []string{
+		".tmp-NEW/report.html", "2026-01-01_2026-02-01/report.html", "findings.csv",
+		"p/.tmp-NEW/report.html", "p/2026-01-01_2026-02-01/report.html",
+		"p/2026-03-01_2026-03-02/findings.csv", "p/2026-03-01_2026-03-02/report.html", "p/2026-03-01_2026-03-02/report.json", "report.html", "report.json",
+	}
+	if got := tree(t, out); !slices.Equal(got, want) {
+		t.Errorf("%v, want %v", got, want)
+	}
+}
+
 // No name from outside leads out of the folder; what cannot be written whole is not there at all.
 func TestDeliveryThatFails(t *testing.T) {
 	base := t.TempDir()

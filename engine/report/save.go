@@ -32,7 +32,8 @@ func (r *Report) save(ctx context.Context, folder string) (d Delivered, err erro
 		return d, err
 	}
 	defer root.Close()
-	aside := ".tmp-" + rand.Text()
+	sweepAside(root, ".", r.Ended)
+	aside := asidePrefix + rand.Text()
 	if err := root.Mkdir(aside, 0o777); err != nil {
 		return d, err
 	}

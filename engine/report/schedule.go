@@ -51,10 +51,8 @@ func (s Schedule) Check() error {
 	if !filepath.IsAbs(s.Out) {
 		return fmt.Errorf("the folder for the reports, %q, is no absolute path", s.Out)
 	}
-	switch s.Period {
-	case Day, Week, Month:
-	default:
-		return fmt.Errorf("the period %q is not known; take day, week or month", s.Period)
+	if err := s.Period.check(); err != nil {
+		return err
 	}
 	_, err := s.timetable()
 	return err
@@ -123,18 +121,43 @@ func (t timetable) slot(planned, wall time.Time) (Slot, error) {
 	if planned.IsZero() {
 		return Slot{}, fmt.Errorf("the schedule %s (%s) has no time within the next five years", t.schedule.Name, t.schedule.Cron)
 	}
+	return Slot{planned, t.schedule.Period.before(wall, t.zone)}, nil
+}
+
+// Last is the newest day, week or month of the calendar in a time zone (an IANA name) that had ended by now.
+func (s Span) Last(zone string, now time.Time) (Period, error) {
+	if err := s.check(); err != nil {
+		return Period{}, err
+	}
+	place, err := parseZone(zone)
+	if err != nil {
+		return Period{}, err
+	}
+	return s.before(wallAt(now, place), place), nil
+}
+
+func (s Span) check() error {
+	switch s {
+	case Day, Week, Month:
+		return nil
+	}
+	return fmt.Errorf("the period %q is not known; take day, week or month", s)
+}
+
+// before is the last whole span before a wall time, given as if it were UTC.
+func (s Span) before(wall time.Time, zone *time.Location) Period {
 	to := time.Date(wall.Year(), wall.Month(), wall.Day(), 0, 0, 0, 0, time.UTC)
 	days, months := 1, 0
-	switch t.schedule.Period {
+	switch s {
 	case Week:
 		to, days = to.AddDate(0, 0, -(int(to.Weekday())+6)%7), 7
 	case Month:
 		to, days, months = to.AddDate(0, 0, 1-to.Day()), 0, 1
 	}
-	p := Period{To: firstAt(to, t.zone).UTC()}
+	p := Period{To: firstAt(to, zone).UTC()}
 	for p.From = p.To; !p.From.Before(p.To); { // once, but for a day that a zone left out (Pacific/Apia, 2011-12-30): it has no hours
 		to = to.AddDate(0, -months, -days)
-		p.From = firstAt(to, t.zone).UTC()
+		p.From = firstAt(to, zone).UTC()
 	}
-	return Slot{planned, p}, nil
+	return p
 }

@@ -137,6 +137,30 @@ func TestPeriods(t *testing.T) {
 	}
 }
 
+// By hand the last period is the one that a schedule planned for this moment would take.
+func TestLastPeriod(t *testing.T) {
+	for _, c := range []struct {
+		span             Span
+		zone             string
+		now, from, until string
+	}{
+		{Day, "UTC", "2026-03-01T00:00:00Z", "2026-02-28T00:00:00Z", "2026-03-01T00:00:00Z"},
+		{Day, "Europe/Berlin", "2026-03-29T22:30:00Z", "2026-03-28T23:00:00Z", "2026-03-29T22:00:00Z"}, // 23 hours
+		{Week, "UTC", "2026-03-08T23:59:59Z", "2026-02-23T00:00:00Z", "2026-03-02T00:00:00Z"},          // a Sunday
+		{Month, "Europe/Berlin", "2026-03-31T22:30:00Z", "2026-02-28T23:00:00Z", "2026-03-31T22:00:00Z"},
+		{Month, "UTC", "2026-03-31T22:30:00Z", "2026-02-01T00:00:00Z", "2026-03-01T00:00:00Z"},
+	} {
+		if got, err := c.span.Last(c.zone, at(t, c.now)); err != nil || !got.From.Equal(at(t, c.from)) || !got.To.Equal(at(t, c.until)) {
+			t.Errorf("the last %s in %s at %s is %v, %v; want %s to %s", c.span, c.zone, c.now, got, err, c.from, c.until)
+		}
+	}
+	for _, wrong := range [][2]string{{"year", "UTC"}, {"", "UTC"}, {"day", "Mars/Olympus"}, {"day", ""}} {
+		if p, err := Span(wrong[0]).Last(wrong[1], at(t, "2026-03-01T00:00:00Z")); err == nil {
+			t.Errorf("the last %q in %q is %v", wrong[0], wrong[1], p)
+		}
+	}
+}
+
 func TestSchedulesThatAreRefused(t *testing.T) {
 	good := scheduleOf("0 6 1 * *", "Europe/Berlin", Month)
 	if err := good.Check(); err != nil {

@@ -22,7 +22,7 @@ type history struct {
 }
 
 // historyFormat counts changes of the schema below.
-const historyFormat = 1
+const historyFormat = 2
 
 // Times are microseconds since 1970, 0 where unknown.
 const historySchema = `
@@ -30,6 +30,7 @@ CREATE TABLE queries(
 	seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, sql TEXT NOT NULL, user TEXT NOT NULL, source TEXT NOT NULL,
 	state TEXT NOT NULL, -- queued until it has ended
 	error TEXT NOT NULL DEFAULT '', -- JSON
+	columns TEXT NOT NULL DEFAULT '[]', -- JSON
 	snapshot INTEGER NOT NULL DEFAULT 0, cached INTEGER NOT NULL DEFAULT 0,
 	submitted INTEGER NOT NULL, started INTEGER NOT NULL DEFAULT 0, finished INTEGER NOT NULL DEFAULT 0, expires INTEGER NOT NULL DEFAULT 0,
 	rows INTEGER NOT NULL DEFAULT 0, bytes INTEGER NOT NULL DEFAULT 0, -- of the result, whether or not it is kept
@@ -90,23 +91,23 @@ func (h *history) finish(ctx context.Context, q *Query, o outcome) error {
 	if err != nil {
 		return err
 	}
+	columns, err := columnsText(q.Columns)
+	if err != nil {
+		return err
+	}
 	return sqlitefile.Write(ctx, h.db, func(tx *sql.Tx) error {
 		var result *string
 		if r := o.result; r != nil {
 			result = &r.id
 			if !o.cached {
-				columns, err := columnsText(r.columns)
-				if err != nil {
-					return err
-				}
 				if _, err := tx.ExecContext(ctx, `INSERT INTO results(id, key, columns, extents, rows, bytes, expires) VALUES (?,?,?,?,?,?,?)`,
 					r.id, r.key, columns, encodeExtents(r.extents), r.rows, r.bytes, micros(q.Expires)); err != nil {
 					return err
 				}
 			}
 		}
-		_, err := tx.ExecContext(ctx, `UPDATE queries SET state = ?, error = ?, snapshot = ?, cached = ?, started = ?, finished = ?, expires = ?,
-			rows = ?, bytes = ?, stats = ?, result = ? WHERE id = ?`, q.State, message, q.Snapshot, q.Cached, micros(q.Started), micros(q.Finished),
+		_, err := tx.ExecContext(ctx, `UPDATE queries SET state = ?, error = ?, columns = ?, snapshot = ?, cached = ?, started = ?, finished = ?, expires = ?,
+			rows = ?, bytes = ?, stats = ?, result = ? WHERE id = ?`, q.State, message, columns, q.Snapshot, q.Cached, micros(q.Started), micros(q.Finished),
 			micros(q.Expires), q.Rows, q.ResultBytes, string(stats), result, q.ID)
 		return err
 	})
@@ -114,7 +115,7 @@ func (h *history) finish(ctx context.Context, q *Query, o outcome) error {
 
 // queryColumns are read by scanQuery. A result that has expired is not kept, whether or not it is deleted yet.
 const queryColumns = `q.seq, q.id, q.sql, q.user, q.source, q.state, q.error, q.snapshot, q.cached, q.submitted, q.started, q.finished, q.rows, q.bytes, q.stats,
-	CASE WHEN r.id IS NULL THEN 0 ELSE q.expires END, coalesce(r.columns, '[]')
+	CASE WHEN r.id IS NULL THEN 0 ELSE q.expires END, q.columns
 	FROM queries q LEFT JOIN results r ON r.id = q.result AND q.expires > ?1`
 
 type scanner interface{ Scan(into ...any) error }

@@ -3,6 +3,7 @@ package service
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -231,6 +232,30 @@ func TestClose(t *testing.T) {
 	q, err := s.Get(t.Context(), running.ID)
 	if err != nil || q.State != Cancelled || !strings.Contains(q.Err.Error(), "stopped") {
 		t.Errorf("%+v, %v", q, err)
+	}
+}
+
+// TestColumnsOfNoResult: a query that was cancelled or failed once its columns were known keeps them, also over a restart.
+func TestColumnsOfNoResult(t *testing.T) {
+	g := newGate()
+	s := open(t, Config{State: t.TempDir(), Tables: []Table{g.table()}})
+	q := submit(t, s, "SELECT * FROM gate")
+	<-g.begun
+	if err := s.Cancel(t.Context(), q.ID); err != nil {
+		t.Fatal(err)
+	}
+	failed := submit(t, s, "SELECT 1 / (i - i) AS x FROM n")
+	early := submit(t, s, "SELECT nothing FROM n")
+	wait(t, s, failed.ID)
+	wait(t, s, early.ID)
+	for range 2 {
+		for id, want := range map[string]string{q.ID: "[{i bigint}]", failed.ID: "[{x bigint}]", early.ID: "[]"} {
+			if got, err := s.Get(t.Context(), id); err != nil || got.State == Succeeded || fmt.Sprint(got.Columns) != want {
+				t.Errorf("%s: %s, columns %v, want %s; %v", got.SQL, got.State, got.Columns, want, err)
+			}
+		}
+		shut(t, s)
+		s = open(t, Config{State: s.folder})
 	}
 }
 

@@ -252,7 +252,7 @@ func (s *Service) conclude(end *Query, o outcome) {
 	default:
 		end.State = Failed
 	}
-	end.Columns, end.Rows, end.ResultBytes = nil, 0, 0
+	end.Rows, end.ResultBytes = 0, 0
 }
 
 // count adds a query's end to the totals. The lock is held.

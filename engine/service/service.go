@@ -79,7 +79,7 @@ type Limits struct {
 type Request struct {
 	SQL    string
 	User   string // who asks, for the history
-	Source string // which face: "shell", "rest", "report"
+	Source string // which face, or part of one: "shell", "shell completion", "rest", "report"
 	Fresh  bool   // do not answer from the cache
 
 	// May lower the service's limits, never raise them; 0: as they are.
@@ -119,7 +119,7 @@ type Query struct {
 	Submitted, Started, Finished time.Time // zero: not yet
 	Expires                      time.Time // of the result; zero: none is kept
 
-	Columns     []Column // nil until they are known
+	Columns     []Column // nil until they are known; those of a result that never came whole, too
 	Rows        int64    // stored and ready to be read
 	ResultBytes int64    // stored
 	Stats       engine.Stats
@@ -249,7 +249,7 @@ func (s *Service) now() time.Time { return s.config.Now().UTC().Truncate(time.Mi
 // results is the folder of the stored results.
 func (s *Service) results() string { return filepath.Join(s.folder, "results") }
 
-// Get returns a query as it is now. Columns and Expires are unknown once its result is no longer kept.
+// Get returns a query as it is now. Expires is zero once its result is no longer kept.
 func (s *Service) Get(ctx context.Context, id string) (Query, error) {
 	if q := s.find(id); q != nil {
 		return q.view(), nil

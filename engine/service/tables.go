@@ -151,7 +151,7 @@ var historyColumns = []source.Column{
 	{Name: "started", Type: sqltype.TimestampType},
 	{Name: "finished", Type: sqltype.TimestampType},
 	{Name: "user_name", Type: sqltype.VarcharType, Comment: "who asked"},
-	{Name: "source", Type: sqltype.VarcharType, Comment: "by which way in: shell, rest, report"},
+	{Name: "source", Type: sqltype.VarcharType, Comment: "by which way in: shell, rest, report, or as a client calls itself"},
 	{Name: "state", Type: sqltype.VarcharType, Comment: "queued, running, succeeded, failed, cancelled"},
 	{Name: "sql", Type: sqltype.VarcharType},
 	{Name: "error", Type: sqltype.VarcharType, Comment: "why it failed or was cancelled"},
