@@ -71,6 +71,9 @@ type env struct {
 	name   string // lower case
 	cte    *sql.CTE
 	parent *env // what the CTE's own query sees, too
+
+	recursive bool       // WITH RECURSIVE: the query may name itself
+	last      *recursion // while the second part of such a query is bound: what its name stands for
 }
 
 func (e *env) find(name string) *env {
@@ -85,12 +88,9 @@ func (e *env) find(name string) *env {
 // query binds q; with are the common table expressions in sight and outer is the scope around a subquery, both may be nil.
 func (b *binder) query(q *sql.Query, with *env, outer *scope) *relation {
 	if q.With != nil {
-		if q.With.Recursive {
-			unsupported(q.With.Pos(), "WITH RECURSIVE is")
-		}
 		for i := range q.With.CTEs {
 			cte := &q.With.CTEs[i]
-			with = &env{name: lower(cte.Name), cte: cte, parent: with}
+			with = &env{name: lower(cte.Name), cte: cte, recursive: q.With.Recursive, parent: with}
 		}
 	}
 	var rel *relation

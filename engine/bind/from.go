@@ -120,6 +120,12 @@ func (b *binder) table(t *sql.TableName, with *env) *relation {
 	}
 	if len(parts) == 1 {
 		if e := with.find(parts[0]); e != nil {
+			if e.last != nil {
+				return e.last.use(t)
+			}
+			if rel := b.recursive(e); rel != nil {
+				return rel.as(&sql.Aliased{Alias: e.cte.Name})
+			}
 			rel := b.query(e.cte.Query, e.parent, nil)
 			return rel.as(&sql.Aliased{Alias: e.cte.Name, Columns: e.cte.Columns})
 		}

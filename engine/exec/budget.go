@@ -16,6 +16,17 @@ import (
 type budget struct {
 	limit int64 // 0: none
 	used  atomic.Int64
+	// parent, where set, is the budget of the whole run, to which this one's part belongs.
+	parent *budget
+}
+
+// add changes what is used and returns how much the whole run uses.
+func (b *budget) add(delta int64) int64 {
+	used := b.used.Add(delta)
+	if b.parent != nil {
+		return b.parent.add(delta)
+	}
+	return used
 }
 
 // account is what one operator holds of the budget. Used by one goroutine at a time.
@@ -35,7 +46,7 @@ func (a *account) set(total int64) error {
 	}
 	a.held = total
 	a.meter.hold(delta)
-	used := a.budget.used.Add(delta)
+	used := a.budget.add(delta)
 	if delta > 0 && a.budget.limit > 0 && used > a.budget.limit {
 		return sqlerr.New(sqlerr.Resource, 0, "the query needs more than its share of memory (%s) while %s", figure.Bytes(a.budget.limit), a.doing).
 			WithHint("%s", a.try)

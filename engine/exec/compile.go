@@ -34,6 +34,10 @@ func (r *run) compileNode(node plan.Node, m *meter) (flow, error) {
 		return r.join(n, m)
 	case *plan.Spool:
 		return r.spool(n, m)
+	case *plan.Recursive:
+		return r.recursive(n, m)
+	case *plan.LastRows:
+		return r.lastRowsOf(n), nil
 	}
 	inputs := node.Inputs()
 	if len(inputs) != 1 {

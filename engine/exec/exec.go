@@ -44,6 +44,7 @@ type run struct {
 	budget     budget
 	meters     map[plan.Node]*meter // complete once compiled
 	spools     map[*plan.SpoolID]*spool
+	lastRows   map[*plan.RecursionID]*held // of the recursions around
 }
 
 func newRun(ctx context.Context, opt Options) *run {

@@ -26,8 +26,10 @@ func (r *run) scan(n *plan.Scan, m *meter) (flow, error) {
 	if err != nil {
 		return flow{}, sourceError(r.ctx, n.Table, err)
 	}
-	m.scan = scan.Report()
-	m.morsels.Store(int64(scan.Morsels()))
+	if m.scan == nil { // set at a step of a recursion, others may be reading it
+		m.scan = scan.Report()
+	}
+	m.morsels.Add(int64(scan.Morsels()))
 	var rest []expr.Expr
 	for i, applied := range scan.Applied() {
 		if !applied {

@@ -35,7 +35,7 @@ func (r *run) spool(n *plan.Spool, m *meter) (flow, error) {
 		r.spools[n.ID] = s
 	}
 	return flow{tasks: r.workers, open: func(w *worker, task int) operator {
-		return &spoolOperator{spool: s, worker: w, task: task}
+		return &shareOperator{batches: func() ([]vec.Batch, error) { return s.rows(w) }, task: task, tasks: r.workers}
 	}}, nil
 }
 
@@ -66,26 +66,30 @@ func (s *spool) fill(w *worker) error {
 	return err
 }
 
-// spoolOperator puts out the batches of one task.
-type spoolOperator struct {
-	spool  *spool
-	worker *worker
-	task   int
-	done   int // of the task's batches
+// rows returns the batches, which the first caller computes.
+func (s *spool) rows(w *worker) ([]vec.Batch, error) {
+	s.once.Do(func() { s.err = guard(func() error { return s.fill(w) }) })
+	return s.batches, s.err
 }
 
-func (o *spoolOperator) next() (vec.Batch, error) {
-	s := o.spool
-	s.once.Do(func() { s.err = guard(func() error { return s.fill(o.worker) }) })
-	if s.err != nil {
-		return vec.Batch{}, s.err
+// shareOperator puts out one task's share of batches that are held.
+type shareOperator struct {
+	batches     func() ([]vec.Batch, error)
+	task, tasks int
+	done        int // of the share
+}
+
+func (o *shareOperator) next() (vec.Batch, error) {
+	batches, err := o.batches()
+	if err != nil {
+		return vec.Batch{}, err
 	}
-	n := len(s.batches)
-	if at := o.task*n/s.run.workers + o.done; at < (o.task+1)*n/s.run.workers {
+	n := len(batches)
+	if at := o.task*n/o.tasks + o.done; at < (o.task+1)*n/o.tasks {
 		o.done++
-		return s.batches[at], nil
+		return batches[at], nil
 	}
 	return vec.Batch{}, io.EOF
 }
 
-func (o *spoolOperator) close() {}
+func (o *shareOperator) close() {}

@@ -113,6 +113,11 @@ func checkNode(n plan.Node) error {
 			return err
 		}
 		return checkWidth(n.Columns, types)
+	case *plan.Recursive:
+		if err := checkWidth(n.Columns, n.First.Schema()); err != nil {
+			return err
+		}
+		return checkWidth(n.Columns, n.Step.Schema())
 	case *plan.Unnest:
 		if len(n.Columns) < len(input) {
 			return fmt.Errorf("fewer columns than the input has")

@@ -83,6 +83,10 @@ func guess(n plan.Node) float64 {
 		return guess(n.Input)
 	case *plan.Spool:
 		return guess(n.Input)
+	case *plan.Recursive:
+		return guess(n.First)
+	case *plan.LastRows: // few, as a rule; in any case they are in memory
+		return 100
 	}
 	return 1e6
 }

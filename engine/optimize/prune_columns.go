@@ -98,6 +98,15 @@ type place struct {
 	at int
 }
 
+// whole are the places of all columns of a node that is not narrowed.
+func whole(schema []plan.Column) places {
+	var at places
+	for i := range schema {
+		at = append(at, place{access{column: i}, i})
+	}
+	return at
+}
+
 // rebase makes e read from a narrowed input.
 func (p places) rebase(e expr.Expr) expr.Expr {
 	// New ordinals are marked by being negative until all are placed, lest one be taken for an old one.
@@ -181,11 +190,13 @@ func narrowed(n plan.Node, need []access) (plan.Node, places) {
 		return &plan.Limit{Input: in, Limit: n.Limit, Offset: n.Offset, By: at.rebaseAll(n.By)}, at
 
 	case *plan.Spool: // its copies must stay alike, so all columns stay
-		var at places
-		for i := range schema {
-			at = append(at, place{access{column: i}, i})
-		}
-		return &plan.Spool{Input: pruneColumns(n.Input, nil), ID: n.ID}, at
+		return &plan.Spool{Input: pruneColumns(n.Input, nil), ID: n.ID}, whole(schema)
+
+	case *plan.Recursive: // what nobody above reads, the next step may
+		return plan.WithInputs(n, []plan.Node{pruneColumns(n.First, nil), pruneColumns(n.Step, nil)}), whole(schema)
+
+	case *plan.LastRows:
+		return n, whole(schema)
 
 	case *plan.Project:
 		out := &plan.Project{}

@@ -122,6 +122,10 @@ func Describe(n Node) string {
 		return describeWindow(n)
 	case *Spool:
 		return "Spool"
+	case *Recursive:
+		return fmt.Sprintf("Recursive %s, %d steps at most", n.ID.Name, n.MaxSteps)
+	case *LastRows:
+		return fmt.Sprintf("LastRows of %s (%s)", n.ID.Name, strings.Join(columnNames(n.Columns), ", "))
 	case *Unnest:
 		s := "Unnest " + list(n.Exprs)
 		if n.Ordinality {

@@ -155,6 +155,24 @@ type Spool struct {
 // SpoolID tells spools apart.
 type SpoolID struct{ _ byte }
 
+// Recursive yields the rows of First, then again and again those of Step, in which LastRows stands for what came last, until nothing comes
+// (WITH RECURSIVE … UNION ALL). Rows that come after Step has run MaxSteps times are an error.
+type Recursive struct {
+	First, Step Node
+	ID          *RecursionID // of the LastRows in Step
+	MaxSteps    int
+	Columns     []Column
+}
+
+// LastRows is what came last in the Recursive around it.
+type LastRows struct {
+	ID      *RecursionID
+	Columns []Column
+}
+
+// RecursionID ties a Recursive to its LastRows.
+type RecursionID struct{ Name string }
+
 // Unnest puts after each input row the elements of its arrays (several: side by side, the shorter padded with NULL;
 // maps give two columns; arrays of rows one column per field), then the ordinal if wanted. Outer keeps rows without elements
 // (LEFT JOIN UNNEST … ON TRUE). A bigint stands for that many elements without a column: it repeats the row.
@@ -178,6 +196,8 @@ func (n *Join) Schema() []Column      { return n.Columns }
 func (n *Union) Schema() []Column     { return n.Columns }
 func (n *Unnest) Schema() []Column    { return n.Columns }
 func (n *Spool) Schema() []Column     { return n.Input.Schema() }
+func (n *Recursive) Schema() []Column { return n.Columns }
+func (n *LastRows) Schema() []Column  { return n.Columns }
 
 func (n *Scan) Inputs() []Node      { return nil }
 func (n *Values) Inputs() []Node    { return nil }
@@ -190,6 +210,8 @@ func (n *Join) Inputs() []Node      { return []Node{n.Left, n.Right} }
 func (n *Union) Inputs() []Node     { return n.Children }
 func (n *Unnest) Inputs() []Node    { return []Node{n.Input} }
 func (n *Spool) Inputs() []Node     { return []Node{n.Input} }
+func (n *Recursive) Inputs() []Node { return []Node{n.First, n.Step} }
+func (n *LastRows) Inputs() []Node  { return nil }
 
 func (*Scan) node()      {}
 func (*Values) node()    {}
@@ -202,3 +224,5 @@ func (*Join) node()      {}
 func (*Union) node()     {}
 func (*Unnest) node()    {}
 func (*Spool) node()     {}
+func (*Recursive) node() {}
+func (*LastRows) node()  {}

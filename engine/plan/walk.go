@@ -33,7 +33,7 @@ func Rewrite(n Node, f func(Node) Node) Node {
 // WithInputs returns a copy of n over other inputs of the same schemas.
 func WithInputs(n Node, in []Node) Node {
 	switch n := n.(type) {
-	case *Scan, *Values:
+	case *Scan, *Values, *LastRows:
 		return n
 	case *Filter:
 		c := *n
@@ -75,6 +75,10 @@ func WithInputs(n Node, in []Node) Node {
 		c := *n
 		c.Input = in[0]
 		return &c
+	case *Recursive:
+		c := *n
+		c.First, c.Step = in[0], in[1]
+		return &c
 	}
 	panic(fmt.Sprintf("plan: no inputs for %T", n))
 }
@@ -109,7 +113,7 @@ func MapExprs(n Node, f func(expr.Expr) expr.Expr) Node {
 		return out
 	}
 	switch n := n.(type) {
-	case *Union, *Spool:
+	case *Union, *Spool, *Recursive, *LastRows:
 		return n
 	case *Limit:
 		c := *n
