@@ -52,6 +52,18 @@ var documented = []source.Derived{
 	{Name: "account_partition", From: "account", Hidden: true},
 }
 
+// ready is the binding of a name that nobody need bind; nil if it is none. The id of an event data store is CloudTrail Lake's way to name a
+// table, and a lake has one set of events; cloudtrail_logs_ and a bucket is what CloudTrail's console calls the table that it makes in Athena.
+func ready(name string) *binding {
+	switch {
+	case name == cloudtrail.Logs, strings.HasPrefix(name, cloudtrail.Logs+"_"):
+		return &binding{name: name, of: cloudtrail.Logs, columns: documented}
+	case uuid.MatchString(name):
+		return &binding{name: name, of: "cloudtrail_lake"}
+	}
+	return nil
+}
+
 var (
 	uuid    = regexp.MustCompile(`^[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}$`)
 	pattern = regexp.MustCompile(`^[yMdH]+([-/_. ]?[yMdH]+)*$`)

@@ -75,6 +75,8 @@ two.twice: {of: cloudtrail_lake}
 		"0A1B2C3D-4E5F-6789-ABCD-EF0123456789":         "cloudtrail_lake",
 		"0a1b2c3d-4e5f-6789-abcd-ef012345678":          "",
 		"default.0a1b2c3d-4e5f-6789-abcd-ef0123456789": "cloudtrail_lake",
+		"default.cloudtrail_logs_my_bucket_1a2b":       "cloudtrail_logs +7", // as the console calls it
+		"cloudtrail_logsx":                             "",
 		"cloudtrail_insights":                          "cloudtrail_insights",
 	} {
 		r, ok := s.Resolve(strings.Split(name, "."))

@@ -83,17 +83,14 @@ func (s *Snapshot) Resolve(name []string) (source.Relation, bool) {
 		return s.bound(b), true
 	}
 	last := strings.ToLower(name[len(name)-1])
-	if r, ok := s.shape(last); ok {
-		if last == cloudtrail.Logs {
-			return &source.Bound{Of: r, Columns: documented}, true
-		}
+	if r, ok := s.shape(last); ok && last != cloudtrail.Logs {
 		return r, true
 	}
-	if b, ok := s.lake.bindings.ending(name); ok {
+	if b, ok := s.lake.bindings.ending(name); ok && last != cloudtrail.Logs {
 		return s.bound(b), true
 	}
-	if uuid.MatchString(last) { // an event data store: the lake is the one that it knows
-		return s.shape("cloudtrail_lake")
+	if b := ready(last); b != nil {
+		return s.bound(b), true
 	}
 	return nil, false
 }

@@ -276,8 +276,10 @@ func (p *parser) statement() Statement {
 	case p.ahead("EXPLAIN"):
 		return p.explain()
 	case p.accept("SHOW"):
+		p.takeBackquotes()
 		return p.show(start)
 	case p.accept("DESCRIBE"), p.accept("DESC"):
+		p.takeBackquotes()
 		return &ShowColumns{At: start, Table: p.tableName()}
 	case p.tok().Kind == endToken:
 		p.fail("a statement")
@@ -287,6 +289,15 @@ func (p *parser) statement() Statement {
 		p.unsupported(p.tok(), "the statements are SELECT, EXPLAIN, SHOW and DESCRIBE", "%s statements are not supported", word)
 	}
 	return p.query()
+}
+
+// takeBackquotes makes names of what stands in backquotes, as Athena does in the statements that it has from Hive.
+func (p *parser) takeBackquotes() {
+	for i, t := range p.tokens {
+		if t.Kind == InvalidToken && p.text[t.Start] == '`' {
+			p.tokens[i].Kind = QuotedToken
+		}
+	}
 }
 
 func (p *parser) explain() Statement {

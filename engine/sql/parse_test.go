@@ -165,6 +165,8 @@ two', '"'`, ""},
 	{"SHOW COLUMNS IN t IN db", "SHOW COLUMNS FROM db.t"},
 	{"DESCRIBE a.b", "SHOW COLUMNS FROM a.b"},
 	{"DESC \"t\"", "SHOW COLUMNS FROM \"t\""},
+	{"DESCRIBE `a``b`.`order`;", "SHOW COLUMNS FROM \"a`b\".\"order\""}, // as in Hive; not in a query
+	{"SHOW TABLES IN `my-db` LIKE 'x%'", "SHOW TABLES FROM \"my-db\" LIKE 'x%'"},
 	{"SHOW FUNCTIONS LIKE 'date%'", ""},
 }
 
