@@ -91,7 +91,12 @@ func readBindings(ctx context.Context, store blob.Store) (bindings, error) {
 	return out, nil
 }
 
-func parseBindings(text []byte) (bindings, error) {
+func parseBindings(text []byte) (_ bindings, err error) {
+	defer func() {
+		if p := recover(); p != nil { // a stranger's bytes in a parser that is not ours
+			err = fmt.Errorf("the YAML parser gave up: %v", p)
+		}
+	}()
 	var lines map[string]map[string]string
 	if err := yaml.Unmarshal(text, &lines); err != nil {
 		return nil, fmt.Errorf("%w; a line looks like: security.cloudtrail: {of: cloudtrail_logs, year: yyyy, month: MM, day: dd}", err)

@@ -110,3 +110,24 @@ func TestBadBindings(t *testing.T) {
 		}
 	}
 }
+
+// The file may come with somebody else's lake: whatever stands in it, it gives bindings or an error.
+func FuzzParseBindings(f *testing.F) {
+	f.Add("security.cloudtrail: {of: cloudtrail_logs, year: yyyy, month: MM, day: dd}\n")
+	f.Add("a: &x {year: yyyy}\nb: *x\n? [c]\n: {<<: *x}\n")
+	f.Add("a.b: {of: cloudtrail_lake, zone: region}\n---\nc: !!binary x\n")
+	f.Fuzz(func(t *testing.T, text string) {
+		if len(text) > 4096 {
+			return
+		}
+		all, err := parseBindings([]byte(text))
+		if err != nil {
+			return
+		}
+		for _, b := range all {
+			if _, ok := shapeColumns(b.of); !ok || b.name != strings.ToLower(b.name) {
+				t.Errorf("binding %q of %q", b.name, b.of)
+			}
+		}
+	})
+}
