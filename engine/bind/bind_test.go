@@ -134,7 +134,7 @@ func TestErrors(t *testing.T) {
 		{"SELECT rank() OVER (ORDER BY n) FROM events GROUP BY 1", "1:54", "GROUP BY position 1 is an aggregate or a window function", "", sqlerr.Type},
 		{"SELECT n FROM events UNION SELECT 1 ORDER BY rank() OVER (ORDER BY n)", "1:46", "window function rank is not allowed in ORDER BY", "compute it in a subquery", sqlerr.Type},
 		{"SELECT 1 FROM events JOIN accounts ON rank() OVER (ORDER BY id) = 1", "1:39", "", "compute it in a subquery", sqlerr.Type},
-		{"SELECT rank() OVER (ORDER BY n) IN (SELECT 1) FROM events", "1:8", "IN (SELECT …) of a window function is not supported yet", "compute it in a subquery", sqlerr.Unknown},
+		{"SELECT if(true, n) OVER () FROM events", "1:8", "if is no window function: it takes no OVER", "", sqlerr.Type},
 		{"SELECT 1 FROM events e, events f WHERE EXISTS (SELECT 1 FROM accounts WHERE id = eventname)", "1:82", `column "eventname" of the query around this one is ambiguous`, "write it with its table's name", sqlerr.Name},
 		{"SELECT count(*), (SELECT max(n) FROM accounts WHERE id = eventname) FROM events", "1:58", `column "eventname" is neither in GROUP BY nor in an aggregate`, "group by it, or write arbitrary(eventname)", sqlerr.Type},
 		{"SELECT 1 FROM events WHERE n > ALL (SELECT id, n FROM accounts)", "1:37", "a subquery used as a value has one column, this one has 2", "", sqlerr.Type},

@@ -59,7 +59,7 @@ func (b *binder) selectQuery(sel *sql.Select, order []sql.OrderItem, with *env, 
 	}
 
 	grouped := len(sel.GroupBy) > 0 || len(agg.calls) > 0 || sel.Having != nil
-	node, settle := b.settle(in.node, agg, subqueries, groups, grouped)
+	node, settle, joinRest := b.settle(in.node, agg, subqueries, groups, grouped)
 	if having != nil {
 		for i := range having {
 			having[i] = settle(having[i])
@@ -67,6 +67,7 @@ func (b *binder) selectQuery(sel *sql.Select, order []sql.OrderItem, with *env, 
 		node = &plan.Filter{Input: node, Conjuncts: having}
 	}
 	node, settle = windows.settle(node, settle)
+	node = joinRest(node, settle)
 	p := &plan.Project{Input: node}
 	for _, it := range items {
 		p.Exprs = append(p.Exprs, settle(it.e))
@@ -295,17 +296,18 @@ func (b *binder) refuseAlias(e sql.Expr, sel *sql.Select, x *exprs) {
 }
 
 // settle builds the Aggregate, if there is one, joins the subqueries to it, and returns the node with the function that
-// turns the clauses' expressions into ones over it.
+// turns the clauses' expressions into ones over it. The subqueries that take the value of a window function are joined by joinRest, when windows
+// are there.
 func (b *binder) settle(
 	in plan.Node, agg *aggregation, laters []later, by grouping, grouped bool,
-) (plan.Node, func(expr.Expr) expr.Expr) {
+) (n plan.Node, over func(expr.Expr) expr.Expr, joinRest func(plan.Node, func(expr.Expr) expr.Expr) plan.Node) {
 	node := in
 	if grouped {
 		node = by.aggregate(in, agg)
 	}
 	keys := by.keys
 	refs := plan.ColumnRefs(node)
-	subqueries := make([]expr.Expr, 0, len(laters))
+	subqueries := make([]expr.Expr, len(laters))
 	// Columns of the output are told from those of the input by outputBase until an expression is done.
 	output := func(e expr.Expr) expr.Expr {
 		return plan.MoveColumns(e, func(i int) int { return outputBase + i })
@@ -336,20 +338,29 @@ func (b *binder) settle(
 		})
 		return b.settled(e, agg, grouped)
 	}
-	for _, l := range laters {
-		if l.done != nil {
-			subqueries = append(subqueries, l.done)
-			continue
+	// join joins the subqueries that take the value of a window function, or the others, which may be used by one.
+	join := func(node plan.Node, settle func(expr.Expr) expr.Expr, ofWindows []bool, is bool) plan.Node {
+		for i, l := range laters {
+			if ofWindows[i] != is {
+				continue
+			}
+			if l.done != nil {
+				subqueries[i] = l.done
+				continue
+			}
+			args := make([]expr.Expr, len(l.args))
+			for k, e := range l.args {
+				args[k] = settle(e)
+			}
+			node, subqueries[i] = l.join(node, args)
 		}
-		args := make([]expr.Expr, len(l.args))
-		for i, e := range l.args {
-			args[i] = settle(e)
-		}
-		var value expr.Expr
-		node, value = l.join(node, args)
-		subqueries = append(subqueries, value)
+		return node
 	}
-	return node, settle
+	ofWindows := usingWindows(laters)
+	joinRest = func(node plan.Node, settle func(expr.Expr) expr.Expr) plan.Node {
+		return join(node, settle, ofWindows, true)
+	}
+	return join(node, settle, ofWindows, false), settle, joinRest
 }
 
 // settled puts the ordinals of output columns right; a column of the input that is left stands outside the aggregates without being grouped by.

@@ -2,7 +2,6 @@ package bind
 
 import (
 	"slices"
-	"strings"
 
 	"github.com/trailql/trailql/engine/expr"
 	"github.com/trailql/trailql/engine/fn"
@@ -302,7 +301,6 @@ func (x *exprs) semiJoin(kind plan.JoinKind, q *sql.Query, in *sql.InQuery) {
 // inOperands binds the two sides of IN and gives them their common type.
 func (x *exprs) inOperands(e sql.Expr, q *sql.Query, at sqlerr.Pos) (arg expr.Expr, sub *subplan) {
 	o, sub := x.operand(e), x.subquery(q)
-	refuseWindow(o, "IN (SELECT …)")
 	column := sub.node.Schema()[0]
 	t, ok := sqltype.Common(o.Type(), column.Type)
 	if !ok {
@@ -310,13 +308,6 @@ func (x *exprs) inOperands(e sql.Expr, q *sql.Query, at sqlerr.Pos) (arg expr.Ex
 	}
 	sub.node = converted(sub.node, []plan.Column{{Name: column.Name, Type: t}})
 	return coerce(o.Expr, t), sub
-}
-
-// refuseWindow raises the error for an operand that is not there yet when subqueries are joined: they are, below the windows.
-func refuseWindow(o operand, what string) {
-	if slices.ContainsFunc(expr.Columns(o.Expr), func(c int) bool { return c >= windowBase }) {
-		failHint(sqlerr.Unknown, o.at, "compute it in a subquery", "%s of a window function is not supported yet", what)
-	}
 }
 
 // inQuery is IN as a value, three-valued: true on a match; otherwise NULL if the value is NULL or the subquery holds a NULL, unless it is
@@ -373,7 +364,6 @@ func (x *exprs) quantified(e *sql.Quantified) expr.Expr {
 		return &expr.Not{Arg: x.inQuery(&sql.InQuery{At: e.At, Arg: e.Left, Query: e.Query})}
 	}
 	o, sub := x.operand(e.Left), x.subquery(e.Query)
-	refuseWindow(o, strings.ToUpper(e.Quantifier)+" (SELECT …)")
 	value := plan.ColumnRefs(sub.node)[0]
 	t, ok := sqltype.Common(o.Type(), value.Type())
 	if !ok {

@@ -92,7 +92,8 @@ func (x *exprs) window(f *sql.Func) expr.Expr {
 	name := lower(f.Name[len(f.Name)-1])
 	w, ok := fn.LookupWindow(name)
 	if !ok {
-		if _, scalar := fn.Lookup(name); !scalar {
+		isName := func(form fn.Form) bool { return form.Name == name }
+		if _, scalar := fn.Lookup(name); !scalar && !slices.ContainsFunc(fn.Forms(), isName) {
 			unknownFunction(name, f.Pos())
 		}
 		fail(sqlerr.Type, f.Pos(), "%s is no window function: it takes no OVER", name)
@@ -289,4 +290,15 @@ func hasMap(t sqltype.Type) bool {
 		return slices.ContainsFunc(t.Fields, func(f sqltype.Field) bool { return hasMap(f.Type) })
 	}
 	return false
+}
+
+// usingWindows says which of the subqueries take a value that a window function is part of, as in rank() OVER (…) IN (SELECT …).
+func usingWindows(laters []later) []bool {
+	is := make([]bool, len(laters))
+	for i, l := range laters {
+		is[i] = slices.ContainsFunc(expr.Columns(l.args...), func(c int) bool {
+			return c >= windowBase && c < outputBase || c >= subqueryBase && c < groupingBase && is[c-subqueryBase]
+		})
+	}
+	return is
 }
