@@ -37,6 +37,7 @@ type Options struct {
 	Snapshot     source.Snapshot // nil: the newest of the catalog
 	Off          source.Switches // steps turned off, for tests
 	WithoutRules []string        // optimizer rules turned off, for tests
+	Params       []string        // literals as they are written in SQL, for the statement's ? in order
 }
 
 // Result is a running query. Used by one goroutine, but Stats may be called by any.
@@ -64,7 +65,7 @@ func (e *Engine) Query(ctx context.Context, text string, opt Options) (*Result, 
 
 func (e *Engine) start(ctx context.Context, text string, opt Options) (*Result, error) {
 	started := time.Now()
-	st, err := sql.Parse(text)
+	st, err := sql.Parse(text, opt.Params...)
 	if err != nil {
 		return nil, err
 	}

@@ -307,3 +307,32 @@ func TestComputedArraysStaySmall(t *testing.T) {
 		t.Errorf("%d bytes allocated for one row", bytes)
 	}
 }
+
+// TestParams: a value has the type of its literal, and stands in any place where a literal may.
+func TestParams(t *testing.T) {
+	eng := numbers(t)
+	for _, c := range []struct {
+		sql    string
+		params []string
+		want   string
+	}{
+		{"SELECT typeof(?)", []string{"DATE '2024-01-31'"}, "[date]"},
+		{"SELECT i FROM n WHERE i > ? ORDER BY 1 LIMIT ?", []string{"1", "1"}, "[2]"},
+		{"WITH w AS (SELECT i + ? AS j FROM n) SELECT a.j FROM w AS a JOIN w AS b ON a.j = b.j WHERE a.j = ?", []string{"10", "12"}, "[12]"},
+		{"SELECT ? || ?", []string{"'a'", "'?'"}, "[a?]"},
+		{"SELECT i FROM n FETCH FIRST ? ROWS ONLY", []string{"'1'"}, "LIMIT takes a whole number, such as LIMIT 10"},
+		{"SELECT i FROM n WHERE i = ?", []string{"'x'"}, "= cannot compare bigint with varchar; write the number without quotes: x"},
+		{"SELECT i FROM n WHERE i = ?", nil, "no value is given for this parameter"},
+		{"SELECT i FROM n LIMIT ?", nil, "no value is given for this parameter"},
+		{"EXPLAIN SELECT i FROM n WHERE i = ?", []string{"1", "2"}, "parameters (?) in the statement: 1, values given for them: 2"},
+	} {
+		got, err := lines(eng.Query(context.Background(), c.sql, engine.Options{Params: c.params}))
+		text := fmt.Sprint(got)
+		if err != nil {
+			text = err.Error()
+		}
+		if text != c.want {
+			t.Errorf("%s with %q: %s, want %s", c.sql, c.params, text, c.want)
+		}
+	}
+}

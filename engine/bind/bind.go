@@ -56,6 +56,10 @@ func unsupported(pos sqlerr.Pos, what string) {
 	fail(sqlerr.Unknown, pos, "%s not supported yet", what)
 }
 
+func noValue(pos sqlerr.Pos) {
+	fail(sqlerr.Value, pos, "no value is given for this parameter")
+}
+
 // binder is what all parts of one query share.
 type binder struct {
 	snapshot  source.Snapshot
@@ -137,7 +141,7 @@ func rowCount(e sql.Expr, clause string) int64 {
 		}
 	}
 	if _, ok := e.(*sql.Param); ok {
-		unsupported(e.Pos(), "parameters are")
+		noValue(e.Pos())
 	}
 	fail(sqlerr.Type, e.Pos(), "%s takes a whole number, such as %s 10", clause, clause)
 	return 0

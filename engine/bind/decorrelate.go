@@ -154,6 +154,9 @@ func (d *dependent) expand(n plan.Node) plan.Node {
 	case *plan.Aggregate:
 		return d.expandAggregate(n)
 	case *plan.Sort:
+		if n.Ties {
+			unsupported(d.at, "FETCH FIRST … WITH TIES in a subquery that uses columns of the query around it is")
+		}
 		in := d.expand(n.Input)
 		if n.Limit < 0 && n.Offset == 0 {
 			return in // the order of a subquery's rows is not kept

@@ -116,7 +116,7 @@ func (x *exprs) expr(e sql.Expr) expr.Expr {
 	case *sql.Lambda:
 		fail(sqlerr.Type, e.Pos(), "a lambda can only be the argument of a function that takes one, such as filter or transform")
 	case *sql.Param:
-		unsupported(e.Pos(), "parameters are")
+		noValue(e.Pos())
 	}
 	fail(sqlerr.Internal, e.Pos(), "no binding of %T", e)
 	return nil

@@ -16,30 +16,45 @@ const (
 	MaxChain = 10_000    // operators of one level in a row: a AND b AND …, joins, UNIONs, dots
 )
 
-// Parse reads exactly one statement; semicolons may follow it. Errors are *sqlerr.Error with a place in text: of kind
-// Syntax for text that is no statement of the dialect, Unknown for statements that this engine does not do, Resource for
-// text beyond the limits.
-func Parse(text string) (stmt Statement, err error) {
+// Parse reads exactly one statement; semicolons may follow it. Values are the texts of the literals that stand for its ?, in order, as many
+// as there are; without any value each ? is a *Param. Errors are *sqlerr.Error with a place in text: of kind Syntax for text that is no
+// statement of the dialect, Unknown for statements that this engine does not do, Resource for text beyond the limits.
+func Parse(text string, values ...string) (stmt Statement, err error) {
 	if len(text) > MaxText {
 		return nil, sqlerr.New(sqlerr.Resource, 1, "the statement has %d bytes, the limit is %d", len(text), MaxText)
 	}
+	err = caught(func() {
+		p := newParser(text)
+		p.values = values
+		stmt = p.statement()
+		for p.accept(";") {
+		}
+		if p.tok().Kind != endToken {
+			p.fail("the end of the statement")
+		}
+		if len(values) > 0 && len(values) != p.params {
+			panic(failure{sqlerr.New(sqlerr.Syntax, 1, "parameters (?) in the statement: %d, values given for them: %d", p.params, len(values))})
+		}
+	})
+	if err != nil {
+		return nil, err
+	}
+	return stmt, nil
+}
+
+// caught runs f and returns the mistake that it met.
+func caught(f func()) (err error) {
 	defer func() {
 		switch r := recover().(type) {
 		case nil:
 		case failure:
-			stmt, err = nil, r.err
+			err = r.err
 		default:
 			panic(r)
 		}
 	}()
-	p := newParser(text)
-	stmt = p.statement()
-	for p.accept(";") {
-	}
-	if p.tok().Kind != endToken {
-		p.fail("the end of the statement")
-	}
-	return stmt, nil
+	f()
+	return nil
 }
 
 // parser is a recursive-descent parser over the tokens of one statement. The first mistake ends it: fail panics with a
@@ -48,9 +63,11 @@ type parser struct {
 	text    string
 	tokens  []Token // without comments, closed by an endToken
 	cursor  int
-	depth   int // of nesting, see enter
-	queries int // how many queries the cursor is in
-	params  int // ? seen so far
+	depth   int      // of nesting, see enter
+	queries int      // how many queries the cursor is in
+	params  int      // ? seen so far
+	values  []string // for them
+	place   At       // of all nodes, if it is set
 
 	primaryStart int   // where the last complete primary expression began
 	aliasAt      int   // the last table alias written without AS
@@ -94,7 +111,12 @@ func (p *parser) next() { p.cursor = min(p.cursor+1, len(p.tokens)-1) }
 
 func (p *parser) str(t Token) string { return p.text[t.Start:t.End] }
 
-func (p *parser) at(t Token) At { return At{At: sqlerr.Pos(t.Start + 1)} }
+func (p *parser) at(t Token) At {
+	if p.place.At > 0 {
+		return p.place
+	}
+	return At{At: sqlerr.Pos(t.Start + 1)}
+}
 
 // here is the place of the next token.
 func (p *parser) here() At { return p.at(p.tok()) }

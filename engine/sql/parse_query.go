@@ -611,10 +611,3 @@ func (p *parser) frameBound() FrameBound {
 	p.next()
 	return b
 }
-
-func (p *parser) param() Expr {
-	e := &Param{At: p.here(), Index: p.params}
-	p.params++
-	p.next()
-	return e
-}
