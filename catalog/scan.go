@@ -40,6 +40,23 @@ func newTable(s *Snapshot, l *Layout) *table {
 func (t *table) Name() string             { return t.layout.Name }
 func (t *table) Columns() []source.Column { return t.columns }
 
+// PartitionColumns are account, region and date, or none.
+func (t *table) PartitionColumns() []string { return t.layout.Partitions }
+
+// Partitions lists those that hold files.
+func (t *table) Partitions(ctx context.Context) ([]string, error) {
+	partitions, err := t.snap.Partitions(ctx, t.layout.Name)
+	if err != nil {
+		return nil, err
+	}
+	names := make([]string, len(partitions))
+	for i, p := range partitions {
+		names[i] = p.String()
+	}
+	slices.Sort(names)
+	return names, nil
+}
+
 // leaf is the dotted name of a path, "" if it has no statistics of its own.
 func (t *table) leaf(p source.Path) string {
 	c := t.columns[p.Column]

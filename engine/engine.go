@@ -79,12 +79,13 @@ func (e *Engine) start(ctx context.Context, text string, opt Options) (*Result, 
 		opt.Now = started
 	}
 	q := &query{
-		snapshot: snap, without: opt.WithoutRules,
+		without: opt.WithoutRules,
 		exec: exec.Options{
 			Workers: opt.Workers, BatchRows: opt.BatchRows, Memory: opt.Memory, Off: opt.Off,
 			Session: fn.Session{Now: opt.Now, Zone: time.UTC},
 		},
 	}
+	q.snapshot = information{snap, q}
 	r := &Result{ctx: ctx, Version: snap.Version(), started: started}
 	switch st := st.(type) {
 	case *sql.Query:
@@ -102,17 +103,20 @@ func (e *Engine) start(ctx context.Context, text string, opt Options) (*Result, 
 		if err != nil {
 			return nil, err
 		}
-		r.Columns, r.fixed = t.columns, t.batches()
+		r.Columns = t.columns
+		if r.fixed, err = t.batches(); err != nil {
+			return nil, err
+		}
 	}
 	return r, nil
 }
 
 // Repeatable reports whether a statement answers the same over the same snapshot whenever it is asked: it names no function that reads the
-// clock or draws chance, and draws no sample. It looks at words only, so that it may doubt where there is no need.
+// clock or draws chance, draws no sample, and does not ask about the catalog. It looks at words only, so that it may doubt where there is no need.
 func Repeatable(text string) bool {
 	for _, t := range sql.Tokens(text) {
 		word := strings.Trim(text[t.Start:t.End], "\"`")
-		if f, ok := fn.Lookup(word); ok && (f.Volatile || f.Clock) || strings.EqualFold(word, "tablesample") {
+		if f, ok := fn.Lookup(word); ok && (f.Volatile || f.Clock) || strings.EqualFold(word, "tablesample") || strings.EqualFold(word, informationSchema) {
 			return false
 		}
 	}

@@ -1,10 +1,13 @@
 package engine
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 	"time"
 
@@ -14,6 +17,7 @@ import (
 	"github.com/trailql/trailql/engine/source"
 	"github.com/trailql/trailql/engine/sql"
 	"github.com/trailql/trailql/engine/sqlerr"
+	"github.com/trailql/trailql/engine/sqltype"
 )
 
 // explain returns the plan, a line a row: each scan with what pruning keeps, and after a run with ANALYZE each node with what it did.
@@ -26,6 +30,12 @@ func (q *query) explain(ctx context.Context, st *sql.Explain) (*table, error) {
 	if err != nil {
 		return nil, err
 	}
+	if st.Validate {
+		t := newTable("Valid")
+		t.columns[0].Type = sqltype.BooleanType
+		t.add(true)
+		return t, nil
+	}
 	annotate := q.pruned
 	if st.Analyze {
 		annotate = q.analyzed
@@ -35,10 +45,59 @@ func (q *query) explain(ctx context.Context, st *sql.Explain) (*table, error) {
 		return nil, err
 	}
 	t := newTable("Query Plan")
+	if st.JSON {
+		text, err := explainJSON(node, lines)
+		if err != nil {
+			return nil, err
+		}
+		t.add(text)
+		return t, nil
+	}
 	for _, line := range strings.Split(strings.TrimRight(plan.Format(node, lines), "\n"), "\n") {
 		t.add(line)
 	}
 	return t, nil
+}
+
+// explained is a node of a plan in JSON, close to what Trino prints: its operator, what it does, and its columns.
+type explained struct {
+	ID       string            `json:"id"`
+	Name     string            `json:"name"`
+	Details  []string          `json:"details"`
+	Outputs  []explainedColumn `json:"outputs"`
+	Children []explained       `json:"children"`
+}
+
+type explainedColumn struct {
+	Symbol string `json:"symbol"`
+	Type   string `json:"type"`
+}
+
+func explainJSON(node plan.Node, annotate func(plan.Node) []string) (string, error) {
+	next := 0
+	var build func(n plan.Node) explained
+	build = func(n plan.Node) explained {
+		name, rest, _ := strings.Cut(plan.Describe(n), " ")
+		e := explained{ID: strconv.Itoa(next), Name: strings.TrimSuffix(name, ":"), Details: []string{}, Outputs: []explainedColumn{}, Children: []explained{}}
+		next++
+		if rest != "" {
+			e.Details = append(e.Details, rest)
+		}
+		e.Details = append(e.Details, annotate(n)...)
+		for _, c := range plan.ShownNames(n.Schema()) {
+			e.Outputs = append(e.Outputs, explainedColumn{c.Name, c.Type.String()})
+		}
+		for _, in := range n.Inputs() {
+			e.Children = append(e.Children, build(in))
+		}
+		return e
+	}
+	var text bytes.Buffer
+	out := json.NewEncoder(&text)
+	out.SetEscapeHTML(false)
+	out.SetIndent("", "  ")
+	err := out.Encode(build(node))
+	return strings.TrimRight(text.String(), "\n"), err
 }
 
 // pruned runs the pruning of all scans, reading no rows.

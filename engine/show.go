@@ -6,10 +6,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/apache/arrow-go/v18/arrow"
-	"github.com/apache/arrow-go/v18/arrow/array"
-	"github.com/apache/arrow-go/v18/arrow/memory"
-
 	"github.com/trailql/trailql/engine/fn"
 	"github.com/trailql/trailql/engine/plan"
 	"github.com/trailql/trailql/engine/source"
@@ -30,6 +26,14 @@ func (q *query) answer(ctx context.Context, st sql.Statement) (*table, error) {
 		return q.showColumns(st)
 	case *sql.ShowFunctions:
 		return showFunctions(st)
+	case *sql.ShowSchemas:
+		return q.showSchemas(st)
+	case *sql.ShowCreate:
+		return q.showCreate(st)
+	case *sql.ShowPartitions:
+		return q.showPartitions(ctx, st)
+	case *sql.ShowStats:
+		return q.showStats(ctx, st)
 	}
 	return nil, sqlerr.New(sqlerr.Unknown, st.Pos(), "this statement is not supported yet")
 }
@@ -40,77 +44,149 @@ func (q *query) showTables(st *sql.ShowTables) (*table, error) {
 	if err != nil {
 		return nil, err
 	}
-	prefix := ""
+	all := q.relations()
+	schema := defaultSchema
 	if len(st.Schema) > 0 {
-		prefix = strings.ToLower(st.Schema[len(st.Schema)-1].Name) + "."
-	}
-	names := q.snapshot.Names()
-	inSchema := func(name string) bool { return strings.HasPrefix(strings.ToLower(name), prefix) }
-	if !slices.ContainsFunc(names, inSchema) {
-		prefix = ""
+		if name := st.Schema[len(st.Schema)-1].Name; slices.ContainsFunc(all, func(r named) bool { return strings.EqualFold(r.schema, name) }) {
+			schema = name
+		}
 	}
 	t := newTable("Table")
-	for _, name := range names {
-		if prefix == "" && strings.Contains(name, ".") || !inSchema(name) {
-			continue
+	if st.Views {
+		t = newTable("View")
+	}
+	for _, r := range all {
+		if strings.EqualFold(r.schema, schema) && match(r.name) && (!st.Views || q.isView(r)) {
+			t.add(r.name)
 		}
-		if name = name[len(prefix):]; match(name) {
+	}
+	return t, nil
+}
+
+func (q *query) showSchemas(st *sql.ShowSchemas) (*table, error) {
+	match, err := matcher(st.Like)
+	if err != nil {
+		return nil, err
+	}
+	t, names := newTable("Schema"), q.schemas()
+	if st.Catalogs {
+		t, names = newTable("Catalog"), []string{catalogName}
+	}
+	for _, name := range names {
+		if match(name) {
 			t.add(name)
 		}
 	}
 	return t, nil
 }
 
-// showColumns lists a relation's columns; those that * leaves out are marked.
+// showColumns lists a relation's columns; those that * leaves out are marked, and those that part the table.
 func (q *query) showColumns(st *sql.ShowColumns) (*table, error) {
-	t := newTable("Column", "Type", "Extra", "Comment")
-	parts := make([]string, len(st.Table))
-	for i, id := range st.Table {
-		parts[i] = id.Name
+	columns, err := q.columnsOf(st.Table)
+	if err != nil {
+		return nil, err
 	}
-	relation := q.resolve(parts)
+	keys := q.partitionColumns(st.Table)
+	t := newTable("Column", "Type", "Extra", "Comment")
+	for _, c := range columns {
+		extra := ""
+		switch {
+		case c.Hidden:
+			extra = "hidden"
+		case slices.Contains(keys, c.Name):
+			extra = "partition key"
+		}
+		t.add(c.Name, c.Type.String(), extra, c.Comment)
+	}
+	return t, nil
+}
+
+// columnsOf returns the columns of the relation of that name, hidden ones too where it is no view.
+func (q *query) columnsOf(name []sql.Ident) ([]source.Column, error) {
+	relation := q.resolve(name)
 	var derived []source.Derived
 	if bound, ok := relation.(*source.Bound); ok {
 		relation, derived = bound.Of, bound.Columns
 	}
 	if stored, ok := relation.(source.Stored); ok {
-		types := map[string]string{}
-		add := func(name, typ string, hidden bool, comment string) {
-			extra := ""
-			if hidden {
-				extra = "hidden"
-			}
-			if types[name] == "" {
-				types[name] = typ
-				t.add(name, typ, extra, comment)
-			}
-		}
-		for _, c := range stored.Table.Columns() {
-			add(c.Name, c.Type.String(), c.Hidden, c.Comment)
+		columns := slices.Clone(stored.Table.Columns())
+		find := func(name string) int {
+			return slices.IndexFunc(columns, func(c source.Column) bool { return c.Name == name })
 		}
 		for _, d := range derived {
+			c := source.Column{Name: d.Name, Type: sqltype.VarcharType, Hidden: d.Hidden, Comment: d.From + " as " + d.Format}
 			if d.Format == "" {
-				add(d.Name, types[d.From], d.Hidden, "the same as "+d.From)
-			} else {
-				add(d.Name, sqltype.VarcharType.String(), d.Hidden, d.From+" as "+d.Format)
+				c.Comment = "the same as " + d.From
+				if at := find(d.From); at >= 0 {
+					c.Type = columns[at].Type
+				}
+			}
+			if find(c.Name) < 0 {
+				columns = append(columns, c)
 			}
 		}
-		return t, nil
+		return columns, nil
 	}
 	// A view's columns are those of SELECT * from it; so is the error for a name that does not exist.
-	name := &sql.TableName{At: sql.At{At: st.Table[0].Pos()}, Name: st.Table}
-	node, err := q.plan(&sql.Query{Body: &sql.Select{Items: []sql.SelectItem{{Star: true}}, From: []sql.TableExpr{name}}})
+	table := &sql.TableName{At: sql.At{At: name[0].Pos()}, Name: name}
+	node, err := q.plan(&sql.Query{Body: &sql.Select{Items: []sql.SelectItem{{Star: true}}, From: []sql.TableExpr{table}}})
 	if err != nil {
 		return nil, err
 	}
+	var columns []source.Column
 	for _, c := range plan.ShownNames(node.Schema()) {
-		t.add(c.Name, c.Type.String(), "", "")
+		columns = append(columns, source.Column{Name: c.Name, Type: c.Type})
+	}
+	return columns, nil
+}
+
+// partitioned returns the table of that name if it is parted.
+func (q *query) partitioned(name []sql.Ident) (source.Partitioned, bool) {
+	relation := q.resolve(name)
+	if bound, ok := relation.(*source.Bound); ok {
+		relation = bound.Of
+	}
+	stored, ok := relation.(source.Stored)
+	if !ok {
+		return nil, false
+	}
+	p, ok := stored.Table.(source.Partitioned)
+	return p, ok && len(p.PartitionColumns()) > 0
+}
+
+func (q *query) partitionColumns(name []sql.Ident) []string {
+	if p, ok := q.partitioned(name); ok {
+		return p.PartitionColumns()
+	}
+	return nil
+}
+
+// showPartitions lists the partitions of a table as Hive writes them.
+func (q *query) showPartitions(ctx context.Context, st *sql.ShowPartitions) (*table, error) {
+	if _, err := q.columnsOf(st.Table); err != nil {
+		return nil, err
+	}
+	p, ok := q.partitioned(st.Table)
+	if !ok {
+		return nil, sqlerr.New(sqlerr.Type, st.Table[0].Pos(), "%s has no partitions", sql.Format(&sql.TableName{Name: st.Table}))
+	}
+	names, err := p.Partitions(ctx)
+	if err != nil {
+		return nil, err
+	}
+	t := newTable("partition")
+	for _, name := range names {
+		t.add(name)
 	}
 	return t, nil
 }
 
-func (q *query) resolve(name []string) source.Relation {
-	r, _ := q.snapshot.Resolve(name)
+func (q *query) resolve(name []sql.Ident) source.Relation {
+	parts := make([]string, len(name))
+	for i, id := range name {
+		parts[i] = id.Name
+	}
+	r, _ := q.snapshot.Resolve(parts)
 	return r
 }
 
@@ -148,7 +224,7 @@ func showFunctions(st *sql.ShowFunctions) (*table, error) {
 			add(w.Name, o.Sig, "window", true, w.Doc)
 		}
 	}
-	slices.SortStableFunc(t.rows, func(a, b []string) int { return strings.Compare(a[0], b[0]) })
+	slices.SortStableFunc(t.rows, func(a, b []any) int { return strings.Compare(a[0].(string), b[0].(string)) })
 	return t, nil
 }
 
@@ -162,35 +238,4 @@ func matcher(pattern *string) (func(string) bool, error) {
 		return nil, err
 	}
 	return func(s string) bool { return like.Match(strings.ToLower(s)) }, nil
-}
-
-// table is an answer of text that needs no plan.
-type table struct {
-	columns []plan.Column
-	rows    [][]string
-}
-
-func newTable(names ...string) *table {
-	t := &table{}
-	for _, name := range names {
-		t.columns = append(t.columns, plan.Column{Name: name, Type: sqltype.VarcharType})
-	}
-	return t
-}
-
-func (t *table) add(cells ...string) { t.rows = append(t.rows, cells) }
-
-func (t *table) batches() []vec.Batch {
-	if len(t.rows) == 0 {
-		return nil
-	}
-	b := vec.Batch{Len: len(t.rows), Cols: make([]arrow.Array, len(t.columns))}
-	for c := range t.columns {
-		column := array.NewStringBuilder(memory.DefaultAllocator)
-		for _, row := range t.rows {
-			column.Append(row[c])
-		}
-		b.Cols[c] = column.NewArray()
-	}
-	return []vec.Batch{b}
 }

@@ -80,6 +80,15 @@ type Table interface {
 	Scan(ctx context.Context, req Request) (Scan, error)
 }
 
+// Partitioned is a Table whose rows are parted by the values of some columns.
+type Partitioned interface {
+	Table
+	// PartitionColumns are their names, in order; none for a table that is not parted after all.
+	PartitionColumns() []string
+	// Partitions lists the parts that there are, in order, as Hive writes them: account=…/region=…/date=….
+	Partitions(ctx context.Context) ([]string, error)
+}
+
 // Path names a column or a field below it: Column is an ordinal into Table.Columns, Fields are ordinals into nested rows.
 type Path struct {
 	Column int

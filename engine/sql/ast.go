@@ -20,7 +20,7 @@ type Ident struct {
 	Quoted bool
 }
 
-// Statement is one of: *Query, *Explain, *ShowTables, *ShowColumns, *ShowFunctions.
+// Statement is one of: *Query, *Explain, *ShowTables, *ShowColumns, *ShowFunctions, *ShowSchemas, *ShowCreate, *ShowPartitions, *ShowStats.
 type Statement interface {
 	Node
 	statement()
@@ -439,17 +439,42 @@ type FrameBound struct {
 
 // Statements.
 type (
-	// Explain is EXPLAIN [ANALYZE] statement.
+	// Explain is EXPLAIN [ANALYZE] [(FORMAT JSON | TYPE VALIDATE)] statement.
 	Explain struct {
 		At
 		Analyze   bool
+		JSON      bool
+		Validate  bool
 		Statement Statement
 	}
-	// ShowTables is SHOW TABLES [FROM|IN schema] [LIKE pattern]; a bare pattern, as in Hive, counts as LIKE.
+	// ShowTables is SHOW TABLES|VIEWS [FROM|IN schema] [LIKE pattern]; a bare pattern, as in Hive, counts as LIKE.
 	ShowTables struct {
 		At
+		Views  bool
 		Schema []Ident
 		Like   *string
+	}
+	// ShowSchemas is SHOW SCHEMAS|DATABASES|CATALOGS [LIKE pattern].
+	ShowSchemas struct {
+		At
+		Catalogs bool
+		Like     *string
+	}
+	// ShowCreate is SHOW CREATE TABLE|VIEW name.
+	ShowCreate struct {
+		At
+		View bool
+		Name []Ident
+	}
+	// ShowPartitions is SHOW PARTITIONS table.
+	ShowPartitions struct {
+		At
+		Table []Ident
+	}
+	// ShowStats is SHOW STATS FOR table or (query); a table is read as (TABLE table).
+	ShowStats struct {
+		At
+		Query *Query
 	}
 	// ShowColumns is SHOW COLUMNS FROM|IN table, DESCRIBE table or DESC table.
 	ShowColumns struct {
@@ -463,11 +488,15 @@ type (
 	}
 )
 
-func (*Query) statement()         {}
-func (*Explain) statement()       {}
-func (*ShowTables) statement()    {}
-func (*ShowColumns) statement()   {}
-func (*ShowFunctions) statement() {}
+func (*Query) statement()          {}
+func (*Explain) statement()        {}
+func (*ShowTables) statement()     {}
+func (*ShowColumns) statement()    {}
+func (*ShowFunctions) statement()  {}
+func (*ShowSchemas) statement()    {}
+func (*ShowCreate) statement()     {}
+func (*ShowPartitions) statement() {}
+func (*ShowStats) statement()      {}
 
 func (*Query) queryBody()      {}
 func (*Select) queryBody()     {}

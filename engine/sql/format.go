@@ -87,9 +87,21 @@ func (f *formatter) statement(s Statement) {
 		if s.Analyze {
 			f.write("ANALYZE ")
 		}
+		switch {
+		case s.JSON && s.Validate:
+			f.write("(FORMAT JSON, TYPE VALIDATE) ")
+		case s.JSON:
+			f.write("(FORMAT JSON) ")
+		case s.Validate:
+			f.write("(TYPE VALIDATE) ")
+		}
 		f.statement(s.Statement)
 	case *ShowTables:
-		f.write("SHOW TABLES")
+		if s.Views {
+			f.write("SHOW VIEWS")
+		} else {
+			f.write("SHOW TABLES")
+		}
 		if len(s.Schema) > 0 {
 			f.write(" FROM ")
 			f.path(s.Schema)
@@ -98,6 +110,26 @@ func (f *formatter) statement(s Statement) {
 	case *ShowColumns:
 		f.write("SHOW COLUMNS FROM ")
 		f.path(s.Table)
+	case *ShowSchemas:
+		if s.Catalogs {
+			f.write("SHOW CATALOGS")
+		} else {
+			f.write("SHOW SCHEMAS")
+		}
+		f.like(s.Like)
+	case *ShowCreate:
+		if s.View {
+			f.write("SHOW CREATE VIEW ")
+		} else {
+			f.write("SHOW CREATE TABLE ")
+		}
+		f.path(s.Name)
+	case *ShowPartitions:
+		f.write("SHOW PARTITIONS ")
+		f.path(s.Table)
+	case *ShowStats:
+		f.write("SHOW STATS FOR ")
+		f.parenQuery(s.Query)
 	case *ShowFunctions:
 		f.write("SHOW FUNCTIONS")
 		f.like(s.Like)

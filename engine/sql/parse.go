@@ -302,6 +302,9 @@ func (p *parser) statement() Statement {
 		return p.show(start)
 	case p.accept("DESCRIBE"), p.accept("DESC"):
 		p.takeBackquotes()
+		if p.oneOf(0, "EXTENDED", "FORMATTED") != "" && p.peek(1).Kind != endToken && !p.matches(p.peek(1), ".") && !p.matches(p.peek(1), ";") {
+			p.next() // Hive's words for more detail, which there is not
+		}
 		return &ShowColumns{At: start, Table: p.tableName()}
 	case p.tok().Kind == endToken:
 		p.fail("a statement")
@@ -320,64 +323,6 @@ func (p *parser) takeBackquotes() {
 			p.tokens[i].Kind = QuotedToken
 		}
 	}
-}
-
-func (p *parser) explain() Statement {
-	e := &Explain{At: p.here()}
-	p.expect("EXPLAIN")
-	e.Analyze = p.accept("ANALYZE")
-	if p.oneOf(0, "VERBOSE") != "" || p.ahead("(") && p.oneOf(1, "FORMAT", "TYPE") != "" {
-		p.unsupported(p.tok(), "write EXPLAIN or EXPLAIN ANALYZE", "options of EXPLAIN are not supported")
-	}
-	if p.ahead("EXPLAIN") {
-		p.fail("a query to explain")
-	}
-	e.Statement = p.statement()
-	return e
-}
-
-func (p *parser) show(start At) Statement {
-	switch {
-	case p.accept("TABLES"):
-		s := &ShowTables{At: start}
-		if p.accept("FROM") || p.accept("IN") {
-			s.Schema = []Ident{p.ident("a schema name")}
-			if p.accept(".") {
-				s.Schema = append(s.Schema, p.ident("a schema name"))
-			}
-		}
-		s.Like = p.showPattern()
-		return s
-	case p.accept("COLUMNS"):
-		if !p.accept("FROM") && !p.accept("IN") {
-			p.fail("FROM and a table name")
-		}
-		s := &ShowColumns{At: start, Table: p.tableName()}
-		if len(s.Table) == 1 && (p.accept("FROM") || p.accept("IN")) { // the schema apart, as in Hive
-			s.Table = []Ident{p.ident("a schema name"), s.Table[0]}
-		}
-		return s
-	case p.accept("FUNCTIONS"):
-		return &ShowFunctions{At: start, Like: p.showPattern()}
-	}
-	const known = "TABLES, COLUMNS or FUNCTIONS"
-	if word := p.oneOf(0, "CATALOGS", "SCHEMAS", "DATABASES", "VIEWS", "CREATE", "PARTITIONS", "STATS", "SESSION", "TBLPROPERTIES"); word != "" {
-		p.unsupported(p.tok(), "write SHOW "+known, "SHOW %s is not supported", word)
-	}
-	p.fail("%s", known)
-	return nil
-}
-
-// showPattern reads [LIKE] 'pattern'.
-func (p *parser) showPattern() *string {
-	if !p.accept("LIKE") && p.tok().Kind != StringToken {
-		return nil
-	}
-	pattern := p.stringValue("a pattern in single quotes")
-	if p.ahead("ESCAPE") {
-		p.unsupported(p.tok(), "", "ESCAPE is not supported in SHOW")
-	}
-	return &pattern
 }
 
 // Errors.

@@ -168,6 +168,22 @@ two', '"'`, ""},
 	{"DESCRIBE `a``b`.`order`;", "SHOW COLUMNS FROM \"a`b\".\"order\""}, // as in Hive; not in a query
 	{"SHOW TABLES IN `my-db` LIKE 'x%'", "SHOW TABLES FROM \"my-db\" LIKE 'x%'"},
 	{"SHOW FUNCTIONS LIKE 'date%'", ""},
+	{"DESCRIBE FORMATTED t", "SHOW COLUMNS FROM t"},
+	{"DESCRIBE extended.t", "SHOW COLUMNS FROM extended.t"},
+	{"DESC formatted", "SHOW COLUMNS FROM formatted"},
+	{"SHOW VIEWS IN a LIKE 'x%'", "SHOW VIEWS FROM a LIKE 'x%'"},
+	{"SHOW DATABASES 'a*'", "SHOW SCHEMAS LIKE 'a*'"},
+	{"SHOW SCHEMAS FROM awsdatacatalog", "SHOW SCHEMAS"},
+	{"SHOW CATALOGS LIKE 'a%'", ""},
+	{"SHOW CREATE TABLE a.b", ""},
+	{"SHOW CREATE VIEW \"v\"", ""},
+	{"SHOW PARTITIONS a.b", ""},
+	{"SHOW STATS FOR a.b", "SHOW STATS FOR (TABLE a.b)"},
+	{"SHOW STATS FOR (SELECT a FROM t WHERE b)", ""},
+	{"EXPLAIN (FORMAT TEXT, TYPE DISTRIBUTED) SELECT 1", "EXPLAIN SELECT 1"},
+	{"EXPLAIN (TYPE LOGICAL, FORMAT JSON) SELECT 1", "EXPLAIN (FORMAT JSON) SELECT 1"},
+	{"EXPLAIN (TYPE VALIDATE, FORMAT JSON) (SELECT 1)", "EXPLAIN (FORMAT JSON, TYPE VALIDATE) SELECT 1"},
+	{"EXPLAIN ANALYZE VERBOSE SELECT 1", "EXPLAIN ANALYZE SELECT 1"},
 }
 
 func TestParse(t *testing.T) {
@@ -326,7 +342,12 @@ func TestErrors(t *testing.T) {
 		{"WITH a SELECT 1", "1:8", "expected AS, found SELECT"},
 		{"WITH a AS SELECT 1 SELECT 2", "1:11", `expected "(", found SELECT`},
 		{"EXPLAIN EXPLAIN SELECT 1", "1:9", "expected a query to explain"},
-		{"SHOW", "1:5", "expected TABLES, COLUMNS or FUNCTIONS"},
+		{"SHOW", "1:5", "expected TABLES, VIEWS, COLUMNS, FUNCTIONS, SCHEMAS, CATALOGS, CREATE, PARTITIONS or STATS"},
+		{"SHOW CREATE t", "1:13", "expected TABLE or VIEW"},
+		{"SHOW STATS t", "1:12", "expected FOR"},
+		{"EXPLAIN (FORMAT XML) SELECT 1", "1:17", "expected TEXT or JSON"},
+		{"EXPLAIN (TYPE IO) SELECT 1", "1:15", "expected LOGICAL, DISTRIBUTED or VALIDATE"},
+		{"EXPLAIN (FORMAT JSON, x) SELECT 1", "1:23", "expected FORMAT or TYPE"},
 		{"SELECT 1 UNION", "1:15", "expected a query"},
 		{"SELECT '\xff'", "1:9", "not valid UTF-8"},
 	}
@@ -346,8 +367,7 @@ func TestUnsupported(t *testing.T) {
 		{"SELECT a FROM t MATCH_RECOGNIZE (PATTERN (A))", "1:17", "MATCH_RECOGNIZE"},
 		{"SELECT a FROM TABLE(f(1))", "1:15", "table functions"},
 		{"SHOW TABLES LIKE 'a' ESCAPE '!'", "1:22", "ESCAPE is not supported in SHOW"},
-		{"EXPLAIN (TYPE VALIDATE) SELECT 1", "1:9", "options of EXPLAIN"},
-		{"SHOW CREATE TABLE t", "1:6", "SHOW CREATE is not supported"},
+		{"SHOW SESSION", "1:6", "SHOW SESSION is not supported"},
 	}
 	for _, test := range tests {
 		checkError(t, test.text, sqlerr.Unknown, test.at, test.want)

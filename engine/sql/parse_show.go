@@ -1,0 +1,112 @@
+package sql
+
+// explain reads EXPLAIN [ANALYZE [VERBOSE]] [(option, …)] statement.
+func (p *parser) explain() Statement {
+	e := &Explain{At: p.here()}
+	p.expect("EXPLAIN")
+	if e.Analyze = p.accept("ANALYZE"); e.Analyze {
+		p.accept("VERBOSE")
+	}
+	if p.ahead("(") && p.oneOf(1, "FORMAT", "TYPE") != "" {
+		p.opening("(")
+		list(p, func() struct{} { p.explainOption(e); return struct{}{} })
+		p.closing(")")
+	}
+	if p.ahead("EXPLAIN") {
+		p.fail("a query to explain")
+	}
+	e.Statement = p.statement()
+	return e
+}
+
+// explainOption reads FORMAT or TYPE with its value. The plans of all types are one here.
+func (p *parser) explainOption(e *Explain) {
+	switch {
+	case p.accept("FORMAT", "TEXT"), p.accept("TYPE", "LOGICAL"), p.accept("TYPE", "DISTRIBUTED"):
+	case p.accept("FORMAT", "JSON"):
+		e.JSON = true
+	case p.accept("TYPE", "VALIDATE"):
+		e.Validate = true
+	case p.ahead("FORMAT"):
+		p.next()
+		p.fail("TEXT or JSON")
+	case p.ahead("TYPE"):
+		p.next()
+		p.fail("LOGICAL, DISTRIBUTED or VALIDATE")
+	default:
+		p.fail("FORMAT or TYPE")
+	}
+}
+
+func (p *parser) show(start At) Statement {
+	switch {
+	case p.ahead("TABLES"), p.ahead("VIEWS"):
+		s := &ShowTables{At: start, Views: p.accept("VIEWS")}
+		if !s.Views {
+			p.next()
+		}
+		if p.accept("FROM") || p.accept("IN") {
+			s.Schema = []Ident{p.ident("a schema name")}
+			if p.accept(".") {
+				s.Schema = append(s.Schema, p.ident("a schema name"))
+			}
+		}
+		s.Like = p.showPattern()
+		return s
+	case p.accept("COLUMNS"):
+		if !p.accept("FROM") && !p.accept("IN") {
+			p.fail("FROM and a table name")
+		}
+		s := &ShowColumns{At: start, Table: p.tableName()}
+		if len(s.Table) == 1 && (p.accept("FROM") || p.accept("IN")) { // the schema apart, as in Hive
+			s.Table = []Ident{p.ident("a schema name"), s.Table[0]}
+		}
+		return s
+	case p.accept("FUNCTIONS"):
+		return &ShowFunctions{At: start, Like: p.showPattern()}
+	case p.accept("CATALOGS"):
+		return &ShowSchemas{At: start, Catalogs: true, Like: p.showPattern()}
+	case p.accept("SCHEMAS"), p.accept("DATABASES"):
+		if p.accept("FROM") || p.accept("IN") {
+			p.ident("a catalog name") // there is one
+		}
+		return &ShowSchemas{At: start, Like: p.showPattern()}
+	case p.accept("CREATE"):
+		s := &ShowCreate{At: start, View: p.accept("VIEW")}
+		if !s.View && !p.accept("TABLE") {
+			p.fail("TABLE or VIEW")
+		}
+		s.Name = p.tableName()
+		return s
+	case p.accept("PARTITIONS"):
+		if !p.accept("FROM") { // Hive has SHOW PARTITIONS t
+			p.accept("IN")
+		}
+		return &ShowPartitions{At: start, Table: p.tableName()}
+	case p.accept("STATS"):
+		p.expect("FOR")
+		if p.parenQueryAhead(0) {
+			return &ShowStats{At: start, Query: p.parenQuery()}
+		}
+		at := p.here()
+		return &ShowStats{At: start, Query: &Query{At: at, Body: &TableBody{At: at, Name: p.tableName()}}}
+	}
+	const known = "TABLES, VIEWS, COLUMNS, FUNCTIONS, SCHEMAS, CATALOGS, CREATE, PARTITIONS or STATS"
+	if word := p.oneOf(0, "SESSION", "TBLPROPERTIES", "ROLES", "GRANTS"); word != "" {
+		p.unsupported(p.tok(), "write SHOW "+known, "SHOW %s is not supported", word)
+	}
+	p.fail("%s", known)
+	return nil
+}
+
+// showPattern reads [LIKE] 'pattern'.
+func (p *parser) showPattern() *string {
+	if !p.accept("LIKE") && p.tok().Kind != StringToken {
+		return nil
+	}
+	pattern := p.stringValue("a pattern in single quotes")
+	if p.ahead("ESCAPE") {
+		p.unsupported(p.tok(), "", "ESCAPE is not supported in SHOW")
+	}
+	return &pattern
+}
