@@ -97,8 +97,14 @@ func typeOf(t sql.TypeName) sqltype.Type {
 }
 
 var typeHints = map[string]string{
-	"text":     "use varchar",
-	"datetime": "use timestamp",
+	"text":                     "use varchar",
+	"time":                     "microseconds are the finest: time(6)",
+	"timestamp":                "microseconds are the finest: timestamp(6)",
+	"timestamp with time zone": "microseconds are the finest: timestamp(6) with time zone",
+	"time with time zone":      "use time, or timestamp with time zone",
+	"varchar":                  "a length is 1 or more",
+	"char":                     "a length is 1 to 65536",
+	"datetime":                 "use timestamp",
 }
 
 func (x *exprs) typedLiteral(e *sql.TypedLiteral) expr.Expr {

@@ -185,6 +185,8 @@ func formatLiteral(e *Literal) string {
 		return "TIMESTAMP " + quoted
 	case sqltype.IntervalDay, sqltype.IntervalYear:
 		return "INTERVAL " + quoted
+	case sqltype.Char:
+		return fmt.Sprintf("CAST('%s' AS %s)", strings.TrimRight(quoted[1:len(quoted)-1], " "), e.T)
 	case sqltype.JSON, sqltype.IPAddress, sqltype.IPPrefix, sqltype.UUID:
 		return strings.ToUpper(e.T.String()) + " " + quoted
 	}

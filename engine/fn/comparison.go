@@ -2,7 +2,9 @@ package fn
 
 import (
 	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
 
+	"github.com/trailql/trailql/engine/sqltype"
 	"github.com/trailql/trailql/engine/vec"
 )
 
@@ -38,6 +40,13 @@ func leading(op vec.Comparison) body {
 			beats, err := vec.Compare(op, c.Result, vec.Datum{Arr: next}, vec.Datum{Arr: best}, c.Len)
 			if err != nil {
 				return nil, err
+			}
+			if k := c.Result.Kind; k == sqltype.Real || k == sqltype.Double { // NaN leads only where there is nothing else, as in Trino
+				nan, err := vec.Compare(vec.Ne, c.Result, vec.Datum{Arr: best}, vec.Datum{Arr: best}, c.Len)
+				if err != nil {
+					return nil, err
+				}
+				beats = vec.Or(beats.(*array.Boolean), nan.(*array.Boolean))
 			}
 			won := vec.True(beats)
 			if len(won) == 0 {

@@ -8,6 +8,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/decimal128"
 
+	"github.com/trailql/trailql/engine/sqlerr"
 	"github.com/trailql/trailql/engine/sqltype"
 )
 
@@ -149,6 +150,10 @@ func decimalBody(op decimalOperation) body {
 	return func(c *Call) (arrow.Array, error) {
 		a, b, nulls, out := arg[decimal128.Num](c, 0), arg[decimal128.Num](c, 1), c.nulls(), make([]decimal128.Num, c.Len)
 		scaleA, scaleB := c.Types[0].Scale, c.Types[1].Scale
+		if op.name == decimalMultiply.name && scaleA+scaleB > c.Result.Scale {
+			return nil, sqlerr.New(sqlerr.Type, 0, "a product of %s and %s has %d digits after the point; a decimal has at most %d",
+				c.Types[0], c.Types[1], scaleA+scaleB, c.Result.Scale).WithHint("cast one of them to fewer digits, or to double")
+		}
 		shiftA, shiftB := 0, 0
 		switch {
 		case op.aligned:

@@ -74,7 +74,7 @@ func newExtreme(t sqltype.Type, greatest bool) extreme {
 	return &compared{greatest: greatest}
 }
 
-// ordered is an extreme of values that Go orders. NaN is greater than any number, as in ORDER BY.
+// ordered is an extreme of values that Go orders. NaN is neither the least nor the greatest of a group that has numbers, as in Trino.
 type ordered[T cmp.Ordered] struct {
 	greatest bool
 	best     []T
@@ -86,10 +86,13 @@ func (o *ordered[T]) grow(count int) { o.best, o.has = grown(o.best, count), gro
 
 // beats reports whether x comes before y.
 func (o *ordered[T]) beats(x, y T) bool {
+	if y != y {
+		return x == x
+	}
 	if o.greatest {
 		x, y = y, x
 	}
-	return x < y || x == x && y != y
+	return x < y
 }
 
 // lead makes x the best of g. Texts are copied, so that their batch is not kept alive.

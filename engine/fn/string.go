@@ -1,7 +1,7 @@
 package fn
 
 import (
-	"fmt"
+	"encoding/binary"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -234,10 +234,10 @@ var stringFunctions = []*Function{
 	},
 	{
 		Name: "uuid", Category: text, Volatile: true,
-		Doc:     "A random UUID, as text.",
-		Example: "length(uuid()) → 36",
-		Overloads: []Overload{{Sig: "() -> varchar", Eval: func(c *Call) (arrow.Array, error) {
-			return eachRow(c, func(int) (string, error) { return randomUUID(), nil })
+		Doc:     "A random UUID.",
+		Example: "length(cast(uuid() as varchar)) → 36",
+		Overloads: []Overload{{Sig: "() -> uuid", Eval: func(c *Call) (arrow.Array, error) {
+			return eachRow(c, func(int) ([]byte, error) { return randomUUID(), nil })
 		}}},
 	},
 	{
@@ -678,8 +678,8 @@ func luhn(s string) (bool, error) {
 }
 
 // randomUUID is a UUID of version 4 (RFC 9562).
-func randomUUID() string {
-	high := rand.Uint64()&^0xf000 | 0x4000
-	low := rand.Uint64()&^(3<<62) | 2<<62
-	return fmt.Sprintf("%08x-%04x-%04x-%04x-%012x", high>>32, high>>16&0xffff, high&0xffff, low>>48, low&(1<<48-1))
+func randomUUID() []byte {
+	b := make([]byte, 0, 16)
+	b = binary.BigEndian.AppendUint64(b, rand.Uint64()&^0xf000|0x4000)
+	return binary.BigEndian.AppendUint64(b, rand.Uint64()&^(3<<62)|2<<62)
 }

@@ -15,7 +15,7 @@ func (t Type) IsNumeric() bool { return t.Kind >= TinyInt && t.Kind <= Decimal }
 func (t Type) IsInteger() bool { return t.Kind >= TinyInt && t.Kind <= BigInt }
 
 // Common returns the least type that both coerce to without a cast in the text, as Trino does:
-// tinyint → smallint → integer → bigint → decimal → real → double; varchar(n) → varchar;
+// tinyint → smallint → integer → bigint → decimal → real → double; varchar(n) → varchar; varchar → char;
 // date → timestamp → timestamp with time zone; unknown → anything; arrays, maps and rows by their parts.
 // ok is false if there is none.
 func Common(a, b Type) (t Type, ok bool) {
@@ -29,6 +29,11 @@ func Common(a, b Type) (t Type, ok bool) {
 		return commonOfKind(a, b)
 	case a.IsNumeric() && b.IsNumeric():
 		return commonNumber(a, b), true
+	case a.Kind == Varchar && b.Kind == Char:
+		if a.Length == 0 {
+			return CharOf(MaxChar), true
+		}
+		return CharOf(min(MaxChar, max(a.Length, b.Length))), true
 	case a.Kind == Date && (b.Kind == Timestamp || b.Kind == TimestampTZ):
 		return b, true
 	case a.Kind == Timestamp && b.Kind == TimestampTZ:
@@ -64,6 +69,8 @@ func commonOfKind(a, b Type) (Type, bool) {
 			return VarcharType, true
 		}
 		a.Length = max(a.Length, b.Length)
+	case Char:
+		a.Length = max(a.Length, b.Length)
 	case Time, Timestamp, TimestampTZ:
 		a.Precision = max(a.Precision, b.Precision)
 	case Array:
@@ -94,7 +101,8 @@ func commonOfKind(a, b Type) (Type, bool) {
 }
 
 // CanCoerce reports whether a value of from may stand where to is wanted without a cast in the text.
-// Rows coerce by position; the names of their fields do not matter.
+// Rows coerce by position; the names of their fields do not matter. A char is taken as varchar where that is wanted, which Trino leaves to
+// overloads of its functions.
 func CanCoerce(from, to Type) bool {
 	if from.Kind == to.Kind {
 		switch from.Kind {
@@ -105,6 +113,9 @@ func CanCoerce(from, to Type) bool {
 		case Row:
 			return eachField(from, to, CanCoerce)
 		}
+	}
+	if from.Kind == Char && to.Kind == Varchar {
+		return to.Length == 0 || from.Length <= to.Length
 	}
 	t, ok := Common(from, to)
 	return ok && t.Equal(to)
@@ -144,7 +155,9 @@ func CanCast(from, to Type) bool {
 	case Boolean, TinyInt, SmallInt, Integer, BigInt, Real, Double, Decimal:
 		return scalar || from.Kind == Varchar || from.Kind == JSON
 	case Varchar:
-		return scalar || from.Kind >= Date && from.Kind <= IntervalYear || from.Kind == JSON || from.Kind == IPAddress || from.Kind == IPPrefix || from.Kind == UUID
+		return scalar || from.Kind >= Date && from.Kind <= IntervalYear || from.Kind >= JSON && from.Kind <= UUID
+	case Char:
+		return from.Kind == Varchar
 	case Varbinary:
 		return from.Kind == IPAddress || from.Kind == UUID
 	case IPAddress:

@@ -89,9 +89,9 @@ func TestCanCast(t *testing.T) {
 
 func TestParse(t *testing.T) {
 	for _, test := range []struct{ text, want string }{
-		{"INT", "integer"}, {"string", "varchar"}, {"char(3)", "varchar(3)"}, {"float", "real"}, {"double precision", "double"},
+		{"INT", "integer"}, {"string", "varchar"}, {"char(3)", "char(3)"}, {"char", "char(1)"}, {"uuid", "uuid"}, {"IPADDRESS", "ipaddress"}, {"ipprefix", "ipprefix"}, {"float", "real"}, {"double precision", "double"},
 		{"decimal", "decimal(38,0)"}, {"Decimal( 5 )", "decimal(5,0)"}, {"numeric(5,2)", "decimal(5,2)"},
-		{"timestamp", "timestamp(3)"}, {"timestamp(9)", "timestamp(6)"}, {"timestamp with time zone", "timestamp(3) with time zone"},
+		{"timestamp", "timestamp(3)"}, {"timestamp with time zone", "timestamp(3) with time zone"},
 		{"timestamp(0) without time zone", "timestamp(0)"}, {"time(6)", "time(6)"},
 		{"interval day to second", "interval day to second"}, {"interval year to month", "interval year to month"},
 		{"array(row(a varchar, b bigint))", "array(row(a varchar, b bigint))"},
@@ -111,7 +111,7 @@ func TestParse(t *testing.T) {
 			t.Errorf("Parse(%q) is %v, %v", got, again, err)
 		}
 	}
-	for _, text := range []string{"", "foo", "array", "array(", "array(bigint", "bigint bigint", "varchar(0)", "varchar(x)",
+	for _, text := range []string{"", "foo", "array", "array(", "array(bigint", "bigint bigint", "varchar(0)", "varchar(x)", "char(0)", "char(65537)", "timestamp(7)", "time(9)",
 		"decimal(39,0)", "decimal(3,4)", "row()", "map(varchar)", "time with time zone", "interval", "row(a)", "array(bigint))"} {
 		if got, err := Parse(text); err == nil {
 			t.Errorf("Parse(%q) is %v, want an error", text, got)

@@ -10,9 +10,9 @@ import (
 const maxNesting = 64
 
 // Parse reads a type as String prints it, also under its other names in Athena: int, string, binary, float,
-// char(n), array<T>, map<K, V>, struct<name: T, …>. Words are read without regard to case; a field name may be
-// in double quotes. A decimal without parameters is decimal(38,0), a time without precision has 3; precision above
-// 6 is cut to 6.
+// char for char(1), array<T>, map<K, V>, struct<name: T, …>. Words are read without regard to case; a field name may be
+// in double quotes. A decimal without parameters is decimal(38,0), a time without precision has 3 and no time has
+// more than 6.
 func Parse(text string) (Type, error) {
 	p := parser{text: text}
 	t, err := p.parse(0)
@@ -130,9 +130,12 @@ func (p *parser) parse(depth int) (Type, error) {
 	switch word {
 	case "":
 		return Type{}, fmt.Errorf("it ends where a type is expected")
-	case "varchar", "char":
+	case "varchar":
 		n, _, err := p.number(1, 1<<31-1)
 		return Type{Kind: Varchar, Length: n}, err
+	case "char":
+		n, _, err := p.number(1, MaxChar)
+		return CharOf(max(n, 1)), err
 	case "decimal", "numeric":
 		return p.decimal()
 	case "time", "timestamp":
@@ -192,14 +195,14 @@ func (p *parser) decimal() (Type, error) {
 }
 
 func (p *parser) time(word string) (Type, error) {
-	precision, ok, err := p.number(0, 12)
+	const finest = 6 // microseconds
+	precision, ok, err := p.number(0, finest)
 	if err != nil {
-		return Type{}, err
+		return Type{}, fmt.Errorf("a time has 0 to %d digits after the second", finest)
 	}
 	if !ok {
 		precision = 3
 	}
-	precision = min(precision, 6)
 	zoned := p.take("with", "time", "zone")
 	if !zoned {
 		p.take("without", "time", "zone")

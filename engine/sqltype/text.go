@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"strconv"
+	"unicode/utf8"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
@@ -11,7 +12,7 @@ import (
 )
 
 // AppendText appends the text of one value as Athena prints results: true, 1.5, 1.0E10, 2024-01-01 00:00:00.000,
-// bytes as hex pairs ("61 62"), [a, b], {k=v}, {field=v}; fields without a name are field0, field1, …
+// bytes as hex pairs ("61 62"), char with its blanks, [a, b], {k=v}, {field=v}; fields without a name are field0, field1, …
 // A NULL row appends nothing, a NULL inside a nested value is null. Text may be plain or dictionary-coded.
 //
 // CAST(double AS varchar) prints otherwise: see AppendDoubleCast.
@@ -102,9 +103,9 @@ func appendScalar(dst []byte, t Type, a arrow.Array, row int) []byte {
 	case *array.Decimal128:
 		return AppendDecimal(dst, a.Value(row), t.Scale)
 	case *array.String:
-		return append(dst, a.Value(row)...)
+		return appendFilled(append(dst, a.Value(row)...), t, len(dst))
 	case *array.Dictionary:
-		return append(dst, dictionaryText(a, row)...)
+		return appendFilled(append(dst, dictionaryText(a, row)...), t, len(dst))
 	case *array.Binary:
 		switch v := a.Value(row); t.Kind {
 		case IPAddress:
@@ -139,6 +140,16 @@ func dictionaryText(a *array.Dictionary, row int) []byte {
 		return nil
 	}
 	return entries.Buffers()[2].Bytes()[offsets[code]:offsets[code+1]]
+}
+
+// appendFilled fills text of t, which begins at start, up with the blanks of a char.
+func appendFilled(dst []byte, t Type, start int) []byte {
+	if t.Kind == Char {
+		for range t.Length - utf8.RuneCount(dst[start:]) {
+			dst = append(dst, ' ')
+		}
+	}
+	return dst
 }
 
 func appendHex(dst, value []byte) []byte {

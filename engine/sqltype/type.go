@@ -37,6 +37,7 @@ const (
 	Map          // Key, Elem
 	Row          // Fields
 	JSON         // JSON text, canonical
+	Char         // Length 1 to MaxChar: text that is as if filled up with blanks; kept without the blanks at its end
 	IPAddress    // see ParseIPAddress for the bytes of this and the next two
 	IPPrefix
 	UUID
@@ -48,7 +49,7 @@ type Type struct {
 	Kind      Kind
 	Precision int // Decimal, Time, Timestamp, TimestampTZ
 	Scale     int // Decimal
-	Length    int // Varchar; 0 is unbounded
+	Length    int // Varchar, Char; 0 is unbounded
 	Elem      *Type
 	Key       *Type
 	Fields    []Field
@@ -84,6 +85,12 @@ var (
 	UUIDType         = Type{Kind: UUID}
 )
 
+// MaxChar is the greatest length of a char.
+const MaxChar = 65536
+
+// CharOf returns char(length).
+func CharOf(length int) Type { return Type{Kind: Char, Length: length} }
+
 // DecimalOf returns decimal(precision, scale).
 func DecimalOf(precision, scale int) Type {
 	return Type{Kind: Decimal, Precision: precision, Scale: scale}
@@ -107,7 +114,7 @@ func FunctionOf(params []Type, result Type) Type {
 	return t
 }
 
-// Equal reports whether two types are the same; lengths of varchar and names of fields (case aside) count,
+// Equal reports whether two types are the same; lengths of text and names of fields (case aside) count,
 // printing precision of times does not.
 func (t Type) Equal(u Type) bool {
 	if t.Kind != u.Kind {
@@ -116,7 +123,7 @@ func (t Type) Equal(u Type) bool {
 	switch t.Kind {
 	case Decimal:
 		return t.Precision == u.Precision && t.Scale == u.Scale
-	case Varchar:
+	case Varchar, Char:
 		return t.Length == u.Length
 	case Array:
 		return t.Elem.Equal(*u.Elem)
@@ -187,6 +194,8 @@ func (t Type) String() string {
 		return "row(" + strings.Join(parts, ", ") + ")"
 	case JSON:
 		return "json"
+	case Char:
+		return fmt.Sprintf("char(%d)", t.Length)
 	case IPAddress:
 		return "ipaddress"
 	case IPPrefix:
@@ -213,7 +222,7 @@ func quotedField(name string) string {
 	return name
 }
 
-// DictionaryString is the dictionary-coded Arrow form that varchar and json columns may take instead of String:
+// DictionaryString is the dictionary-coded Arrow form that varchar, char and json columns may take instead of String:
 // int32 codes, no NULL among the entries (NULL stands in the codes). Entries need not be distinct or sorted.
 var DictionaryString = &arrow.DictionaryType{IndexType: arrow.PrimitiveTypes.Int32, ValueType: arrow.BinaryTypes.String}
 
@@ -224,11 +233,11 @@ var TimestampTZForm = arrow.StructOf(
 	arrow.Field{Name: "zone", Type: arrow.PrimitiveTypes.Int16, Nullable: true},
 )
 
-// Arrow returns the plain Arrow form of t. Top-level varchar and json columns may instead come as DictionaryString;
+// Arrow returns the plain Arrow form of t. Top-level varchar, char and json columns may instead come as DictionaryString;
 // children of nested arrays are always plain.
 //
 //	unknown → Null; integers → Int8…Int64; real, double → Float32, Float64; decimal → Decimal128;
-//	varchar, json → String; varbinary, ipaddress, ipprefix, uuid → Binary; date → Date32; time → Time64[us]; timestamp → Timestamp[us];
+//	varchar, char, json → String; varbinary, ipaddress, ipprefix, uuid → Binary; date → Date32; time → Time64[us]; timestamp → Timestamp[us];
 //	timestamp with time zone → TimestampTZForm; intervals → Int64 (ms), Int32 (months);
 //	array → List; map → Map; row → Struct.
 func (t Type) Arrow() arrow.DataType {
@@ -251,7 +260,7 @@ func (t Type) Arrow() arrow.DataType {
 		return arrow.PrimitiveTypes.Float64
 	case Decimal:
 		return &arrow.Decimal128Type{Precision: int32(t.Precision), Scale: int32(t.Scale)}
-	case Varchar, JSON:
+	case Varchar, Char, JSON:
 		return arrow.BinaryTypes.String
 	case Varbinary, IPAddress, IPPrefix, UUID:
 		return arrow.BinaryTypes.Binary

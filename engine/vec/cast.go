@@ -43,6 +43,8 @@ func asIs(from, to sqltype.Type) bool {
 		return false
 	}
 	switch from.Kind {
+	case sqltype.Char:
+		return from.Length <= to.Length
 	case sqltype.Varchar:
 		return to.Length == 0 || from.Length > 0 && from.Length <= to.Length
 	case sqltype.Time, sqltype.Timestamp, sqltype.TimestampTZ:
@@ -152,6 +154,8 @@ func (c caster) cast(a arrow.Array, from, to sqltype.Type) (arrow.Array, error) 
 		return c.toJSON(a, from)
 	case from.Kind == sqltype.Varchar:
 		return c.fromText(a, from, to)
+	case to.Kind == sqltype.Char: // from a longer one
+		return cutBlanks(cutText(a, to.Length)), nil
 	case to.Kind == sqltype.Varchar:
 		return c.toText(a, from, to)
 	case isNetwork(from) || isNetwork(to):

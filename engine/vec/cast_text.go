@@ -1,6 +1,7 @@
 package vec
 
 import (
+	"bytes"
 	"math"
 	"strconv"
 	"strings"
@@ -20,6 +21,8 @@ func (c caster) fromText(a arrow.Array, from, to sqltype.Type) (arrow.Array, err
 	switch to.Kind {
 	case sqltype.Varchar:
 		return cutText(a, to.Length), nil
+	case sqltype.Char:
+		return cutBlanks(cutText(a, to.Length)), nil
 	case sqltype.Boolean:
 		values, err := parseTexts(&r, parseBoolean)
 		if err != nil {
@@ -188,6 +191,18 @@ func cutText(a arrow.Array, length int) arrow.Array {
 	return newText(arrow.BinaryTypes.String, offsets, out, valid)
 }
 
+// cutBlanks takes the blanks off the ends.
+func cutBlanks(a arrow.Array) arrow.Array {
+	n := a.Len()
+	offsets, texts, valid := make([]int32, n+1), textsOf(a), validityOf(a)
+	var out []byte
+	for i := range n {
+		out = append(out, bytes.TrimRight(texts.at(i), " ")...)
+		offsets[i+1] = int32(len(out))
+	}
+	return newText(arrow.BinaryTypes.String, offsets, out, valid)
+}
+
 func cut(s []byte, length int) []byte {
 	if len(s) <= length {
 		return s
@@ -220,6 +235,9 @@ func (c caster) toText(a arrow.Array, from, to sqltype.Type) (arrow.Array, error
 				out = sqltype.AppendRealCast(out, a.(*array.Float32).Value(i))
 			default:
 				out = sqltype.AppendText(out, from, a, i)
+			}
+			if from.Kind == sqltype.Char && to.Length > 0 { // as text is cut, and not as a number is refused
+				out = out[:start+len(cut(out[start:], to.Length))]
 			}
 			if to.Length > 0 && utf8.RuneCount(out[start:]) > to.Length {
 				out = out[:start]

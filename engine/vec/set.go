@@ -19,7 +19,7 @@ type Set struct {
 // text, binary, integers, intervals and times are.
 func NewSet(t sqltype.Type, values []arrow.Array) (s *Set, ok bool) {
 	switch t.Kind {
-	case sqltype.Varchar, sqltype.JSON, sqltype.Varbinary, sqltype.IPAddress, sqltype.IPPrefix, sqltype.UUID:
+	case sqltype.Varchar, sqltype.Char, sqltype.JSON, sqltype.Varbinary, sqltype.IPAddress, sqltype.IPPrefix, sqltype.UUID:
 		s = &Set{texts: make(map[string]struct{}, len(values))}
 		for _, v := range values {
 			s.texts[string(textAt(v, 0))] = struct{}{}

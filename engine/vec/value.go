@@ -141,7 +141,7 @@ func FromValue(t sqltype.Type, v any) arrow.Array {
 			return newFixed(form, []float64{v}, nil)
 		}
 	case string:
-		if t.Kind == sqltype.Varchar || t.Kind == sqltype.JSON {
+		if t.Kind == sqltype.Varchar || t.Kind == sqltype.Char || t.Kind == sqltype.JSON {
 			return newText(form, []int32{0, int32(len(v))}, []byte(v), nil)
 		}
 	case []byte:
