@@ -36,7 +36,7 @@ func orderable(t sqltype.Type) bool {
 func coerce(e expr.Expr, t sqltype.Type) expr.Expr {
 	from := e.Type()
 	switch {
-	case from.Equal(t), from.Kind == sqltype.Varchar && t.Kind == sqltype.Varchar && t.Length == 0:
+	case from.Identical(t), from.Kind == sqltype.Varchar && t.Kind == sqltype.Varchar && t.Length == 0:
 		return e
 	case from.Kind == sqltype.Unknown:
 		if _, ok := e.(*expr.Literal); ok {
@@ -46,11 +46,19 @@ func coerce(e expr.Expr, t sqltype.Type) expr.Expr {
 	return &expr.Cast{Arg: e, T: t}
 }
 
+// aligned is coerce for an operand of a comparison, to which the precision of times is nothing.
+func aligned(e expr.Expr, t sqltype.Type) expr.Expr {
+	if e.Type().Equal(t) {
+		return e
+	}
+	return coerce(e, t)
+}
+
 // cast is an explicit one.
 func cast(arg operand, t sqltype.Type, try bool, at sqlerr.Pos) expr.Expr {
 	from := arg.Type()
 	switch {
-	case from.Equal(t):
+	case from.Identical(t):
 		return arg.Expr
 	case from.Kind == sqltype.Unknown:
 		return coerce(arg.Expr, t)
@@ -91,7 +99,7 @@ func (b *binder) compare(op expr.CompareOp, l, r operand, at sqlerr.Pos) expr.Ex
 	if !orderable(t) && op >= expr.Lt && op <= expr.Ge {
 		fail(sqlerr.Type, at, "values of type %s have no order", t)
 	}
-	return &expr.Compare{Op: op, Left: coerce(l.Expr, t), Right: coerce(r.Expr, t)}
+	return &expr.Compare{Op: op, Left: aligned(l.Expr, t), Right: aligned(r.Expr, t)}
 }
 
 func refuseComparison(sign string, l, r operand, at sqlerr.Pos) {
@@ -139,7 +147,7 @@ func (x *exprs) inList(e *sql.InList) expr.Expr {
 		t = sqltype.BooleanType
 	}
 	for i := range all {
-		all[i] = coerce(all[i], t)
+		all[i] = aligned(all[i], t)
 	}
 	return &expr.In{Arg: all[0], List: all[1:], Memo: &fn.Memo{}}
 }

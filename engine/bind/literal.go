@@ -102,6 +102,7 @@ var typeHints = map[string]string{
 	"timestamp":                "microseconds are the finest: timestamp(6)",
 	"timestamp with time zone": "microseconds are the finest: timestamp(6) with time zone",
 	"time with time zone":      "use time, or timestamp with time zone",
+	"decimal":                  "a decimal has 1 to 38 digits, and no more of them after the point",
 	"varchar":                  "a length is 1 or more",
 	"char":                     "a length is 1 to 65536",
 	"datetime":                 "use timestamp",
@@ -121,7 +122,7 @@ func (x *exprs) typedLiteral(e *sql.TypedLiteral) expr.Expr {
 		}
 	default:
 		t := typeOf(e.Type)
-		if (t.Kind == sqltype.Timestamp || t.Kind == sqltype.TimestampTZ) && len(e.Type.Params) == 0 {
+		if temporal(t) && t.Kind != sqltype.Date && len(e.Type.Params) == 0 {
 			if t.Kind == sqltype.Timestamp && zoned.MatchString(strings.TrimSpace(e.Value)) {
 				t = sqltype.TimestampTZType
 			}

@@ -278,7 +278,7 @@ func Equal(a, b Expr) bool {
 		return ok && a.ID == b.ID
 	case *Literal:
 		b, ok := b.(*Literal)
-		return ok && a.T.Equal(b.T) && a.T.Precision == b.T.Precision && sameValue(a.Value, b.Value)
+		return ok && a.T.Identical(b.T) && sameValue(a.Value, b.Value)
 	case *Call:
 		b, ok := b.(*Call)
 		same = ok && a.Fn == b.Fn && a.Overload == b.Overload && a.T.Equal(b.T)
@@ -290,7 +290,7 @@ func Equal(a, b Expr) bool {
 		same = ok && len(a.Whens) == len(b.Whens) && (a.Else == nil) == (b.Else == nil)
 	case *Cast:
 		b, ok := b.(*Cast)
-		same = ok && a.Try == b.Try && a.T.Equal(b.T) && a.T.Precision == b.T.Precision
+		same = ok && a.Try == b.Try && a.T.Identical(b.T)
 	case *Field:
 		b, ok := b.(*Field)
 		same = ok && a.Index == b.Index

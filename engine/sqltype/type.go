@@ -142,6 +142,9 @@ func (t Type) Equal(u Type) bool {
 	return true
 }
 
+// Identical is Equal where printing precision of times counts too.
+func (t Type) Identical(u Type) bool { return t.Equal(u) && t.String() == u.String() }
+
 // String returns the type as Trino prints it: "row(a varchar, b array(bigint))".
 func (t Type) String() string {
 	switch t.Kind {

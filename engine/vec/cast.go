@@ -54,7 +54,15 @@ func asIs(from, to sqltype.Type) bool {
 	case sqltype.Map:
 		return asIs(*from.Key, *to.Key) && asIs(*from.Elem, *to.Elem)
 	case sqltype.Row:
-		return from.Equal(to)
+		if !from.Equal(to) {
+			return false
+		}
+		for i, f := range from.Fields {
+			if !asIs(f.Type, to.Fields[i].Type) {
+				return false
+			}
+		}
+		return true
 	}
 	return from.Equal(to)
 }
