@@ -23,13 +23,16 @@ var networkFunctions = []*Function{
 		Name: "is_private_ip", Category: networks,
 		Doc:     "Whether an IP address is one of a private, loopback, link-local or shared (100.64.0.0/10) network; NULL if the text is no address.",
 		Example: "is_private_ip('192.168.1.1') → true",
-		Overloads: []Overload{{Sig: "(varchar) -> boolean", Eval: lift1(func(s string) (bool, error) {
-			ip, err := parseIP(s)
-			if err != nil {
-				return false, errNull
-			}
-			return ip.IsPrivate() || ip.IsLoopback() || ip.IsLinkLocalUnicast() || sharedNetwork.Contains(ip), nil
-		})}},
+		Overloads: []Overload{
+			{Sig: "(varchar) -> boolean", Eval: lift1(func(s string) (bool, error) {
+				ip, err := parseIP(s)
+				if err != nil {
+					return false, errNull
+				}
+				return isPrivate(ip), nil
+			})},
+			{Sig: "(ipaddress) -> boolean", Eval: pure1(func(b []byte) bool { return isPrivate(sqltype.AddressOf(b)) })},
+		},
 	},
 	{
 		Name: "ip_prefix", Category: networks, CanFail: true,
@@ -73,6 +76,10 @@ var networkFunctions = []*Function{
 			{Sig: "(ipprefix, ipprefix) -> boolean", Eval: pure2(networkHoldsNetwork)},
 		},
 	},
+}
+
+func isPrivate(ip netip.Addr) bool {
+	return ip.IsPrivate() || ip.IsLoopback() || ip.IsLinkLocalUnicast() || sharedNetwork.Contains(ip)
 }
 
 // sharedNetwork is the address space between providers and their customers (RFC 6598).
