@@ -9,6 +9,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 )
 
 var (
@@ -42,7 +43,11 @@ func TestDifferential(t *testing.T) {
 					return
 				}
 				n, ordered, opt := drawn(s)
+				began := time.Now()
 				v := p.judge(t.Context(), n, ordered, opt)
+				if took := time.Since(began); took > 2*time.Second {
+					t.Logf("seed %d took %v: %s", s, took, n.sql(false))
+				}
 				switch {
 				case v.difference != "":
 					differences.Add(1)

@@ -60,7 +60,9 @@ type ranking struct {
 func sortByComparison(keys []rankedKey, items []ranking) {
 	first, others := &keys[0], keys[1:]
 	for i := range items {
-		items[i].rank, items[i].null = first.ranks[i], first.null(i)
+		if items[i].null = first.null(i); items[i].null == 0 {
+			items[i].rank = first.ranks[i]
+		}
 	}
 	slices.SortFunc(items, func(a, b ranking) int {
 		switch {

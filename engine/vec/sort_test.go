@@ -49,3 +49,20 @@ func TestSort(t *testing.T) {
 		}
 	})
 }
+
+// TestSortUnderNulls: what an array holds in the place of a NULL, as arithmetic leaves it, has no say in the order.
+func TestSortUnderNulls(t *testing.T) {
+	for _, n := range []int{4, 400} { // by comparison and by radix
+		values, second := make([]any, n), make([]any, n)
+		for i := range values {
+			values[i], second[i] = int64(n-i), int64(i)
+		}
+		null := Mask(build(sqltype.BigIntType, values), build(sqltype.BigIntType, make([]any, n)))
+		rows := Sort([]SortKey{{Arr: null}, {Arr: build(sqltype.BigIntType, second)}}, n)
+		for i, r := range rows {
+			if int(r) != i {
+				t.Fatalf("%d rows: row %d stands at %d", n, r, i)
+			}
+		}
+	}
+}
