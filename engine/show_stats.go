@@ -73,11 +73,12 @@ func (q *query) showStats(ctx context.Context, st *sql.ShowStats) (*table, error
 	total := row[rows].(int64)
 	for i, a := range of {
 		var distinct, nulls any
+		count := row[a.count].(int64)
 		if n, ok := value(a.distinct).(int64); ok {
-			distinct = float64(n)
+			distinct = float64(min(n, count))
 		}
 		if total > 0 {
-			nulls = float64(total-row[a.count].(int64)) / float64(total)
+			nulls = float64(total-count) / float64(total)
 		}
 		t.add(columns[i].Name, nil, distinct, nulls, nil, value(a.low), value(a.high))
 	}
