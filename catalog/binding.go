@@ -28,7 +28,7 @@ import (
 const BindingsFile = "_trailql/bindings.yaml"
 
 // maxBindings bounds the file: the YAML parser takes time by the square of its size.
-const maxBindings = 64 << 10
+const maxBindings = 16 << 10
 
 // binding is another name of a table or view.
 type binding struct {

@@ -100,7 +100,7 @@ func TestBadBindings(t *testing.T) {
 		"a.b: cloudtrail_logs":        "a line looks like",
 		"a.b: [":                      "a line looks like",
 		"a.b: {year: [yyyy]}":         "a line looks like",
-		"a.b: {}\n" + strings.Repeat("#", maxBindings): "may have 65536 at most",
+		"a.b: {}\n" + strings.Repeat("#", maxBindings): "may have 16384 at most",
 	} {
 		dir := t.TempDir()
 		writeBindings(t, dir, text)
