@@ -76,6 +76,11 @@ two.twice: {of: cloudtrail_lake}
 		"0a1b2c3d-4e5f-6789-abcd-ef012345678":          "",
 		"default.0a1b2c3d-4e5f-6789-abcd-ef0123456789": "cloudtrail_lake",
 		"default.cloudtrail_logs_my_bucket_1a2b":       "cloudtrail_logs +7", // as the console calls it
+		"cloudtrail_logs_b$partitions":                 "cloudtrail_logs_b$partitions",
+		"trail_files$partitions":                       "",
+		"nothing$partitions":                           "",
+		"$partitions":                                  "",
+		"cloudtrail_logs$partitions$partitions":        "",
 		"cloudtrail_logsx":                             "",
 		"cloudtrail_insights":                          "cloudtrail_insights",
 	} {

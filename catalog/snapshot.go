@@ -79,6 +79,9 @@ func (s *Snapshot) Resolve(name []string) (source.Relation, bool) {
 	if len(name) > 1 && strings.EqualFold(name[len(name)-2], "information_schema") {
 		return nil, false
 	}
+	if table, ok := strings.CutSuffix(name[len(name)-1], "$partitions"); ok {
+		return s.partitionsView(append(slices.Clone(name[:len(name)-1]), table))
+	}
 	if b, ok := s.lake.bindings.named(name); ok {
 		return s.bound(b), true
 	}
@@ -93,6 +96,42 @@ func (s *Snapshot) Resolve(name []string) (source.Relation, bool) {
 		return s.bound(b), true
 	}
 	return nil, false
+}
+
+// partitionsView is what Athena calls "table$partitions": a row for each partition that holds events, by all the columns that are made of it.
+func (s *Snapshot) partitionsView(table []string) (source.Relation, bool) {
+	r, ok := s.Resolve(table)
+	bound, _ := r.(*source.Bound)
+	if bound != nil {
+		r = bound.Of
+	}
+	stored, isTable := r.(source.Stored)
+	if !ok || !isTable || len(LayoutOf(stored.Table.Name()).Partitions) == 0 {
+		return nil, false
+	}
+	v := &source.View{Name: strings.Join(table, ".") + "$partitions"}
+	columns := slices.Clone(partitionColumns)
+	if bound != nil {
+		for _, d := range bound.Columns {
+			if slices.Contains(partitionColumns, d.From) {
+				columns = append(columns, d.Name)
+				if d.Hidden {
+					v.Hidden = append(v.Hidden, d.Name)
+				}
+			}
+		}
+	}
+	v.SQL = "SELECT DISTINCT " + quoted(columns, ", ") + " FROM " + quoted(table, ".")
+	return v, true
+}
+
+// quoted writes names as identifiers of SQL.
+func quoted(names []string, between string) string {
+	out := make([]string, len(names))
+	for i, name := range names {
+		out[i] = `"` + strings.ReplaceAll(name, `"`, `""`) + `"`
+	}
+	return strings.Join(out, between)
 }
 
 // shape finds a table or view of the lake's own.

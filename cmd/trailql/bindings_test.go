@@ -63,6 +63,13 @@ func TestBindings(t *testing.T) {
 			t.Errorf("%s: %s, want %s", sql, got, want)
 		}
 	}
+	if got, want := ask(`SELECT DISTINCT date, eventday, zone, year FROM security."trail$partitions" ORDER BY 1, 3`),
+		ask(`SELECT DISTINCT date, eventday, zone, year FROM security.trail ORDER BY 1, 3`); got != want {
+		t.Errorf("partitions: %s, want %s", got, want)
+	}
+	if out := ask(`SELECT * FROM "cloudtrail_logs$partitions"`); strings.Count(out, "\n") != 37 || !strings.HasPrefix(out, "account,region,date\n") {
+		t.Errorf("partitions: %s", out)
+	}
 	if out := ask(`DESCRIBE security.trail`); !strings.Contains(out, "eventday,varchar,\"\",date as yyyyMMdd\n") ||
 		!strings.Contains(out, "year,varchar,hidden,date as yyyy\n") || !strings.Contains(out, "zone,varchar,\"\",the same as region\n") {
 		t.Error(out)
