@@ -93,6 +93,10 @@ func (x *exprs) expr(e sql.Expr) expr.Expr {
 		return x.function(e)
 	case *sql.Extract:
 		return x.extract(e)
+	case *sql.JSONFunc:
+		return x.jsonFunc(e)
+	case *sql.JSONMake:
+		return x.jsonMake(e)
 	case *sql.AtTimeZone:
 		return x.apply("at_timezone", e.Pos(), x.operand(e.Arg), x.operand(e.Zone))
 	case *sql.Subscript:

@@ -11,7 +11,7 @@ var (
 	functions = slices.Concat(
 		operatorFunctions, comparisonFunctions, stringFunctions, regexpFunctions, jsonFunctions,
 		dateFunctions, mathFunctions, bitwiseFunctions, binaryFunctions, arrayFunctions, mapFunctions,
-		lambdaFunctions, lambdaMapFunctions, urlFunctions, networkFunctions, arrayPartFunctions, byteFormFunctions, distributionFunctions, textFormFunctions,
+		lambdaFunctions, lambdaMapFunctions, urlFunctions, networkFunctions, arrayPartFunctions, byteFormFunctions, distributionFunctions, textFormFunctions, sqlJSONFunctions,
 	)
 	aggregates = slices.Concat(
 		countAggregates, sumAggregates, extremeAggregates, booleanAggregates, collectAggregates,

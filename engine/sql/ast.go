@@ -373,6 +373,41 @@ type (
 		Params []Ident
 		Body   Expr
 	}
+	// JSONFunc is JSON_EXISTS, JSON_VALUE or JSON_QUERY (input, 'path' …).
+	JSONFunc struct {
+		At
+		Name       string // "exists", "value", "query"
+		Input      Expr
+		Path       string
+		PathAt     At
+		Passing    []JSONArg
+		Returning  *TypeName
+		Wrapper    string // of query: "", "conditional", "unconditional"
+		OmitQuotes bool   // of query
+		OnEmpty    *JSONOn
+		OnError    *JSONOn
+	}
+	// JSONOn is … ON EMPTY or … ON ERROR.
+	JSONOn struct {
+		Action  string // "null", "error", "default", "empty array", "empty object", "true", "false", "unknown"
+		Default Expr   // of "default"
+	}
+	// JSONArg is a value [FORMAT JSON], with AS name where it is passed to a path.
+	JSONArg struct {
+		Value      Expr
+		FormatJSON bool
+		Name       *Ident
+	}
+	// JSONMake is JSON_ARRAY or JSON_OBJECT (…).
+	JSONMake struct {
+		At
+		Object    bool
+		Keys      []Expr // of an object, as many as values
+		Values    []JSONArg
+		Absent    bool // ABSENT ON NULL, the default of an array
+		Unique    bool // WITH UNIQUE KEYS
+		Returning *TypeName
+	}
 	// ArrayExpr is ARRAY[…].
 	ArrayExpr struct {
 		At
@@ -536,6 +571,8 @@ func (*CaseExpr) expr()     {}
 func (*CastExpr) expr()     {}
 func (*Func) expr()         {}
 func (*Extract) expr()      {}
+func (*JSONFunc) expr()     {}
+func (*JSONMake) expr()     {}
 func (*AtTimeZone) expr()   {}
 func (*Lambda) expr()       {}
 func (*ArrayExpr) expr()    {}

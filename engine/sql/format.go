@@ -542,6 +542,10 @@ func (f *formatter) expr(e Expr, least int) {
 		f.write(")")
 	case *Func:
 		f.call(e)
+	case *JSONFunc:
+		f.jsonFunc(e)
+	case *JSONMake:
+		f.jsonMake(e)
 	case *Extract:
 		f.write("EXTRACT(")
 		if isBareName(e.Field) {

@@ -272,13 +272,50 @@ func (g treeGen) call(depth int) *Func {
 	return f
 }
 
+func (g treeGen) jsonFunc(depth int) *JSONFunc {
+	j := &JSONFunc{Name: pick(g, "json", "exists", "value", "query"), Input: g.expr(depth), Path: g.text()}
+	j.Passing = many(g, 0, 2, func() JSONArg {
+		name := g.name()
+		return JSONArg{Value: g.expr(depth), FormatJSON: g.yes("json"), Name: &name}
+	})
+	if j.Name == "exists" {
+		if g.yes("on error") {
+			j.OnError = &JSONOn{Action: pick(g, "action", "true", "unknown", "error")}
+		}
+		return j
+	}
+	if g.yes("returning") {
+		t := g.typeName(1)
+		j.Returning = &t
+	}
+	actions := []string{"null", "error", "default"}
+	if j.Name == "query" {
+		actions = []string{"null", "error", "empty array", "empty object"}
+		j.Wrapper, j.OmitQuotes = pick(g, "wrapper", "", "conditional", "unconditional"), g.yes("omit")
+	}
+	on := func() *JSONOn {
+		o := &JSONOn{Action: pick(g, "action", actions...)}
+		if o.Action == "default" {
+			o.Default = g.expr(depth)
+		}
+		return o
+	}
+	if g.yes("on empty") {
+		j.OnEmpty = on()
+	}
+	if g.yes("on error") {
+		j.OnError = on()
+	}
+	return j
+}
+
 func (g treeGen) expr(depth int) Expr {
 	sub := func() Expr { return g.expr(depth - 1) }
 	if depth <= 0 {
 		return g.operand()
 	}
 	not := rapid.Bool()
-	switch rapid.IntRange(0, 24).Draw(g.t, "expression") {
+	switch rapid.IntRange(0, 26).Draw(g.t, "expression") {
 	case 0:
 		return &Dot{Base: sub(), Field: g.name()}
 	case 1:
@@ -297,6 +334,21 @@ func (g treeGen) expr(depth int) Expr {
 		return &InList{Arg: sub(), List: g.exprs(1, 3, depth-1), Not: not.Draw(g.t, "not")}
 	case 12:
 		return &InQuery{Arg: sub(), Query: g.query(depth - 1), Not: not.Draw(g.t, "not")}
+	case 25:
+		return g.jsonFunc(depth - 1)
+	case 26:
+		j := &JSONMake{Object: g.yes("object"), Values: many(g, 0, 2, func() JSONArg { return JSONArg{Value: sub(), FormatJSON: g.yes("json")} })}
+		j.Absent = !j.Object
+		if g.yes("null") {
+			j.Absent = !j.Absent
+		}
+		for range j.Values {
+			if j.Object {
+				j.Keys = append(j.Keys, sub())
+			}
+		}
+		j.Unique = j.Object && g.yes("unique")
+		return j
 	case 13:
 		return &Like{Arg: sub(), Pattern: sub(), Escape: g.maybe(depth), Not: not.Draw(g.t, "not")}
 	case 14:

@@ -141,7 +141,7 @@ func scan(text string, at int) Token {
 			return token(OperatorToken, 2)
 		}
 	}
-	if strings.IndexByte("()[],.;+-*/%=<>?", c) >= 0 {
+	if strings.IndexByte("()[],.;+-*/%=<>?:", c) >= 0 {
 		return token(OperatorToken, 1)
 	}
 	return token(InvalidToken, invalidLength(rest))

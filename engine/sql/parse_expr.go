@@ -12,6 +12,7 @@ import "strings"
 var startsValue = map[string]bool{
 	"(": true, "?": true, "*": true, "+": true, "-": true,
 	"CASE": true, "CAST": true, "NULL": true, "TRUE": true, "FALSE": true, "NOT": true, "EXISTS": true, "EXTRACT": true,
+	"JSON_ARRAY": true, "JSON_EXISTS": true, "JSON_OBJECT": true, "JSON_QUERY": true, "JSON_VALUE": true,
 	"TRIM": true, "NORMALIZE": true, "GROUPING": true, "LISTAGG": true,
 	"CURRENT_DATE": true, "CURRENT_TIME": true, "CURRENT_TIMESTAMP": true, "LOCALTIME": true, "LOCALTIMESTAMP": true,
 	"CURRENT_USER": true, "CURRENT_CATALOG": true, "CURRENT_SCHEMA": true, "CURRENT_PATH": true,
@@ -558,7 +559,13 @@ func (p *parser) reserved() Expr {
 			return p.listagg(name)
 		}
 		return p.call(name)
-	case "JSON_ARRAY", "JSON_EXISTS", "JSON_OBJECT", "JSON_QUERY", "JSON_TABLE", "JSON_VALUE":
+	case "JSON_EXISTS", "JSON_QUERY", "JSON_VALUE":
+		p.next()
+		return p.jsonFunc(at, strings.ToLower(strings.TrimPrefix(word, "JSON_")))
+	case "JSON_ARRAY", "JSON_OBJECT":
+		p.next()
+		return p.jsonMake(at, word == "JSON_OBJECT")
+	case "JSON_TABLE":
 		p.unsupported(t, "json_extract_scalar(x, '$.path') and json_extract(x, '$.path') read JSON", "%s is not supported yet", word)
 	}
 	p.fail("an expression")

@@ -350,6 +350,10 @@ func TestErrors(t *testing.T) {
 		{"EXPLAIN (FORMAT JSON, x) SELECT 1", "1:23", "expected FORMAT or TYPE"},
 		{"SELECT 1 UNION", "1:15", "expected a query"},
 		{"SELECT '\xff'", "1:9", "not valid UTF-8"},
+		{"SELECT JSON_VALUE(a, b) FROM t", "1:22", "a JSON path in single quotes"},
+		{"SELECT JSON_VALUE(a, 'lax $' NULL ON NULL) FROM t", "1:38", "EMPTY or ERROR"},
+		{"SELECT a FROM t WHERE json_exists(a, 'lax $.b' DEFAULT 1 ON ERROR)", "1:48", "TRUE, FALSE, UNKNOWN or ERROR"},
+		{"SELECT json_object('a', 1)", "1:23", "\":\""},
 	}
 	for _, test := range tests {
 		checkError(t, test.text, sqlerr.Syntax, test.at, test.want)
@@ -361,8 +365,6 @@ func TestUnsupported(t *testing.T) {
 	tests := []struct{ text, at, want string }{
 		{"INSERT INTO t VALUES (1)", "1:1", "INSERT statements are not supported"},
 		{"create external table t (a string)", "1:1", "CREATE statements are not supported"},
-		{"SELECT JSON_VALUE(a, 'lax $.b') FROM t", "1:8", "JSON_VALUE is not supported yet"},
-		{"SELECT a FROM t WHERE json_exists(a, 'lax $.b')", "1:23", "JSON_EXISTS is not supported yet"},
 		{"SELECT a FROM t FOR VERSION AS OF 3", "1:17", "FOR VERSION AS OF"},
 		{"SELECT a FROM t MATCH_RECOGNIZE (PATTERN (A))", "1:17", "MATCH_RECOGNIZE"},
 		{"SELECT a FROM TABLE(f(1))", "1:15", "table functions"},

@@ -46,11 +46,11 @@ func (p *parser) simpleType() TypeName {
 	case "time", "timestamp":
 		p.typeArgs(&t)
 		switch {
-		case p.accept("WITH"):
-			p.expect("TIME", "ZONE")
+		case p.accept("WITH", "TIME"):
+			p.expect("ZONE")
 			t.Name += " with time zone"
-		case p.accept("WITHOUT"):
-			p.expect("TIME", "ZONE")
+		case p.accept("WITHOUT", "TIME"):
+			p.expect("ZONE")
 		}
 		return t
 	}
