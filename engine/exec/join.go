@@ -217,7 +217,15 @@ type probeOperator struct {
 	matched, unknown []bool
 
 	leftRows, rightRows []int32 // candidate pairs; rightRows -1: NULLs
+
+	// Where one match of a left row is enough, its candidates are tried in growing chunks, and no more once it matched.
+	tried []int32 // by left row: how many of its candidates are paired
+	chunk int     // how many more in this pass over the left rows
+	again bool    // some are left for another pass
 }
+
+// firstChunk is how many candidates are tried at first.
+const firstChunk = 4
 
 func (o *probeOperator) close() { o.input.close() }
 
@@ -303,6 +311,8 @@ func (o *probeOperator) probe() error {
 		o.matched, o.unknown = grown(o.matched, left.Len), grown(o.unknown, left.Len)
 		clear(o.matched)
 		clear(o.unknown)
+		o.tried, o.chunk, o.again = grown(o.tried, left.Len), firstChunk, false
+		clear(o.tried)
 		if o.residual == nil { // nothing to pair: a group is a match
 			for row := range o.matched {
 				o.matched[row] = len(o.candidates(row)) > 0
@@ -326,6 +336,10 @@ func (o *probeOperator) candidates(row int) []int32 {
 func (o *probeOperator) pair() {
 	o.leftRows, o.rightRows = o.leftRows[:0], o.rightRows[:0]
 	most := o.run.batchRows
+	if !o.puts() {
+		o.try(most)
+		return
+	}
 	for o.row < o.left.Len && len(o.leftRows) < most {
 		candidates := o.candidates(o.row)
 		if len(candidates) == 0 && o.node.Kind == plan.LeftJoin && o.residual == nil {
@@ -339,6 +353,26 @@ func (o *probeOperator) pair() {
 		if o.at += len(some); o.at == len(candidates) {
 			o.row, o.at = o.row+1, 0
 		}
+	}
+}
+
+// try is pair where one match is enough.
+func (o *probeOperator) try(most int) {
+	for ; o.row < o.left.Len && len(o.leftRows) < most; o.row++ {
+		if o.matched[o.row] {
+			continue
+		}
+		candidates := o.candidates(o.row)[o.tried[o.row]:]
+		some := candidates[:min(len(candidates), o.chunk, most-len(o.leftRows))]
+		for range some {
+			o.leftRows = append(o.leftRows, int32(o.row))
+		}
+		o.rightRows = append(o.rightRows, some...)
+		o.tried[o.row] += int32(len(some))
+		o.again = o.again || len(some) < len(candidates)
+	}
+	if o.row == o.left.Len && o.again {
+		o.row, o.again, o.chunk = 0, false, min(8*o.chunk, o.run.batchRows)
 	}
 }
 
