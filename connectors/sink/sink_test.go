@@ -232,6 +232,32 @@ func TestParquetReadsBack(t *testing.T) {
 	}
 }
 
+// TestBytesAsText: what is kept as bytes, or without its blanks, leaves as its text in every format.
+func TestBytesAsText(t *testing.T) {
+	address := array.NewBinaryBuilder(memory.DefaultAllocator, arrow.BinaryTypes.Binary)
+	address.Append([]byte{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 10, 0, 0, 1})
+	id := array.NewBinaryBuilder(memory.DefaultAllocator, arrow.BinaryTypes.Binary)
+	id.Append([]byte{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15})
+	columns := []Column{{Name: "ip", Type: sqltype.IPAddressType}, {Name: "id", Type: sqltype.UUIDType}, {Name: "c", Type: sqltype.CharOf(3)}}
+	rows := []arrow.Array{address.NewArray(), id.NewArray(), texts("ab")}
+	want := []string{"10.0.0.1", "00010203-0405-0607-0809-0a0b0c0d0e0f", "ab "}
+	for _, format := range []string{"csv", "jsonl", "arrow", "parquet", "table"} {
+		var out bytes.Buffer
+		w, err := New(format, &out, columns, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := errors.Join(w.Write(rows, 1), w.Close()); err != nil {
+			t.Fatal(err)
+		}
+		for _, text := range want {
+			if !bytes.Contains(out.Bytes(), []byte(text)) {
+				t.Errorf("%s has no %q: %q", format, text, out.String())
+			}
+		}
+	}
+}
+
 func TestUniqueNames(t *testing.T) {
 	got := uniqueNames([]Column{{Name: "a"}, {Name: "a"}, {Name: "a_2"}, {Name: "a"}})
 	if strings.Join(got, " ") != "a a_3 a_2 a_4" {
