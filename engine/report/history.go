@@ -3,11 +3,8 @@ package report
 import (
 	"context"
 	"errors"
-	"time"
 
 	"github.com/apache/arrow-go/v18/arrow"
-	"github.com/apache/arrow-go/v18/arrow/array"
-	"github.com/apache/arrow-go/v18/arrow/memory"
 
 	"github.com/trailql/trailql/engine/service"
 	"github.com/trailql/trailql/engine/source"
@@ -34,31 +31,30 @@ func Table(state string) service.Table {
 	}}
 }
 
-// historyColumns are those of report_runs and what each holds of a run; nil is NULL. Times are UTC.
-var historyColumns = []struct {
-	name    string
-	typ     sqltype.Type
-	comment string
-	value   func(Run) any // string, int64 or time.Time
-}{
-	{"id", sqltype.BigIntType, "in the order of beginning", func(r Run) any { return r.ID }},
-	{"schedule", sqltype.VarcharType, "NULL: by hand", func(r Run) any { return r.Schedule }},
-	{"pack", sqltype.VarcharType, "", func(r Run) any { return r.Pack }},
-	{"period_from", sqltype.TimestampType, "included", func(r Run) any { return r.Period.From }},
-	{"period_to", sqltype.TimestampType, "not included", func(r Run) any { return r.Period.To }},
-	{"planned", sqltype.TimestampType, "NULL: by hand", func(r Run) any { return r.Planned }},
-	{"attempt", sqltype.BigIntType, "2: the first was interrupted", func(r Run) any { return int64(r.Attempt) }},
-	{"missed", sqltype.BigIntType, "earlier planned times without a run, which this one stands for", func(r Run) any { return int64(r.Missed) }},
-	{"began", sqltype.TimestampType, "", func(r Run) any { return r.Began }},
-	{"ended", sqltype.TimestampType, "NULL: it runs", func(r Run) any { return r.Ended }},
-	{"state", sqltype.VarcharType, "running, ok, failed or interrupted", func(r Run) any { return string(r.State) }},
-	{"verdict", sqltype.VarcharType, "NULL unless a report was made", func(r Run) any { return string(r.Verdict) }},
-	{"findings", sqltype.BigIntType, "NULL unless a report was made", func(r Run) any { return ifMade(r, r.Findings) }},
-	{"snapshot", sqltype.BigIntType, "version of the lake", func(r Run) any { return ifMade(r, r.Snapshot) }},
-	{"lake", sqltype.VarcharType, "", func(r Run) any { return r.Lake }},
-	{"out", sqltype.VarcharType, "where the report was delivered", func(r Run) any { return r.Out }},
-	{"sha256", sqltype.VarcharType, "of its report.json", func(r Run) any { return r.SHA256 }},
-	{"error", sqltype.VarcharType, "", func(r Run) any { return r.Error }},
+// historyFields are the columns of report_runs. Times are UTC.
+var historyFields = []source.Field[Run]{
+	{Name: "id", Type: sqltype.BigIntType, Comment: "in the order of beginning", Value: func(r Run) any { return r.ID }},
+	{Name: "schedule", Type: sqltype.VarcharType, Comment: "NULL: by hand", Value: func(r Run) any { return r.Schedule }},
+	{Name: "pack", Type: sqltype.VarcharType, Value: func(r Run) any { return r.Pack }},
+	{Name: "period_from", Type: sqltype.TimestampType, Comment: "included", Value: func(r Run) any { return r.Period.From }},
+	{Name: "period_to", Type: sqltype.TimestampType, Comment: "not included", Value: func(r Run) any { return r.Period.To }},
+	{Name: "planned", Type: sqltype.TimestampType, Comment: "NULL: by hand", Value: func(r Run) any { return r.Planned }},
+	{Name: "attempt", Type: sqltype.BigIntType, Comment: "2: the first was interrupted", Value: func(r Run) any { return int64(r.Attempt) }},
+	{Name: "missed", Type: sqltype.BigIntType, Comment: "earlier planned times without a run, which this one stands for",
+		Value: func(r Run) any { return int64(r.Missed) }},
+	{Name: "began", Type: sqltype.TimestampType, Value: func(r Run) any { return r.Began }},
+	{Name: "ended", Type: sqltype.TimestampType, Comment: "NULL: it runs", Value: func(r Run) any { return r.Ended }},
+	{Name: "state", Type: sqltype.VarcharType, Comment: "running, ok, failed or interrupted",
+		Value: func(r Run) any { return string(r.State) }},
+	{Name: "verdict", Type: sqltype.VarcharType, Comment: "NULL unless a report was made",
+		Value: func(r Run) any { return string(r.Verdict) }},
+	{Name: "findings", Type: sqltype.BigIntType, Comment: "NULL unless a report was made",
+		Value: func(r Run) any { return ifMade(r, r.Findings) }},
+	{Name: "snapshot", Type: sqltype.BigIntType, Comment: "version of the lake", Value: func(r Run) any { return ifMade(r, r.Snapshot) }},
+	{Name: "lake", Type: sqltype.VarcharType, Value: func(r Run) any { return r.Lake }},
+	{Name: "out", Type: sqltype.VarcharType, Comment: "where the report was delivered", Value: func(r Run) any { return r.Out }},
+	{Name: "sha256", Type: sqltype.VarcharType, Comment: "of its report.json", Value: func(r Run) any { return r.SHA256 }},
+	{Name: "error", Type: sqltype.VarcharType, Value: func(r Run) any { return r.Error }},
 }
 
 func ifMade(r Run, n int64) any {
@@ -74,35 +70,9 @@ func (s *Store) History(ctx context.Context, limit int) ([]source.Column, vec.Ba
 	if err != nil {
 		return nil, vec.Batch{}, err
 	}
-	columns := make([]source.Column, len(historyColumns))
-	batch := vec.Batch{Len: len(runs), Cols: make([]arrow.Array, len(columns))}
-	for i, c := range historyColumns {
-		columns[i] = source.Column{Name: c.name, Type: c.typ, Comment: c.comment}
-		b := array.NewBuilder(memory.DefaultAllocator, c.typ.Arrow())
-		for _, r := range runs {
-			appendValue(b, c.value(r))
-		}
-		batch.Cols[i] = b.NewArray()
+	batch := vec.Batch{Len: len(runs), Cols: make([]arrow.Array, len(historyFields))}
+	for i, f := range historyFields {
+		batch.Cols[i] = f.Array(runs)
 	}
-	return columns, batch, nil
-}
-
-// appendValue appends a value of a run; empty texts and zero times are NULL.
-func appendValue(b array.Builder, v any) {
-	switch v := v.(type) {
-	case string:
-		if v != "" {
-			b.(*array.StringBuilder).Append(v)
-			return
-		}
-	case int64:
-		b.(*array.Int64Builder).Append(v)
-		return
-	case time.Time:
-		if !v.IsZero() {
-			b.(*array.TimestampBuilder).Append(arrow.Timestamp(v.UnixMicro()))
-			return
-		}
-	}
-	b.AppendNull()
+	return source.Columns(historyFields), batch, nil
 }

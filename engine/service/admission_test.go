@@ -16,6 +16,7 @@ import (
 
 	"github.com/trailql/trailql/engine/source"
 	"github.com/trailql/trailql/engine/sqlerr"
+	"github.com/trailql/trailql/engine/sqltype"
 )
 
 // TestQueueOrder: who came first runs first; beyond the queue nobody is taken; a place is free as soon as a waiting query is cancelled.
@@ -29,7 +30,7 @@ func TestQueueOrder(t *testing.T) {
 			mu.Lock()
 			defer mu.Unlock()
 			order = append(order, fmt.Sprint("t", i))
-			return source.NewMemory("t", []source.Column{{Name: "i", Type: historyColumns[9].Type}}, nil), nil
+			return source.NewMemory("t", []source.Column{{Name: "i", Type: sqltype.BigIntType}}, nil), nil
 		}})
 	}
 	s := open(t, Config{Tables: append(tables, g.table()), Limits: Limits{Concurrent: 1, Queue: 4}})

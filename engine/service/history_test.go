@@ -16,6 +16,7 @@ import (
 	"github.com/trailql/trailql/engine/source"
 
 	"github.com/trailql/trailql/engine/sqlerr"
+	"github.com/trailql/trailql/engine/sqltype"
 	"github.com/trailql/trailql/engine/vec"
 )
 
@@ -125,7 +126,7 @@ type gate struct {
 }
 
 func newGate() *gate {
-	return &gate{source.NewMemory("gate", []source.Column{{Name: "i", Type: historyColumns[9].Type}}, nil), make(chan struct{}, 1000), make(chan struct{})}
+	return &gate{source.NewMemory("gate", []source.Column{{Name: "i", Type: sqltype.BigIntType}}, nil), make(chan struct{}, 1000), make(chan struct{})}
 }
 
 func (g *gate) table() Table {

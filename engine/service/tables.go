@@ -9,10 +9,9 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/apache/arrow-go/v18/arrow"
-	"github.com/apache/arrow-go/v18/arrow/array"
-	"github.com/apache/arrow-go/v18/arrow/memory"
 
 	"github.com/trailql/trailql/engine/source"
 	"github.com/trailql/trailql/engine/sqlerr"
@@ -145,94 +144,64 @@ type historyTable struct{ service *Service }
 
 const historyMorsel = 2048 // queries
 
-var historyColumns = []source.Column{
-	{Name: "id", Type: sqltype.VarcharType},
-	{Name: "submitted", Type: sqltype.TimestampType, Comment: "UTC, as all times here"},
-	{Name: "started", Type: sqltype.TimestampType},
-	{Name: "finished", Type: sqltype.TimestampType},
-	{Name: "user_name", Type: sqltype.VarcharType, Comment: "who asked"},
-	{Name: "source", Type: sqltype.VarcharType, Comment: "by which way in: shell, rest, report, or as a client calls itself"},
-	{Name: "state", Type: sqltype.VarcharType, Comment: "queued, running, succeeded, failed, cancelled"},
-	{Name: "sql", Type: sqltype.VarcharType},
-	{Name: "error", Type: sqltype.VarcharType, Comment: "why it failed or was cancelled"},
-	{Name: "snapshot", Type: sqltype.BigIntType, Comment: "version of the lake"},
-	{Name: "cached", Type: sqltype.BooleanType, Comment: "answered by an earlier query's result"},
-	{Name: "rows", Type: sqltype.BigIntType, Comment: "of the result"},
-	{Name: "bytes_scanned", Type: sqltype.BigIntType, Comment: "compressed bytes read from the lake"},
-	{Name: "elapsed_ms", Type: sqltype.BigIntType, Comment: "running"},
-	{Name: "queued_ms", Type: sqltype.BigIntType, Comment: "waiting"},
-	{Name: "result_bytes", Type: sqltype.BigIntType, Comment: "stored"},
+// historyRow is a query at a moment, which those that have not ended are measured by.
+type historyRow struct {
+	Query
+	now time.Time
 }
 
-// historyValue is the value of a query in a column, nil where it is unknown.
-func (t *historyTable) value(q *Query, column int) any {
-	optional := func(s string) any {
-		if s == "" {
-			return nil
-		}
-		return s
-	}
-	switch historyColumns[column].Name {
-	case "id":
-		return q.ID
-	case "submitted":
-		return microsOrNil(micros(q.Submitted))
-	case "started":
-		return microsOrNil(micros(q.Started))
-	case "finished":
-		return microsOrNil(micros(q.Finished))
-	case "user_name":
-		return optional(q.User)
-	case "source":
-		return optional(q.Source)
-	case "state":
-		return string(q.State)
-	case "sql":
-		return q.SQL
-	case "error":
-		if q.Err == nil {
-			return nil
-		}
-		return q.Err.Error()
-	case "snapshot":
-		return q.Snapshot
-	case "cached":
-		return q.Cached
-	case "rows":
-		return q.Rows
-	case "bytes_scanned":
-		return q.Stats.BytesRead
-	case "elapsed_ms":
-		if q.Started.IsZero() {
-			return nil
-		}
-		if q.State.Done() {
-			return q.Finished.Sub(q.Started).Milliseconds()
-		}
-		return t.service.now().Sub(q.Started).Milliseconds()
-	case "queued_ms":
-		switch {
-		case !q.Started.IsZero():
-			return q.Started.Sub(q.Submitted).Milliseconds()
-		case q.State.Done():
-			return q.Finished.Sub(q.Submitted).Milliseconds()
-		}
-		return t.service.now().Sub(q.Submitted).Milliseconds()
-	case "result_bytes":
-		return q.ResultBytes
-	}
-	panic("service: query_history has no such column")
+// historyFields are the columns of query_history.
+var historyFields = []source.Field[historyRow]{
+	{Name: "id", Type: sqltype.VarcharType, Value: func(q historyRow) any { return q.ID }},
+	{Name: "submitted", Type: sqltype.TimestampType, Comment: "UTC, as all times here", Value: func(q historyRow) any { return q.Submitted }},
+	{Name: "started", Type: sqltype.TimestampType, Value: func(q historyRow) any { return q.Started }},
+	{Name: "finished", Type: sqltype.TimestampType, Value: func(q historyRow) any { return q.Finished }},
+	{Name: "user_name", Type: sqltype.VarcharType, Comment: "who asked", Value: func(q historyRow) any { return q.User }},
+	{Name: "source", Type: sqltype.VarcharType, Comment: "by which way in: shell, rest, report, or as a client calls itself",
+		Value: func(q historyRow) any { return q.Source }},
+	{Name: "state", Type: sqltype.VarcharType, Comment: "queued, running, succeeded, failed, cancelled",
+		Value: func(q historyRow) any { return string(q.State) }},
+	{Name: "sql", Type: sqltype.VarcharType, Value: func(q historyRow) any { return q.SQL }},
+	{Name: "error", Type: sqltype.VarcharType, Comment: "why it failed or was cancelled", Value: historyRow.failure},
+	{Name: "snapshot", Type: sqltype.BigIntType, Comment: "version of the lake", Value: func(q historyRow) any { return q.Snapshot }},
+	{Name: "cached", Type: sqltype.BooleanType, Comment: "answered by an earlier query's result", Value: func(q historyRow) any { return q.Cached }},
+	{Name: "rows", Type: sqltype.BigIntType, Comment: "of the result", Value: func(q historyRow) any { return q.Rows }},
+	{Name: "bytes_scanned", Type: sqltype.BigIntType, Comment: "compressed bytes read from the lake",
+		Value: func(q historyRow) any { return q.Stats.BytesRead }},
+	{Name: "elapsed_ms", Type: sqltype.BigIntType, Comment: "running", Value: historyRow.elapsed},
+	{Name: "queued_ms", Type: sqltype.BigIntType, Comment: "waiting", Value: historyRow.queued},
+	{Name: "result_bytes", Type: sqltype.BigIntType, Comment: "stored", Value: func(q historyRow) any { return q.ResultBytes }},
 }
 
-func microsOrNil(micros int64) any {
-	if micros == 0 {
+func (q historyRow) failure() any {
+	if q.Err == nil {
 		return nil
 	}
-	return micros
+	return q.Err.Error()
+}
+
+func (q historyRow) elapsed() any {
+	switch {
+	case q.Started.IsZero():
+		return nil
+	case q.State.Done():
+		return q.Finished.Sub(q.Started).Milliseconds()
+	}
+	return q.now.Sub(q.Started).Milliseconds()
+}
+
+func (q historyRow) queued() any {
+	switch {
+	case !q.Started.IsZero():
+		return q.Started.Sub(q.Submitted).Milliseconds()
+	case q.State.Done():
+		return q.Finished.Sub(q.Submitted).Milliseconds()
+	}
+	return q.now.Sub(q.Submitted).Milliseconds()
 }
 
 func (t *historyTable) Name() string             { return "query_history" }
-func (t *historyTable) Columns() []source.Column { return historyColumns }
+func (t *historyTable) Columns() []source.Column { return source.Columns(historyFields) }
 
 func (t *historyTable) Scan(ctx context.Context, req source.Request) (source.Scan, error) {
 	from, to, err := t.service.history.span(ctx)
@@ -264,44 +233,32 @@ func (s *historyScan) Open(ctx context.Context, morsel int) (source.Reader, erro
 	}
 	slices.Reverse(queries)
 	s.report.RowsRead.Add(int64(len(queries)))
-	return &historyReader{scan: s, queries: queries}, nil
+	now := s.table.service.now()
+	r := &historyReader{request: s.request, rows: make([]historyRow, len(queries))}
+	for i, q := range queries {
+		r.rows[i] = historyRow{q.Query, now}
+	}
+	return r, nil
 }
 
 type historyReader struct {
-	scan    *historyScan
-	queries []listed
+	request source.Request
+	rows    []historyRow
 }
 
 func (r *historyReader) Next() (vec.Batch, error) {
-	if len(r.queries) == 0 {
+	if len(r.rows) == 0 {
 		return vec.Batch{}, io.EOF
 	}
-	n := len(r.queries)
-	if most := r.scan.request.BatchRows; most > 0 {
+	n := len(r.rows)
+	if most := r.request.BatchRows; most > 0 {
 		n = min(n, most)
 	}
-	b := vec.Batch{Len: n, Cols: make([]arrow.Array, len(r.scan.request.Paths))}
-	for i, path := range r.scan.request.Paths {
-		builder := array.NewBuilder(memory.DefaultAllocator, historyColumns[path.Column].Type.Arrow())
-		for k := range n {
-			switch v := r.scan.table.value(&r.queries[k].Query, path.Column).(type) {
-			case nil:
-				builder.AppendNull()
-			case string:
-				builder.(*array.StringBuilder).Append(v)
-			case bool:
-				builder.(*array.BooleanBuilder).Append(v)
-			case int64:
-				if b, ok := builder.(*array.TimestampBuilder); ok {
-					b.Append(arrow.Timestamp(v))
-				} else {
-					builder.(*array.Int64Builder).Append(v)
-				}
-			}
-		}
-		b.Cols[i] = builder.NewArray()
+	b := vec.Batch{Len: n, Cols: make([]arrow.Array, len(r.request.Paths))}
+	for i, path := range r.request.Paths {
+		b.Cols[i] = historyFields[path.Column].Array(r.rows[:n])
 	}
-	r.queries = r.queries[n:]
+	r.rows = r.rows[n:]
 	return b, nil
 }
 
