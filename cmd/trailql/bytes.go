@@ -36,7 +36,13 @@ func (b *byteSize) Set(text string) error {
 	return nil
 }
 
-func (b *byteSize) String() string { return figure.Bytes(int64(*b)) }
+// String is empty for what was not given.
+func (b *byteSize) String() string {
+	if *b == 0 {
+		return ""
+	}
+	return figure.Bytes(int64(*b))
+}
 
 func (*byteSize) Type() string { return "size" }
 

@@ -37,6 +37,8 @@ func TestWrongUse(t *testing.T) {
 		says []string
 	}{
 		{[]string{"frobnicate"}, exitUsage, []string{`"frobnicate"`, "try: trailql --help"}},
+		{[]string{"repor"}, exitUsage, []string{"did you mean report?"}},
+		{[]string{"query", "SELECT 1", "SELECT 2"}, exitUsage, []string{`write it like: trailql query ["SQL"]`, "try: trailql query --help"}},
 		{[]string{"--frobnicate"}, exitUsage, []string{"--frobnicate", "try: trailql --help"}},
 		{[]string{"query", "--frobnicate", "SELECT 1"}, exitUsage, []string{"--frobnicate"}},
 		{[]string{"query"}, exitUsage, []string{"what is the question?"}},
@@ -74,7 +76,7 @@ func TestWrongUse(t *testing.T) {
 			if out != "" {
 				t.Errorf("stdout: %q", out)
 			}
-			if !strings.HasPrefix(errs, "trailql: ") || strings.HasSuffix(errs, "try: trailql --help\n") != (c.code == exitUsage) {
+			if !strings.HasPrefix(errs, "trailql: ") || strings.HasSuffix(errs, " --help\n") != (c.code == exitUsage) {
 				t.Errorf("stderr: %q", errs)
 			}
 			for _, s := range c.says {

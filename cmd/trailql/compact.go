@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -71,7 +72,7 @@ func compactFolders(ctx context.Context, folders []string, lakeFolder string, op
 	for _, folder := range folders {
 		info, err := os.Stat(folder)
 		if err != nil {
-			return summary, usage("there is no source at %s: %w", folder, err)
+			return summary, usage("there is no source at %s: %w", folder, errors.Unwrap(err))
 		}
 		if !info.IsDir() {
 			return summary, usage("%s is a file; name the folder that holds the trail", folder)

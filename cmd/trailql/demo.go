@@ -32,7 +32,7 @@ compacts it and asks it a handful of questions. In the folder of --dir, which is
   lake/        the lake
 
 Equal flags give an equal trail.`,
-		Args: cobra.NoArgs,
+		Args: arguments(0, 0),
 	}
 	dir := c.Flags().String("dir", "demo", "folder to make")
 	opt := synth.Options{Incident: true, Faults: true}

@@ -59,7 +59,7 @@ partitioned by account, region and date, and answers Athena SQL over it.
 
   trailql demo                                     a lake from a generated trail, and first answers
   trailql compact ./AWSLogs --lake ./lake          make the lake; again: only what is new
-  trailql shell                                    a prompt with completion; so does trailql alone, on a terminal where a lake is
+  trailql shell                                    a prompt with completion; trailql alone opens it too, on a terminal where a lake is
   trailql query "SELECT eventname, count(*) FROM cloudtrail_logs GROUP BY 1 ORDER BY 2 DESC LIMIT 10"
   trailql serve                                    the query endpoint over HTTP
   trailql report run cis-3.0 --from 2026-03-01 --to 2026-04-01 --out report
@@ -67,6 +67,7 @@ partitioned by account, region and date, and answers Athena SQL over it.
 Results go to stdout, everything else to stderr.
 Exit codes: 0 done, 1 failed, 2 wrong use, 3 done but some objects are in quarantine.`,
 		Version:       version(),
+		Args:          oneOf,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
@@ -94,7 +95,7 @@ Exit codes: 0 done, 1 failed, 2 wrong use, 3 done but some objects are in quaran
 	// Cobra reports an unknown command as a plain error before any command runs; ours come as *exit or from running.
 	ran := false
 	root.PersistentPreRun = func(*cobra.Command, []string) { ran = true }
-	err := root.ExecuteContext(ctx)
+	c, err := root.ExecuteContextC(ctx)
 	if err == nil {
 		return 0
 	}
@@ -109,7 +110,7 @@ Exit codes: 0 done, 1 failed, 2 wrong use, 3 done but some objects are in quaran
 	if e.err != nil {
 		fmt.Fprintln(errs, "trailql: "+e.err.Error())
 		if e.code == exitUsage {
-			fmt.Fprintln(errs, "try: trailql --help")
+			fmt.Fprintf(errs, "try: %s --help\n", c.CommandPath())
 		}
 	}
 	return e.code
@@ -129,7 +130,7 @@ func lakeFlag(c *cobra.Command) *string {
 	if lake == "" {
 		lake = "lake"
 	}
-	return c.Flags().String("lake", lake, "folder of the lake (or TRAILQL_LAKE)")
+	return c.Flags().String("lake", lake, "`folder` of the lake (or TRAILQL_LAKE)")
 }
 
 // stateFlag adds --state, which falls back to TRAILQL_STATE, then to the user's state folder (XDG Base Directory).
@@ -143,5 +144,5 @@ func stateFlag(c *cobra.Command) *string {
 		}
 		state = filepath.Join(base, "trailql")
 	}
-	return c.Flags().String("state", state, "folder for what is not data: tokens, history, stored results, schedules (or TRAILQL_STATE)")
+	return c.Flags().String("state", state, "`folder` for what is not data: tokens, history, stored results, schedules (or TRAILQL_STATE)")
 }

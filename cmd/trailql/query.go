@@ -30,12 +30,12 @@ a file may hold several statements, each ended by a semicolon.
   trailql query "SHOW TABLES"            trailql query "DESCRIBE cloudtrail_logs"
   trailql query --server http://127.0.0.1:8765 "SELECT count(*) FROM cloudtrail_logs"
   trailql query "EXPLAIN SELECT count(*) FROM cloudtrail_logs WHERE eventtime >= '2026-03-04T00:00:00Z'"`,
-		Args: cobra.MaximumNArgs(1),
+		Args: arguments(0, 1),
 	}
 	a := answererFlags(c)
 	state := stateFlag(c)
-	format := c.Flags().String("format", "table", "one of "+strings.Join(sink.Formats, ", "))
-	file := c.Flags().StringP("file", "f", "", `read the SQL from this file; "-" is stdin`)
+	format := c.Flags().String("format", "table", "format by `name`: "+strings.Join(sink.Formats, ", "))
+	file := c.Flags().StringP("file", "f", "", "read the SQL from this `file`; \"-\" is stdin")
 	quiet := c.Flags().BoolP("quiet", "q", false, "no summary line on stderr")
 	memory := memoryFlag(c, 2<<30)
 	c.RunE = func(c *cobra.Command, args []string) error {

@@ -35,8 +35,8 @@ trailql (report list) or the path of a YAML file.
   trailql report list
   trailql report run cis-3.0 --from 2026-03-01 --to 2026-04-01 --out report
   trailql report export cis-3.0 mypack             copy it, change it, then: trailql report lint mypack/cis-3.0.yaml`,
-		Args: cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error { return usage("report what? try: trailql report --help") },
+		Args: oneOf,
+		RunE: which,
 	}
 	c.AddCommand(reportListCommand(), reportShowCommand(), reportRunCommand(), reportExportCommand(), reportLintCommand(),
 		scheduleCommand(), historyCommand())
@@ -47,7 +47,7 @@ func reportListCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "list",
 		Short: "list the packs that come with trailql",
-		Args:  cobra.NoArgs,
+		Args:  arguments(0, 0),
 		RunE: func(c *cobra.Command, _ []string) error {
 			packs, err := report.Packs()
 			if err != nil {
@@ -67,7 +67,7 @@ func reportShowCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "show PACK [CONTROL]",
 		Short: "show a pack's controls with their SQL, or one control's SQL",
-		Args:  cobra.RangeArgs(1, 2),
+		Args:  arguments(1, 2),
 		RunE: func(c *cobra.Command, args []string) error {
 			p, err := report.Open(args[0])
 			if err != nil {
@@ -107,7 +107,7 @@ func reportExportCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "export PACK DIR",
 		Short: "copy a pack's YAML and SQL into a folder, to change them",
-		Args:  cobra.ExactArgs(2),
+		Args:  arguments(2, 2),
 		RunE: func(_ *cobra.Command, args []string) error {
 			p, err := report.Open(args[0])
 			if err != nil {
@@ -124,7 +124,7 @@ func reportLintCommand() *cobra.Command {
 		Short: "say what is wrong with packs of your own",
 		Long: `Checks packs: their YAML, and that each query is a SELECT that parses, names :from and :to, has an ORDER BY, answers
 the same when asked again, and returns the column eventid. Against a lake, if there is one, it also checks tables, columns and types.`,
-		Args: cobra.MinimumNArgs(1),
+		Args: arguments(1, -1),
 	}
 	lake := lakeFlag(c)
 	c.RunE = func(c *cobra.Command, files []string) error {
@@ -223,15 +223,15 @@ With --last it is the whole day, week (from Monday) or month that ended last, as
 
 A summary goes to stdout, or the report itself in the form of --format. With --out, report.html, report.json and
 findings.csv are written into that folder, in place of those of before. The exit code is 0 whatever the verdict.`,
-		Args: cobra.ExactArgs(1),
+		Args: arguments(1, 1),
 	}
 	lake, state := lakeFlag(c), stateFlag(c)
-	from := c.Flags().String("from", "", "first day of the period (2026-03-01, UTC), or an instant (RFC 3339)")
-	to := c.Flags().String("to", "", "first day after the period, or an instant; not included")
-	last := c.Flags().String("last", "", "in place of --from and --to: the last whole day, week or month")
-	zone := c.Flags().String("tz", "UTC", "time zone of --last, by its IANA name")
-	out := c.Flags().String("out", "", "folder for report.html, report.json and findings.csv")
-	format := c.Flags().String("format", "text", "what goes to stdout: text, json, html or csv")
+	from := c.Flags().String("from", "", "first `day` of the period (2026-03-01, UTC), or an instant (RFC 3339)")
+	to := c.Flags().String("to", "", "first `day` after the period, or an instant; not included")
+	last := c.Flags().String("last", "", "in place of --from and --to, the last whole `span`: day, week or month")
+	zone := c.Flags().String("tz", "UTC", "time `zone` of --last, by its IANA name")
+	out := c.Flags().String("out", "", "`folder` for report.html, report.json and findings.csv")
+	format := c.Flags().String("format", "text", "what goes to stdout, by `name`: text, json, html or csv")
 	memory := memoryFlag(c, 2<<30)
 	c.RunE = func(c *cobra.Command, args []string) error {
 		period, err := periodFlags{from: *from, to: *to, last: report.Span(*last), zone: *zone}.period(time.Now())

@@ -160,7 +160,7 @@ func TestWrongUseOfReports(t *testing.T) {
 		code int
 		says string
 	}{
-		{[]string{"report"}, exitUsage, "report what?"},
+		{[]string{"report"}, exitUsage, "report what? name a command\ntry: trailql report --help\n"},
 		{[]string{"report", "frobnicate"}, exitUsage, `"frobnicate"`},
 		{[]string{"report", "list", "x"}, exitUsage, `"x"`},
 		{[]string{"report", "show"}, exitUsage, "arg"},
@@ -168,7 +168,9 @@ func TestWrongUseOfReports(t *testing.T) {
 		{[]string{"report", "show", "cis-3.0", "9"}, exitFailed, `the pack cis-3.0 has no control "9"`},
 		{[]string{"report", "lint"}, exitUsage, "arg"},
 		{[]string{"report", "lint", filepath.Join(empty, "p.yaml")}, exitFailed, "p.yaml"},
-		{[]string{"report", "export", "cis-3.0"}, exitUsage, "arg"},
+		{[]string{"report", "export", "cis-3.0"}, exitUsage, "write it like: trailql report export PACK DIR\ntry: trailql report export --help\n"},
+		{[]string{"report", "lst"}, exitUsage, `trailql report has no command "lst"; did you mean list?`},
+		{[]string{"report", "list", "all"}, exitUsage, `trailql report list takes no argument; found "all"`},
 		{run, exitUsage, "name the period: --from 2026-03-01 --to 2026-04-01 is March, --last month the month before this"},
 		{append(run, "--from", "2026-03-01"), exitUsage, "name the period"},
 		{append(run, "--last", "month", "--to", "2026-04-01"), exitUsage, "not both"},
@@ -184,7 +186,7 @@ func TestWrongUseOfReports(t *testing.T) {
 	} {
 		t.Run(strings.Join(c.args, " "), func(t *testing.T) {
 			code, out, errs := trailql(t, c.args...)
-			if code != c.code || out != "" || !strings.Contains(errs, c.says) || strings.HasSuffix(errs, "try: trailql --help\n") != (c.code == exitUsage) {
+			if code != c.code || out != "" || !strings.Contains(errs, c.says) || strings.HasSuffix(errs, " --help\n") != (c.code == exitUsage) {
 				t.Errorf("exit %d, want %d\nstdout %q\nstderr %q\nwant %q", code, c.code, out, errs, c.says)
 			}
 		})

@@ -29,10 +29,8 @@ func scheduleCommand() *cobra.Command {
   trailql report schedule list
   trailql report schedule remove monthly
   trailql report history`,
-		Args: cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error {
-			return usage("schedule what? try: trailql report schedule --help")
-		},
+		Args: oneOf,
+		RunE: which,
 	}
 	c.AddCommand(scheduleAddCommand(), scheduleListCommand(), scheduleRemoveCommand())
 	return c
@@ -56,15 +54,15 @@ month before its planned time, and goes to DIR/PACK/FROM_TO as report.html, repo
 
 A time that clocks jump over in spring runs right after the jump, a time that comes twice in autumn runs once, at the first. Times
 that pass while no server runs are caught up once: the newest is run, and the history says how many it stands for.`,
-		Args: scheduleName,
+		Args: arguments(1, 1),
 	}
 	state := stateFlag(c)
 	var s report.Schedule
-	c.Flags().StringVar(&s.Pack, "pack", "", "id of a pack (trailql report list) or path of its YAML file")
-	c.Flags().StringVar(&s.Cron, "cron", "", `when, such as "0 6 1 * *"`)
-	c.Flags().StringVar(&s.Zone, "tz", "UTC", "time zone of the cron text and the period, by its IANA name")
-	c.Flags().StringVar((*string)(&s.Period), "period", string(report.Month), "what a report is about: the day, week or month before")
-	c.Flags().StringVar(&s.Out, "out", "", "folder for the reports")
+	c.Flags().StringVar(&s.Pack, "pack", "", "`id` of a pack (trailql report list) or path of its YAML file")
+	c.Flags().StringVar(&s.Cron, "cron", "", "`times`, such as \"0 6 1 * *\"")
+	c.Flags().StringVar(&s.Zone, "tz", "UTC", "time `zone` of the cron text and the period, by its IANA name")
+	c.Flags().StringVar((*string)(&s.Period), "period", string(report.Month), "`span` that a report is about: the day, week or month before")
+	c.Flags().StringVar(&s.Out, "out", "", "`folder` for the reports")
 	c.RunE = func(c *cobra.Command, args []string) (err error) {
 		s.Name, s.Created = args[0], time.Now()
 		if s.Pack == "" || s.Cron == "" || s.Out == "" {
@@ -104,7 +102,7 @@ func scheduleRemoveCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "remove NAME",
 		Short: "remove a schedule; its reports and the history of its runs stay",
-		Args:  scheduleName,
+		Args:  arguments(1, 1),
 	}
 	state := stateFlag(c)
 	c.RunE = func(c *cobra.Command, args []string) error {
@@ -117,7 +115,7 @@ func scheduleListCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "list",
 		Short: "list the schedules, with the next and the last run of each",
-		Args:  cobra.NoArgs,
+		Args:  arguments(0, 0),
 	}
 	state := stateFlag(c)
 	c.RunE = func(c *cobra.Command, _ []string) error {
@@ -160,10 +158,10 @@ without a run. With a --format other than table every column is shown. The same 
 
   trailql report history --format vertical --limit 1
   SELECT schedule, planned, verdict FROM report_runs WHERE state <> 'ok'`,
-		Args: cobra.NoArgs,
+		Args: arguments(0, 0),
 	}
 	state := stateFlag(c)
-	format := c.Flags().String("format", "table", "one of "+strings.Join(sink.Formats, ", "))
+	format := c.Flags().String("format", "table", "format by `name`: "+strings.Join(sink.Formats, ", "))
 	limit := c.Flags().Int("limit", 100, "so many runs")
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		if *limit < 1 {
@@ -185,14 +183,6 @@ without a run. With a --format other than table every column is shown. The same 
 		})
 	}
 	return c
-}
-
-// scheduleName takes one argument, the name.
-func scheduleName(_ *cobra.Command, args []string) error {
-	if len(args) != 1 {
-		return usage("give the schedule one name")
-	}
-	return nil
 }
 
 // withStore opens the schedules of a state folder for f.

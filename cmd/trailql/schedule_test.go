@@ -36,8 +36,8 @@ func TestScheduleCommands(t *testing.T) {
 		says []string // on stderr
 	}{
 		{[]string{"report", "schedule"}, exitUsage, []string{"schedule what?"}},
-		{add("--pack", "cis-3.0", "--cron", "@daily"), exitUsage, []string{"give the schedule one name"}},
-		{add("a", "b"), exitUsage, []string{"give the schedule one name"}},
+		{add("--pack", "cis-3.0", "--cron", "@daily"), exitUsage, []string{"write it like: trailql report schedule add NAME --pack PACK"}},
+		{add("a", "b"), exitUsage, []string{"write it like: trailql report schedule add NAME --pack PACK"}},
 		{add("a", "--cron", "@daily"), exitUsage, []string{"--pack cis-3.0 --cron"}},
 		{add("../a", "--pack", "cis-3.0", "--cron", "@daily"), exitUsage, []string{`"../a"`}},
 		{add("a", "--pack", "cis-9", "--cron", "@daily"), exitUsage, []string{`"cis-9"`, "cis-3.0"}},

@@ -37,20 +37,20 @@ Every query sees the newest snapshot; a compactor may run beside. Reports that a
        -d '{"sql": "SELECT count(*) FROM cloudtrail_logs"}' http://127.0.0.1:8765/api/v1/queries
 
 The token is made at the first start and kept in the state folder. The first signal stops the server gracefully, within 10 s; the second at once.`,
-		Args: cobra.NoArgs,
+		Args: arguments(0, 0),
 	}
 	s := server{grace: 10 * time.Second}
 	lake, state := lakeFlag(c), stateFlag(c)
 	flags := c.Flags()
-	flags.StringVar(&s.listen, "listen", "127.0.0.1:8765", "address and port")
-	flags.StringVar(&s.tokenFile, "token-file", "", "file with the token that clients must show; made if missing (default: token in the state folder)")
-	flags.StringArrayVar(&s.hosts, "host", nil, "a name by which clients call this server, beside localhost and the address it listens on; may be repeated")
-	flags.StringVar(&s.cert, "tls-cert", "", "certificate file, for https")
-	flags.StringVar(&s.key, "tls-key", "", "key file of the certificate")
+	flags.StringVar(&s.listen, "listen", "127.0.0.1:8765", "`address` and port")
+	flags.StringVar(&s.tokenFile, "token-file", "", "`file` with the token that clients must show; made if missing (default: token in the state folder)")
+	flags.StringArrayVar(&s.hosts, "host", nil, "a `name` by which clients call this server, beside localhost and the address it listens on; may be repeated")
+	flags.StringVar(&s.cert, "tls-cert", "", "certificate `file`, for https")
+	flags.StringVar(&s.key, "tls-key", "", "key `file` of the certificate")
 	flags.BoolVar(&s.insecure, "insecure", false, "listen beyond this machine without TLS: right only behind a proxy that ends TLS")
 	flags.IntVar(&s.limits.Concurrent, "max-running", 4, "queries that run at once; others wait")
 	var maxBytes byteSize
-	flags.Var(&maxBytes, "max-bytes", "compressed bytes that a query may read from the lake (default: no limit)")
+	flags.Var(&maxBytes, "max-bytes", "compressed bytes that a query may read from the lake; none given: no limit")
 	flags.Int64Var(&s.limits.Rows, "max-rows", 0, "rows that a result may have; 0: no limit")
 	flags.DurationVar(&s.limits.Time, "max-time", 30*time.Minute, "time that a query may run")
 	flags.DurationVar(&s.limits.Keep, "keep", 24*time.Hour, "time that results are kept")

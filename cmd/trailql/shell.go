@@ -37,13 +37,13 @@ functions and values of the lake; \? lists the commands, \help FUNCTION explains
   trailql shell -e '\dt' -e '\d cloudtrail_logs'
   trailql shell --format csv -f report.sql > report.csv     a script may hold commands, as \o FILE, each on a line
   echo "SHOW TABLES" | trailql shell`,
-		Args: cobra.NoArgs,
+		Args: arguments(0, 0),
 	}
 	a := answererFlags(c)
 	state := stateFlag(c)
-	statements := c.Flags().StringArrayP("execute", "e", nil, "run this and leave; may be repeated")
-	file := c.Flags().StringP("file", "f", "", `run the script in this file and leave; "-" is stdin`)
-	format := c.Flags().String("format", "table", "one of "+strings.Join(sink.Formats, ", "))
+	statements := c.Flags().StringArrayP("execute", "e", nil, "run these `statements` and leave; may be repeated")
+	file := c.Flags().StringP("file", "f", "", "run the script in this `file` and leave; \"-\" is stdin")
+	format := c.Flags().String("format", "table", "format by `name`: "+strings.Join(sink.Formats, ", "))
 	quiet := c.Flags().BoolP("quiet", "q", false, "no summary lines")
 	memory := memoryFlag(c, 2<<30)
 	c.RunE = func(c *cobra.Command, _ []string) error {
@@ -130,8 +130,8 @@ type answerer struct {
 func answererFlags(c *cobra.Command) answerer {
 	return answerer{
 		command: c, lake: lakeFlag(c),
-		server:    c.Flags().String("server", "", `ask "trailql serve" at this address instead of a lake`),
-		tokenFile: c.Flags().String("token-file", "", "file with the server's token (default: TRAILQL_TOKEN, then token in the state folder)"),
+		server:    c.Flags().String("server", "", "ask \"trailql serve\" at this `address` instead of a lake"),
+		tokenFile: c.Flags().String("token-file", "", "`file` with the server's token (default: TRAILQL_TOKEN, then token in the state folder)"),
 	}
 }
 

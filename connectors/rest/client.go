@@ -80,7 +80,11 @@ func (c *Client) call(ctx context.Context, method, path string, body any, header
 	}
 	res, err := c.http.Do(req)
 	if err != nil {
-		return nil, fmt.Errorf("asking the server: %w", err)
+		var sent *url.Error
+		if errors.As(err, &sent) {
+			err = sent.Err // which request it was is nothing to the asker
+		}
+		return nil, fmt.Errorf("the server at %s does not answer: %w", c.base, err)
 	}
 	if res.StatusCode < 300 {
 		return res, nil

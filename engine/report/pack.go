@@ -160,7 +160,11 @@ func (l *loader) wrong(at *token.Token, format string, args ...any) {
 func (l *loader) load() (*Pack, error) {
 	text, err := read(l.fsys, l.file, maxPackBytes)
 	if err != nil {
-		return nil, fmt.Errorf("reading the pack: %w", err)
+		var at *fs.PathError
+		if errors.As(err, &at) {
+			err = at.Err
+		}
+		return nil, fmt.Errorf("reading the pack %s: %w", l.file, err)
 	}
 	p := &Pack{file: path.Base(l.file), text: text}
 	body := l.parse(text)
