@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"github.com/trailql/trailql/engine/sqlerr"
 )
 
 // arguments refuses other numbers of arguments than least to most (negative: any number), saying how the command is written.
@@ -32,9 +34,8 @@ func oneOf(c *cobra.Command, args []string) error {
 		}
 	}
 	hint := "there are " + strings.Join(names, ", ")
-	c.SuggestionsMinimumDistance = 2
-	if near := c.SuggestionsFor(args[0]); len(near) > 0 {
-		hint = fmt.Sprintf("did you mean %s?", near[0])
+	if near := sqlerr.Nearest(args[0], names); near != "" {
+		hint = fmt.Sprintf("did you mean %s?", near)
 	}
 	return usage("%s has no command %q; %s", c.CommandPath(), args[0], hint)
 }
