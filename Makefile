@@ -59,6 +59,14 @@ page: build ## open a report's page in a browser and print it (chromium, poppler
 second-readers: ## read what trailql writes with arrow v17, pqarrow and DuckDB, and compare (needs a C compiler)
 	cd bench && CGO_ENABLED=1 $(GO) test ./...
 
+.PHONY: differential
+differential: ## ask trailql and DuckDB QUERIES (100000) generated queries from SEED (1) on and compare (needs a C compiler)
+	cd bench && CGO_ENABLED=1 $(GO) test ./differential -run TestDifferential -v -timeout 0 -queries $${QUERIES:-100000} -seed $${SEED:-1}
+
+.PHONY: metamorphic
+metamorphic: ## CHECKS (50000) each of: three partitions make the whole (TLP); a filter keeps what it counts (NoREC)
+	$(GO) test ./engine/logictest -run 'TestPartition|TestFilterCounts' -v -timeout 0 -rapid.checks=$${CHECKS:-50000}
+
 .PHONY: bench
 bench: build ## compaction and ten queries beside DuckDB, on a generated trail of EVENTS (200000); prints a table (needs a C compiler)
 	cd bench && CGO_ENABLED=1 $(GO) run . -events $${EVENTS:-200000}

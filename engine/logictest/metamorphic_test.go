@@ -125,7 +125,7 @@ func partitions(p string) [3]string { return [3]string{p, "NOT (" + p + ")", "("
 
 // TestPartition: of every row a condition is true, false or NULL, so the three filters together give all rows (ternary logic
 // partitioning: Rigger and Su, OOPSLA 2020), of rows, of DISTINCT, of groups, of aggregates and behind HAVING.
-// go test -rapid.checks=100000 -run 'TestPartition|TestFilterCounts' runs many.
+// make metamorphic runs many.
 func TestPartition(t *testing.T) {
 	eng := world(t)
 	rapid.Check(t, func(t *rapid.T) {
