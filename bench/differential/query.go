@@ -25,7 +25,7 @@ func (g *generator) query() (n *node, ordered bool) {
 			body = nodeOf(list+g.one(" UNION ALL ", " UNION ", " EXCEPT ", " INTERSECT ")+"SELECT * FROM "+name+" AS "+y+" UNION ALL (?)", body)
 		case 1:
 			with = nodeOf("WITH "+name+" AS (SELECT DISTINCT * FROM (?) AS "+g.alias()+") ", inner) // else its square could be large
-			body = nodeOf("SELECT "+x+".* FROM "+name+" AS "+x+g.one(" JOIN ", " LEFT JOIN ", " FULL JOIN ")+name+" AS "+y+" ON "+x+".c0 = "+y+".c0")
+			body = nodeOf("SELECT " + x + ".* FROM " + name + " AS " + x + g.one(" JOIN ", " LEFT JOIN ", " FULL JOIN ") + name + " AS " + y + " ON " + x + ".c0 = " + y + ".c0")
 		default:
 			body = raw("SELECT * FROM " + name + " AS " + x + " WHERE c0 " + g.one("IN", "NOT IN") + " (SELECT c0 FROM " + name + " AS " + y + " WHERE c0 IS NOT NULL)")
 		}

@@ -132,7 +132,8 @@ func TestPartition(t *testing.T) {
 		from, over := drawFrom(t)
 		opt := drawOptions(t)
 		p := predicate(t, 2, over)
-		whole, parts := "", [3]string{} // the same rows
+		var whole string
+		var parts [3]string // the same rows
 		between := " UNION ALL "
 		outer := func(s string) string { return s }
 		switch rapid.IntRange(0, 5).Draw(t, "of") {
