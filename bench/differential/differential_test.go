@@ -30,7 +30,11 @@ func TestDifferential(t *testing.T) {
 				t.Error(err)
 				return
 			}
-			defer closeAll()
+			defer func() {
+				if err := closeAll(); err != nil {
+					t.Error(err)
+				}
+			}()
 			for {
 				at := next.Add(1) - 1
 				if at >= *queries || differences.Load() > 50 {

@@ -199,7 +199,8 @@ func (g *generator) timestamp(of func(kind) *node) *node {
 	case 1:
 		return nodeOf("(? "+g.one("+", "-")+" INTERVAL "+g.one("'90' MINUTE", "'1' DAY", "'1' MONTH", "'36' HOUR")+")", of(timestamp))
 	default:
-		return nodeOf("date_trunc('"+g.one("minute", "hour", "day", "month", "year")+"', ?)", of(timestamp))
+		unit := g.one("minute", "hour", "day", "month", "year")
+		return nodeOf("date_trunc('"+unit+"', ?)", of(timestamp)).or("(date_trunc('" + unit + "', ?) + INTERVAL '0' DAY)")
 	}
 }
 

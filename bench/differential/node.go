@@ -82,6 +82,7 @@ func (n *node) shrink(tries int, still func() bool) {
 		}
 		return false
 	}
-	for visit(n) { //nolint:revive // all work is in the condition
+	for visit(n) {
+		continue // from the top, for what is left may be smaller now
 	}
 }
