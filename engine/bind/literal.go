@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/apache/arrow-go/v18/arrow/decimal128"
 
@@ -127,6 +128,9 @@ func (x *exprs) typedLiteral(e *sql.TypedLiteral) expr.Expr {
 				t = sqltype.TimestampTZType
 			}
 			t.Precision = min(max(3, fractionDigits(e.Value)), 6)
+		}
+		if t.Kind == sqltype.Char && len(e.Type.Params) == 0 {
+			t.Length = min(max(1, utf8.RuneCountInString(e.Value)), sqltype.MaxChar)
 		}
 		if l := x.tryCast(text, t); l != nil {
 			lit = l

@@ -232,7 +232,7 @@ func castCanFail(from, to sqltype.Type) bool {
 	switch {
 	case from.Kind == sqltype.Unknown || to.Kind == sqltype.JSON || to.Kind == sqltype.Varchar && to.Length == 0 && from.Kind != sqltype.JSON:
 		return false
-	case from.Kind == sqltype.Varchar && to.Kind == sqltype.Varchar:
+	case from.Kind == sqltype.Varchar && (to.Kind == sqltype.Varchar || to.Kind == sqltype.Char):
 		return false
 	case from.Kind == sqltype.Timestamp || from.Kind == sqltype.TimestampTZ:
 		return to.Kind == sqltype.Varchar
