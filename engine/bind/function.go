@@ -209,9 +209,5 @@ func (x *exprs) listaggArgs(f *sql.Func, args []expr.Expr) []expr.Expr {
 func sameCall(a, b plan.AggregateCall) bool {
 	return a.Overload == b.Overload && a.Distinct == b.Distinct && slices.EqualFunc(a.Args, b.Args, expr.Equal) &&
 		!slices.ContainsFunc(a.Args, expr.Volatile) && (a.Filter == nil) == (b.Filter == nil) &&
-		(a.Filter == nil || expr.Equal(a.Filter, b.Filter)) && slices.EqualFunc(a.OrderBy, b.OrderBy, sameKey)
-}
-
-func sameKey(a, b plan.SortKey) bool {
-	return a.Desc == b.Desc && a.NullsFirst == b.NullsFirst && expr.Equal(a.Expr, b.Expr)
+		(a.Filter == nil || expr.Equal(a.Filter, b.Filter)) && slices.EqualFunc(a.OrderBy, b.OrderBy, plan.SortKey.Equal)
 }

@@ -339,9 +339,10 @@ func (b *binder) settle(
 		return b.settled(e, agg, grouped)
 	}
 	// join joins the subqueries that take the value of a window function, or the others, which may be used by one.
-	join := func(node plan.Node, settle func(expr.Expr) expr.Expr, ofWindows []bool, is bool) plan.Node {
+	ofWindows := usingWindows(laters)
+	join := func(node plan.Node, settle func(expr.Expr) expr.Expr, last bool) plan.Node {
 		for i, l := range laters {
-			if ofWindows[i] != is {
+			if ofWindows[i] != last {
 				continue
 			}
 			if l.done != nil {
@@ -356,11 +357,8 @@ func (b *binder) settle(
 		}
 		return node
 	}
-	ofWindows := usingWindows(laters)
-	joinRest = func(node plan.Node, settle func(expr.Expr) expr.Expr) plan.Node {
-		return join(node, settle, ofWindows, true)
-	}
-	return join(node, settle, ofWindows, false), settle, joinRest
+	joinRest = func(node plan.Node, settle func(expr.Expr) expr.Expr) plan.Node { return join(node, settle, true) }
+	return join(node, settle, false), settle, joinRest
 }
 
 // settled puts the ordinals of output columns right; a column of the input that is left stands outside the aggregates without being grouped by.

@@ -165,7 +165,7 @@ func (x *exprs) window(f *sql.Func) expr.Expr {
 // add files a call and returns its number; the same call over the same window is computed once.
 func (ws *windowing) add(spec window, call plan.WindowCall) int {
 	at := slices.IndexFunc(ws.groups, func(g window) bool {
-		return slices.EqualFunc(g.partition, spec.partition, expr.Equal) && slices.EqualFunc(g.order, spec.order, sameKey) &&
+		return slices.EqualFunc(g.partition, spec.partition, expr.Equal) && slices.EqualFunc(g.order, spec.order, plan.SortKey.Equal) &&
 			!slices.ContainsFunc(g.partition, expr.Volatile)
 	})
 	if at < 0 {
@@ -188,7 +188,7 @@ func (ws *windowing) add(spec window, call plan.WindowCall) int {
 // the function that does so for expressions with windows in them.
 func (ws *windowing) settle(node plan.Node, settle func(expr.Expr) expr.Expr) (plan.Node, func(expr.Expr) expr.Expr) {
 	columns := make([]expr.Expr, ws.count)
-	for _, g := range ws.groups {
+	for _, g := range ws.arranged() {
 		n := &plan.Window{Input: node, PartitionBy: g.partition, OrderBy: g.order, Calls: g.calls, Columns: node.Schema()}
 		n = plan.MapExprs(n, settle).(*plan.Window)
 		width := len(n.Columns)
@@ -207,6 +207,26 @@ func (ws *windowing) settle(node plan.Node, settle func(expr.Expr) expr.Expr) (p
 			return e
 		}))
 	}
+}
+
+// arranged puts each window right above one that brings the rows into its order, too, if there is such a one: so they are sorted once.
+func (ws *windowing) arranged() []window {
+	keys := func(w window) []plan.SortKey {
+		return (&plan.Window{PartitionBy: w.partition, OrderBy: w.order}).SortKeys()
+	}
+	var out []window
+	longestFirst := func(a, b window) int { return len(keys(b)) - len(keys(a)) }
+	for _, w := range slices.SortedStableFunc(slices.Values(ws.groups), longestFirst) {
+		own := keys(w)
+		below := slices.IndexFunc(out, func(v window) bool {
+			return len(own) > 0 && slices.EqualFunc(own, keys(v)[:len(own)], plan.SortKey.Equal)
+		})
+		if below < 0 {
+			below = len(out) - 1
+		}
+		out = slices.Insert(out, below+1, w)
+	}
+	return out
 }
 
 var (

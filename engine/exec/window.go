@@ -15,14 +15,10 @@ import (
 	"github.com/trailql/trailql/engine/vec"
 )
 
-// window sorts its input by partition and order, then computes the functions for whole partitions, as many at once as make a batch. The rows
-// come out as sorted.
+// window sorts its input by partition and order, if it does not come so from another window, then computes the functions for whole partitions,
+// as many at once as make a batch. The rows come out as sorted.
 func (r *run) window(n *plan.Window, m *meter, input flow) flow {
-	sort := &plan.Sort{Input: n.Input, Limit: -1}
-	for _, e := range n.PartitionBy {
-		sort.Keys = append(sort.Keys, plan.SortKey{Expr: e})
-	}
-	sort.Keys = append(sort.Keys, n.OrderBy...)
+	sort := &plan.Sort{Input: n.Input, Keys: n.SortKeys(), Limit: -1}
 	return flow{tasks: 1, open: func(w *worker, _ int) operator {
 		o := &windowOperator{
 			run: r, worker: w, node: n, width: len(n.Input.Schema()), out: pieces{most: r.batchRows},
@@ -31,13 +27,36 @@ func (r *run) window(n *plan.Window, m *meter, input flow) flow {
 				try: "filter more rows, select fewer columns, or partition the window more finely",
 			},
 		}
-		if len(sort.Keys) == 0 {
-			o.input = r.rows(w, m, input)
+		if len(sort.Keys) == 0 || n.Sorted() {
+			o.input = &keyedOperator{operator: r.rows(w, m, input), run: r, keys: sort.Keys}
 		} else {
 			o.input = &sortOperator{run: r, worker: w, meter: m, node: sort, input: input, width: o.width, keyed: true, want: math.MaxInt64}
 		}
 		return o
 	}}
+}
+
+// keyedOperator puts sort keys behind the columns of rows that are sorted.
+type keyedOperator struct {
+	operator
+	run  *run
+	keys []plan.SortKey
+}
+
+func (o *keyedOperator) next() (vec.Batch, error) {
+	b, err := o.operator.next()
+	if err != nil {
+		return vec.Batch{}, err
+	}
+	cols := slices.Clone(b.Cols)
+	for _, key := range o.keys {
+		d, err := expr.Eval(key.Expr, b, o.run.session)
+		if err != nil {
+			return vec.Batch{}, err
+		}
+		cols = append(cols, vec.Column(d, b.Len))
+	}
+	return vec.Batch{Len: b.Len, Cols: cols}, nil
 }
 
 // windowOperator gets sorted rows, behind whose columns stand the partition keys, then the sort keys.

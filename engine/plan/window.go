@@ -83,6 +83,35 @@ func (n *Window) Schema() []Column { return n.Columns }
 func (n *Window) Inputs() []Node   { return []Node{n.Input} }
 func (*Window) node()              {}
 
+// SortKeys is the order in which the rows come out: by the partition, then as the window says.
+func (n *Window) SortKeys() []SortKey {
+	keys := make([]SortKey, 0, len(n.PartitionBy)+len(n.OrderBy))
+	for _, e := range n.PartitionBy {
+		keys = append(keys, SortKey{Expr: e})
+	}
+	return append(keys, n.OrderBy...)
+}
+
+// Sorted reports whether the input is a window whose rows come out in the order that n needs.
+func (n *Window) Sorted() bool { return sortedBy(n.Input, n.SortKeys()) }
+
+func sortedBy(n Node, keys []SortKey) bool {
+	w, ok := n.(*Window)
+	if !ok {
+		return false
+	}
+	own := w.SortKeys()
+	if len(keys) <= len(own) && slices.EqualFunc(keys, own[:len(keys)], SortKey.Equal) {
+		return true
+	}
+	return (len(own) == 0 || w.Sorted()) && sortedBy(w.Input, keys) // rows that w leaves in their order
+}
+
+// Equal reports whether two keys order alike. One that is computed anew each time is like no other.
+func (k SortKey) Equal(l SortKey) bool {
+	return k.Desc == l.Desc && k.NullsFirst == l.NullsFirst && expr.Equal(k.Expr, l.Expr) && !expr.Volatile(k.Expr)
+}
+
 // Exprs returns the expressions of the bound, which may be none.
 func (b FrameBound) Exprs() []expr.Expr {
 	return slices.DeleteFunc([]expr.Expr{b.Offset, b.Key, b.Edge}, func(e expr.Expr) bool { return e == nil })
@@ -140,6 +169,9 @@ func describeWindow(n *Window) string {
 	}
 	if len(n.OrderBy) > 0 {
 		s += " order by " + sortKeys(n.OrderBy)
+	}
+	if len(n.PartitionBy)+len(n.OrderBy) > 0 && n.Sorted() {
+		s += ", sorted already"
 	}
 	calls := make([]string, len(n.Calls))
 	for i, c := range n.Calls {
