@@ -41,7 +41,7 @@ func (w *world) want(sql string) []string {
 	columns, batches := w.engine(sql)
 	like := make([]service.Column, len(columns))
 	for i, c := range columns {
-		like[i] = service.Column(c)
+		like[i] = c
 	}
 	return texts(like, batches)
 }
