@@ -29,13 +29,21 @@ func TestCorrelated(t *testing.T) {
 		if rapid.Bool().Draw(t, "limited") { // what is not computed twice
 			text = fmt.Sprintf("SELECT o.id, %s FROM (SELECT id, max(a) AS a, arbitrary(b) AS b FROM o GROUP BY id LIMIT 100) o WHERE %s", value, cond)
 		}
+		one := "SELECT o.id, " + value
+		if rapid.Bool().Draw(t, "lateral") {
+			kind, rows := g.pick("CROSS JOIN LATERAL (%s) AS x (v)", "LEFT JOIN LATERAL (%s) AS x (v) ON true"), g.rows(2)
+			text = strings.Replace(text, " "+value+" ", " x.v ", 1)
+			at := strings.Index(text, " o WHERE ") + len(" o ")
+			text = text[:at] + fmt.Sprintf(kind, rows) + " " + text[at:]
+			one = fmt.Sprintf("SELECT o.id, x.v FROM (VALUES 1) AS one "+kind, rows)
+		}
 		var want []string
 		var wantErr error
 		for _, row := range outer {
 			written := strings.NewReplacer("o.id", row[0], "o.a", row[1], "o.b", row[2])
 			_, rows, err := run(eng, written.Replace("SELECT 1 WHERE "+cond), engine.Options{Workers: 1})
 			if err == nil && len(rows) > 0 { // by itself, for its error counts only where the condition holds
-				_, rows, err = run(eng, written.Replace("SELECT o.id, "+value), engine.Options{Workers: 1})
+				_, rows, err = run(eng, written.Replace(one), engine.Options{Workers: 1})
 			}
 			if err != nil && wantErr == nil {
 				wantErr = fmt.Errorf("%v: %w", row, err)
