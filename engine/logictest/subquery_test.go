@@ -173,7 +173,7 @@ func (g *subqueries) rows(nested int) string {
 	case 6:
 		return "VALUES " + g.outer() + ", 2"
 	}
-	return fmt.Sprintf("SELECT %s FROM %s%s", g.pick(x, y), from, where)
+	return fmt.Sprintf("SELECT %s FROM %s%s", g.pick(x, y, "coalesce("+x+", 7)"), from, where)
 }
 
 // single draws a subquery of one row and column, as a rule.
