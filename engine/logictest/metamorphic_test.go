@@ -210,7 +210,7 @@ func TestRulesKeepAnswers(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		p := func(over bool) string { return predicate(t, 2, over) }
 		var text string
-		switch rapid.IntRange(0, 9).Draw(t, "query") {
+		switch rapid.IntRange(0, 10).Draw(t, "query") {
 		case 0:
 			text = "SELECT r.y, i FROM t WHERE " + p(false)
 		case 1:
@@ -230,6 +230,9 @@ func TestRulesKeepAnswers(t *testing.T) {
 			text = "SELECT i, s FROM (SELECT * FROM t ORDER BY i, s, d, b LIMIT 4) WHERE " + p(false)
 		case 8:
 			text = "SELECT * FROM (SELECT i, s, b, d, r, rank() OVER (PARTITION BY r.x ORDER BY s) AS n, max(s) OVER (PARTITION BY b, r.x) FROM t) WHERE (n < 3 OR b) AND r.x > 1 AND " + p(false)
+		case 9:
+			on := rapid.SampledFrom([]string{"x = i", "y = k AND x = i", "x + 1 = j AND y >= s", "y = s AND k = y AND j = i", "x IS NOT DISTINCT FROM i"}).Draw(t, "on")
+			text = "SELECT s, k, x, y FROM u, t, (VALUES (1, 'a'), (2, NULL), (NULL, 'b'), (2, 'b')) AS w (x, y) WHERE " + on + " AND " + p(true)
 		default:
 			text = "SELECT i, e FROM t CROSS JOIN UNNEST(ARRAY[i, 2]) AS x (e) WHERE e > 1 AND " + p(false)
 		}
