@@ -1,6 +1,8 @@
 package fn
 
 import (
+	"slices"
+
 	"github.com/apache/arrow-go/v18/arrow"
 
 	"github.com/trailql/trailql/engine/sqltype"
@@ -28,7 +30,15 @@ func newTops(greatest, by bool) func([]sqltype.Type, sqltype.Type) Accumulator {
 		}
 		most := fixed[int64](limits)
 		p := newPicks(count)
-		order := vec.Sort([]vec.SortKey{{Arr: groupKey}, {Arr: key, Desc: greatest}}, len(groups))
+		keys := []vec.SortKey{{Arr: groupKey}, {Arr: key, Desc: greatest}}
+		if id := key.DataType().ID(); greatest && (id == arrow.FLOAT64 || id == arrow.FLOAT32) { // NaN comes after the numbers, as in max(x)
+			nan, err := vec.Compare(vec.Ne, sqltype.DoubleType, vec.Datum{Arr: key}, vec.Datum{Arr: key}, len(groups))
+			if err != nil {
+				return nil, err
+			}
+			keys = slices.Insert(keys, 1, vec.SortKey{Arr: nan})
+		}
+		order := vec.Sort(keys, len(groups))
 		for g, i := int32(0), 0; int(g) < count; g++ {
 			for n := int64(0); i < len(order) && groups[order[i]] == g; i++ {
 				row := order[i]
