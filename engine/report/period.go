@@ -49,23 +49,26 @@ func fill(text string, p Period) statement {
 	var s statement
 	var b strings.Builder
 	last := 0
-	for _, t := range sql.Tokens(text) {
-		name := strings.ToLower(text[t.Start:t.End])
-		var at time.Time
-		switch {
-		case t.Kind != sql.InvalidToken:
+	tokens := sql.Tokens(text)
+	for i, colon := range tokens[:max(0, len(tokens)-1)] {
+		word := tokens[i+1]
+		if text[colon.Start:colon.End] != ":" || word.Start != colon.End {
 			continue
-		case name == ":from":
+		}
+		name := strings.ToLower(text[colon.Start:word.End])
+		var at time.Time
+		switch name {
+		case ":from":
 			at = p.From
-		case name == ":to":
+		case ":to":
 			at = p.To
 		default:
 			continue
 		}
-		b.WriteString(text[last:t.Start])
-		l := literal{name: name, start: b.Len(), source: t.Start}
+		b.WriteString(text[last:colon.Start])
+		l := literal{name: name, start: b.Len(), source: colon.Start}
 		b.WriteString("TIMESTAMP '" + at.UTC().Format("2006-01-02 15:04:05.000") + "'")
-		l.end, last = b.Len(), t.End
+		l.end, last = b.Len(), word.End
 		s.literals = append(s.literals, l)
 	}
 	b.WriteString(text[last:])
