@@ -562,7 +562,7 @@ func TestHashesInTheLog(t *testing.T) {
 	if !ok {
 		t.Fatal("no table")
 	}
-	scan, err := table.(source.Stored).Table.Scan(t.Context(), source.Request{Paths: []source.Path{{Column: 0}}, Limit: -1})
+	scan, err := table.(*source.Bound).Of.(source.Stored).Table.Scan(t.Context(), source.Request{Paths: []source.Path{{Column: 0}}, Limit: -1})
 	if err != nil {
 		t.Fatal(err)
 	}

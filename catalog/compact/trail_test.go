@@ -141,6 +141,9 @@ func read(t testing.TB, l *catalog.Lake, table string, columns ...string) []stri
 	if !ok {
 		t.Fatalf("no table %s", table)
 	}
+	if b, is := r.(*source.Bound); is {
+		r = b.Of
+	}
 	tab := r.(source.Stored).Table
 	req := source.Request{Limit: -1}
 	for _, name := range columns {

@@ -39,11 +39,7 @@ func texts(columns []service.Column, batches []vec.Batch) (out []string) {
 func (w *world) want(sql string) []string {
 	w.t.Helper()
 	columns, batches := w.engine(sql)
-	like := make([]service.Column, len(columns))
-	for i, c := range columns {
-		like[i] = c
-	}
-	return texts(like, batches)
+	return texts(columns, batches)
 }
 
 // read reads all rows.
