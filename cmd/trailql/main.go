@@ -42,10 +42,16 @@ func usage(format string, args ...any) error { return &exit{exitUsage, fmt.Error
 
 func main() { os.Exit(run(untilSignal(), os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }
 
-// untilSignal is a context that ends with the first Ctrl-C or SIGTERM; the second ends the process at once.
+// untilSignal is a context that ends with the first Ctrl-C or SIGTERM; whoever sees that it ended may send the second, which ends the process at once.
 func untilSignal() context.Context {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop)
+	ctx, cancel := context.WithCancel(context.Background())
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		<-signals
+		signal.Stop(signals) // before ctx ends, or the second could be lost
+		cancel()
+	}()
 	return ctx
 }
 
