@@ -38,7 +38,7 @@ var rewrite = flag.Bool("rewrite", false, "write the results that queries give n
 //
 // Each record runs with one worker and with four, with batches of 1, 7 and the usual number of rows, and without each optimizer rule.
 func TestLogic(t *testing.T) {
-	files, err := filepath.Glob("testdata/logic/*.test")
+	files, err := filepath.Glob("../../testdata/logic/*.test")
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no test files: %v", err)
 	}
