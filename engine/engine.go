@@ -114,11 +114,16 @@ func (e *Engine) start(ctx context.Context, text string, opt Options) (*Result, 
 // Repeatable reports whether a statement answers the same over the same snapshot whenever it is asked: it names no function that reads the
 // clock or draws chance, draws no sample, and does not ask about the catalog. It looks at words only, so that it may doubt where there is no need.
 func Repeatable(text string) bool {
+	before := ""
 	for _, t := range sql.Tokens(text) {
-		word := strings.Trim(text[t.Start:t.End], "\"`")
-		if f, ok := fn.Lookup(word); ok && (f.Volatile || f.Clock) || strings.EqualFold(word, "tablesample") || strings.EqualFold(word, informationSchema) {
+		word := strings.ToLower(strings.Trim(text[t.Start:t.End], "\"`"))
+		if f, ok := fn.Lookup(word); ok && (f.Volatile || f.Clock) || word == "tablesample" || word == informationSchema {
 			return false
 		}
+		if word == "time" && before != "with" && before != "without" && before != "at" { // a time of day may be cast to one of today
+			return false
+		}
+		before = word
 	}
 	return true
 }

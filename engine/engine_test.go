@@ -280,6 +280,9 @@ func TestRepeatable(t *testing.T) {
 		"SELECT a FROM t TABLESAMPLE SYSTEM (10)":         false,
 		"SELECT * FROM information_schema.tables":         false,
 		"SELECT date_trunc('day', localtimestamp) FROM t": false,
+		"SELECT CAST(TIME '10:20' AS timestamp)":          false,
+		"SELECT t AT TIME ZONE 'UTC' FROM t":              true,
+		"SELECT CAST(a AS timestamp with time zone)":      true,
 	} {
 		if got := engine.Repeatable(text); got != want {
 			t.Errorf("%s: repeatable %v, want %v", text, got, want)

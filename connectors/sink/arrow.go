@@ -47,7 +47,7 @@ func instant(form *arrow.StructType) arrow.DataType { return form.Field(0).Type 
 // textual says which types have no form that other programs would read rightly.
 func textual(t sqltype.Type) bool {
 	switch t.Kind {
-	case sqltype.Unknown, sqltype.IntervalDay, sqltype.IntervalYear, sqltype.Char, sqltype.UUID, sqltype.IPAddress, sqltype.IPPrefix:
+	case sqltype.Unknown, sqltype.TimeTZ, sqltype.IntervalDay, sqltype.IntervalYear, sqltype.Char, sqltype.UUID, sqltype.IPAddress, sqltype.IPPrefix:
 		return true
 	case sqltype.Array:
 		return textualInside(*t.Elem)

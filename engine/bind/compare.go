@@ -184,6 +184,7 @@ func (b *binder) readText(o operand, beside sqltype.Type) operand {
 var timeHints = map[sqltype.Kind]string{
 	sqltype.Date:        "write it like '2024-01-31'",
 	sqltype.Time:        "write it like '12:30:00'",
+	sqltype.TimeTZ:      "write it like '12:30:00 +02:00'",
 	sqltype.Timestamp:   "write it like '2024-01-31 12:30:00'",
 	sqltype.TimestampTZ: "write it like '2024-01-31 12:30:00 UTC'",
 }
@@ -203,7 +204,7 @@ func (b *binder) timeText(text string, t sqltype.Type) *expr.Literal {
 	}
 	var e expr.Expr = expr.NewLiteral(sqltype.VarcharType, text)
 	switch {
-	case t.Kind == sqltype.Time:
+	case t.Kind == sqltype.Time || t.Kind == sqltype.TimeTZ:
 		return b.tryCast(e, t)
 	case t.Kind == sqltype.Date && len(text) <= 10:
 		return b.tryCast(e, t)

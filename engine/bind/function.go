@@ -2,6 +2,7 @@ package bind
 
 import (
 	"slices"
+	"strconv"
 
 	"github.com/trailql/trailql/engine/expr"
 	"github.com/trailql/trailql/engine/fn"
@@ -40,6 +41,10 @@ func (x *exprs) function(f *sql.Func) expr.Expr {
 		return x.nullIf(f)
 	case "grouping":
 		return x.groupingCall(f)
+	case "current_timestamp", "current_time", "localtimestamp", "localtime":
+		if len(f.Args) == 1 {
+			return x.clock(name, f)
+		}
 	}
 	if _, ok := fn.Lookup(name); !ok {
 		if _, window := fn.LookupWindow(name); window {
@@ -56,6 +61,21 @@ func unknownFunction(name string, at sqlerr.Pos) {
 		hint = "SHOW FUNCTIONS lists them"
 	}
 	failHint(sqlerr.Name, at, hint, "function %q does not exist", name)
+}
+
+// clock is one of the functions of the query's start with as many digits after the second as are wanted.
+func (x *exprs) clock(name string, f *sql.Func) expr.Expr {
+	digits, ok := f.Args[0].(*sql.Num)
+	precision, err := -1, error(nil)
+	if ok {
+		precision, err = strconv.Atoi(digits.Text)
+	}
+	if err != nil || precision < 0 || precision > 6 {
+		fail(sqlerr.Type, f.Args[0].Pos(), "%s takes the number of digits after the second, 0 to 6", name)
+	}
+	call := x.apply(name, f.Pos()).(*expr.Call)
+	call.T.Precision = precision
+	return call
 }
 
 func (x *exprs) ifCall(f *sql.Func) expr.Expr {

@@ -102,7 +102,7 @@ var typeHints = map[string]string{
 	"time":                     "microseconds are the finest: time(6)",
 	"timestamp":                "microseconds are the finest: timestamp(6)",
 	"timestamp with time zone": "microseconds are the finest: timestamp(6) with time zone",
-	"time with time zone":      "use time, or timestamp with time zone",
+	"time with time zone":      "microseconds are the finest: time(6) with time zone",
 	"decimal":                  "a decimal has 1 to 38 digits, and no more of them after the point",
 	"varchar":                  "a length is 1 or more",
 	"char":                     "a length is 1 to 65536",
@@ -124,8 +124,10 @@ func (x *exprs) typedLiteral(e *sql.TypedLiteral) expr.Expr {
 	default:
 		t := typeOf(e.Type)
 		if temporal(t) && t.Kind != sqltype.Date && len(e.Type.Params) == 0 {
-			if t.Kind == sqltype.Timestamp && zoned.MatchString(strings.TrimSpace(e.Value)) {
+			if text := strings.TrimSpace(e.Value); t.Kind == sqltype.Timestamp && zoned.MatchString(text) {
 				t = sqltype.TimestampTZType
+			} else if t.Kind == sqltype.Time && zoned.MatchString(text) {
+				t = sqltype.TimeTZType
 			}
 			t.Precision = min(max(3, fractionDigits(e.Value)), 6)
 		}

@@ -70,7 +70,7 @@ func (ev evaluator) eval(e Expr) (vec.Datum, error) {
 		if err != nil {
 			return d, err
 		}
-		d, err = vec.Cast(d, e.Arg.Type(), e.T, e.Try, ev.session.Zone, ev.rows(d))
+		d, err = vec.Cast(d, e.Arg.Type(), e.T, e.Try, ev.session.Zone, ev.session.Now, ev.rows(d))
 		return d, at(err, e.Pos)
 	case *Try:
 		d, err := ev.eval(e.Arg)

@@ -179,7 +179,7 @@ func formatLiteral(e *Literal) string {
 		return "X'" + strings.ReplaceAll(text, " ", "") + "'"
 	case sqltype.Date:
 		return "DATE " + quoted
-	case sqltype.Time:
+	case sqltype.Time, sqltype.TimeTZ:
 		return "TIME " + quoted
 	case sqltype.Timestamp, sqltype.TimestampTZ:
 		return "TIMESTAMP " + quoted

@@ -427,7 +427,7 @@ func arraySubscript(c *Call) (arrow.Array, error) {
 
 // elementTexts casts elements to varchar.
 func elementTexts(c *Call, elements arrow.Array, t sqltype.Type) ([]string, error) {
-	d, err := vec.Cast(vec.Datum{Arr: elements}, t, sqltype.VarcharType, false, c.Session.Zone, elements.Len())
+	d, err := vec.Cast(vec.Datum{Arr: elements}, t, sqltype.VarcharType, false, c.Session.Zone, c.Session.Now, elements.Len())
 	if err != nil {
 		return nil, err
 	}

@@ -26,7 +26,7 @@ var dateFunctions = []*Function{
 		Doc:     "The time at which the query started, in the session's zone.",
 		Example: "now() = current_timestamp → true",
 		Overloads: []Overload{{Sig: "() -> timestamp with time zone", Eval: func(c *Call) (arrow.Array, error) {
-			return constant(c, instant{truncate(c.Session.Now.UnixMicro(), microsPerMilli), sessionZone(c)})
+			return constant(c, instant{timeNow(c), sessionZone(c)})
 		}}},
 	},
 	{
@@ -47,9 +47,18 @@ var dateFunctions = []*Function{
 		}}},
 	},
 	{
-		Name: "localtime", Aliases: []string{"current_time"}, Category: dates, Clock: true,
+		Name: "current_time", Category: dates, Clock: true,
+		Doc:     "The time of day at which the query started, in the session's zone.",
+		Example: "current_time = CAST(now() AS time with time zone) → true",
+		Overloads: []Overload{{Sig: "() -> time with time zone", Eval: func(c *Call) (arrow.Array, error) {
+			now := timeNow(c)
+			return constant(c, instant{floorModulus(now, microsPerDay), sqltype.OffsetKey(now, c.Session.Zone)})
+		}}},
+	},
+	{
+		Name: "localtime", Category: dates, Clock: true,
 		Doc:     "The time of day at which the query started, on the clock of the session's zone.",
-		Example: "localtime = current_time → true",
+		Example: "localtime = CAST(localtimestamp AS time) → true",
 		Overloads: []Overload{{Sig: "() -> time", Eval: func(c *Call) (arrow.Array, error) {
 			_, ofDay := sqltype.DayOf(localNow(c))
 			return constant(c, ofDay)
@@ -157,6 +166,7 @@ var dateFunctions = []*Function{
 			{Sig: "(varchar, timestamp) -> timestamp", Result: secondType, Eval: truncTimestamp},
 			{Sig: "(varchar, timestamp with time zone) -> timestamp with time zone", Result: secondType, Eval: truncInstant},
 			{Sig: "(varchar, time) -> time", Result: secondType, Eval: truncTimestamp},
+			{Sig: "(varchar, time with time zone) -> time with time zone", Result: secondType, Eval: truncTimeTZ},
 		},
 	},
 	{
@@ -168,6 +178,7 @@ var dateFunctions = []*Function{
 			{Sig: "(varchar, bigint, timestamp) -> timestamp", Result: thirdType, Eval: addToTimestamp},
 			{Sig: "(varchar, bigint, timestamp with time zone) -> timestamp with time zone", Result: thirdType, Eval: addToInstant},
 			{Sig: "(varchar, bigint, time) -> time", Result: thirdType, Eval: addToTime},
+			{Sig: "(varchar, bigint, time with time zone) -> time with time zone", Result: thirdType, Eval: addToTimeTZ},
 		},
 	},
 	{
@@ -179,6 +190,7 @@ var dateFunctions = []*Function{
 			{Sig: "(varchar, timestamp, timestamp) -> bigint", Eval: diffTimestamps},
 			{Sig: "(varchar, timestamp with time zone, timestamp with time zone) -> bigint", Eval: diffInstants},
 			{Sig: "(varchar, time, time) -> bigint", Eval: diffTimestamps},
+			{Sig: "(varchar, time with time zone, time with time zone) -> bigint", Eval: diffTimesTZ},
 		},
 	},
 	{
@@ -240,17 +252,20 @@ var dateFunctions = []*Function{
 	},
 	{
 		Name: "at_timezone", Category: dates, CanFail: true,
-		Doc:     "The same instant, shown in another zone.",
+		Doc:     "The same instant, shown in another zone. A time of day takes the offset that the zone has when the query starts.",
 		Example: "at_timezone(TIMESTAMP '2024-01-31 10:00:00 UTC', 'Europe/Berlin') → TIMESTAMP '2024-01-31 11:00:00 Europe/Berlin'",
 		Overloads: []Overload{
-			{Sig: "(timestamp with time zone, varchar) -> timestamp with time zone", Result: sameType, Eval: lift2(func(t instant, name string) (instant, error) {
-				zone, err := zoneNamed(name)
-				return instant{t.us, zone}, err
-			})},
-			{Sig: "(timestamp with time zone, interval day to second) -> timestamp with time zone", Result: sameType, Eval: lift2(func(t instant, ms int64) (instant, error) {
-				zone, err := zoneAt(0, ms/60000)
-				return instant{t.us, zone}, err
-			})},
+			{Sig: "(timestamp with time zone, varchar) -> timestamp with time zone", Eval: lift2(atZone)},
+			{Sig: "(timestamp with time zone, interval day to second) -> timestamp with time zone", Eval: lift2(atOffset)},
+			{Sig: "(time with time zone, varchar) -> time with time zone", Eval: func(c *Call) (arrow.Array, error) {
+				now := c.Session.Now.UnixMicro()
+				return lift2(func(t instant, name string) (instant, error) {
+					t, err := atZone(t, name)
+					_, loc := sqltype.Zone(t.zone)
+					return instant{t.us, sqltype.OffsetKey(now, loc)}, err
+				})(c)
+			}},
+			{Sig: "(time with time zone, interval day to second) -> time with time zone", Eval: lift2(atOffset)},
 		},
 	},
 	{
@@ -267,26 +282,22 @@ var dateFunctions = []*Function{
 		Name: "timezone", Category: dates,
 		Doc:     "The name of the zone.",
 		Example: "timezone(TIMESTAMP '2024-01-31 10:00:00 UTC') → 'UTC'",
-		Overloads: []Overload{{Sig: "(timestamp with time zone) -> varchar", Eval: pure1(func(t instant) string {
+		Overloads: zonedOverloads("varchar", pure1(func(t instant) string {
 			name, _ := sqltype.Zone(t.zone)
 			return name
-		})}},
+		})),
 	},
 	{
 		Name: "timezone_hour", Category: dates,
-		Doc:     "The hours of the zone's offset from UTC.",
-		Example: "timezone_hour(TIMESTAMP '2024-01-31 10:00:00 +02:00') → 2",
-		Overloads: []Overload{{Sig: "(timestamp with time zone) -> bigint", Eval: pure1(func(t instant) int64 {
-			return offsetMinutes(t) / 60
-		})}},
+		Doc:       "The hours of the zone's offset from UTC.",
+		Example:   "timezone_hour(TIMESTAMP '2024-01-31 10:00:00 +02:00') → 2",
+		Overloads: zonedOverloads("bigint", pure1(func(t instant) int64 { return offsetMinutes(t) / 60 })),
 	},
 	{
 		Name: "timezone_minute", Category: dates,
-		Doc:     "The minutes of the zone's offset from UTC, beside the hours.",
-		Example: "timezone_minute(TIMESTAMP '2024-01-31 10:00:00 +05:30') → 30",
-		Overloads: []Overload{{Sig: "(timestamp with time zone) -> bigint", Eval: pure1(func(t instant) int64 {
-			return offsetMinutes(t) % 60
-		})}},
+		Doc:       "The minutes of the zone's offset from UTC, beside the hours.",
+		Example:   "timezone_minute(TIMESTAMP '2024-01-31 10:00:00 +05:30') → 30",
+		Overloads: zonedOverloads("bigint", pure1(func(t instant) int64 { return offsetMinutes(t) % 60 })),
 	},
 	{
 		Name: "year", Category: dates,
@@ -374,6 +385,24 @@ func dateOverloads(result string, eval body) []Overload {
 	}
 }
 
+// zonedOverloads are those of a function of what has a time zone.
+func zonedOverloads(result string, eval body) []Overload {
+	return []Overload{
+		{Sig: "(timestamp with time zone) -> " + result, Eval: eval},
+		{Sig: "(time with time zone) -> " + result, Eval: eval},
+	}
+}
+
+func atZone(t instant, name string) (instant, error) {
+	zone, err := zoneNamed(name)
+	return instant{t.us, zone}, err
+}
+
+func atOffset(t instant, ms int64) (instant, error) {
+	zone, err := zoneAt(0, ms/60000)
+	return instant{t.us, zone}, err
+}
+
 // clockOverloads are those of a function that gives one part of the local time of day.
 func clockOverloads(unit, modulus int64) []Overload {
 	part := eachLocal(func(local int64) int64 { return floorModulus(local, microsPerDay) / unit % modulus })
@@ -381,6 +410,7 @@ func clockOverloads(unit, modulus int64) []Overload {
 		{Sig: "(timestamp) -> bigint", Eval: part},
 		{Sig: "(timestamp with time zone) -> bigint", Eval: part},
 		{Sig: "(time) -> bigint", Eval: part},
+		{Sig: "(time with time zone) -> bigint", Eval: part},
 		{Sig: "(interval day to second) -> bigint", Eval: pure1(func(ms int64) int64 { return ms / (unit / 1000) % modulus })},
 	}
 }
@@ -407,9 +437,16 @@ func sessionZone(c *Call) int16 {
 	return key
 }
 
-func localNow(c *Call) int64 {
-	return truncate(sqltype.LocalMicros(c.Session.Now.UnixMicro(), c.Session.Zone), microsPerMilli)
+// timeNow is when the query started, cut to the digits of the result.
+func timeNow(c *Call) int64 {
+	unit := microsPerSecond
+	for range c.Result.Precision {
+		unit /= 10
+	}
+	return truncate(c.Session.Now.UnixMicro(), unit)
 }
+
+func localNow(c *Call) int64 { return sqltype.LocalMicros(timeNow(c), c.Session.Zone) }
 
 func floorDivide(a, b int64) int64 { return (a - floorModulus(a, b)) / b }
 
@@ -438,7 +475,7 @@ func (l *locations) of(key int16) *time.Location {
 	return l.loc
 }
 
-// localColumn reads a date, time, timestamp or timestamp with time zone as microseconds on the local clock.
+// localColumn reads a date or any time as microseconds on the local clock.
 func localColumn(c *Call, i int) column[int64] {
 	switch c.Types[i].Kind {
 	case sqltype.Date:
@@ -448,12 +485,15 @@ func localColumn(c *Call, i int) column[int64] {
 			local[j] = int64(d) * microsPerDay
 		}
 		return column[int64]{local, col.mask}
-	case sqltype.TimestampTZ:
+	case sqltype.TimeTZ, sqltype.TimestampTZ:
 		col := arg[instant](c, i)
 		local := make([]int64, len(col.values))
 		var zones locations
 		for j, t := range col.values {
 			local[j] = sqltype.LocalMicros(t.us, zones.of(t.zone))
+			if c.Types[i].Kind == sqltype.TimeTZ {
+				local[j] = floorModulus(local[j], microsPerDay)
+			}
 		}
 		return column[int64]{local, col.mask}
 	}

@@ -19,7 +19,7 @@ func TestDates(t *testing.T) {
 		{"now", nil, "2024-01-31 10:20:30.456 UTC", ""},
 		{"current_date", nil, "2024-01-31", ""},
 		{"localtimestamp", nil, "2024-01-31 10:20:30.456", ""},
-		{"current_time", nil, "10:20:30.456", ""},
+		{"current_time", nil, "10:20:30.456+00:00", ""}, {"localtime", nil, "10:20:30.456", ""},
 		{"current_timezone", nil, "UTC", ""},
 		{"date", []value{s("2024-01-31")}, "2024-01-31", ""},
 		{"date", []value{s("31.1.2024")}, "", "is not a date"},

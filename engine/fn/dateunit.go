@@ -64,7 +64,7 @@ func unitsOf(kind sqltype.Kind) func(string) (unit, error) {
 	switch kind {
 	case sqltype.Date:
 		return parseDateUnit
-	case sqltype.Time:
+	case sqltype.Time, sqltype.TimeTZ:
 		return parseTimeUnit
 	}
 	return parseUnit
@@ -147,6 +147,10 @@ func addMillisToTime(us, ms int64) int64 {
 	return floorModulus(us+ms%millisPerDay*microsPerMilli, microsPerDay)
 }
 
+func addMillisToTimeTZ(t instant, ms int64) instant {
+	return instant{addMillisToTime(t.us, ms), t.zone}
+}
+
 func addMonthsToInstant(t instant, months int32) (instant, error) {
 	_, loc := sqltype.Zone(t.zone)
 	local, err := addMonths(sqltype.LocalMicros(t.us, loc), months)
@@ -198,6 +202,34 @@ func truncInstant(c *Call) (arrow.Array, error) {
 	})
 }
 
+// truncTimeTZ cuts what the clock shows.
+func truncTimeTZ(c *Call) (arrow.Array, error) {
+	unitAt, local, times := compiled(c, 0, parseTimeUnit), localColumn(c, 1), arg[instant](c, 1)
+	return eachRow(c, func(i int) (instant, error) {
+		u, err := unitAt(i)
+		t := times.at(i)
+		return instant{sqltype.TimeInUTC(truncLocal(local.at(i), u), t.zone), t.zone}, err
+	})
+}
+
+func addToTimeTZ(c *Call) (arrow.Array, error) {
+	unitAt, n, times := compiled(c, 0, parseTimeUnit), arg[int64](c, 1), arg[instant](c, 2)
+	return eachRow(c, func(i int) (instant, error) {
+		u, err := unitAt(i)
+		t := times.at(i)
+		return instant{addToClock(t.us, u, n.at(i)), t.zone}, err
+	})
+}
+
+// diffTimesTZ compares the times in UTC.
+func diffTimesTZ(c *Call) (arrow.Array, error) {
+	unitAt, a, b := compiled(c, 0, parseTimeUnit), arg[instant](c, 1), arg[instant](c, 2)
+	return eachRow(c, func(i int) (int64, error) {
+		u, err := unitAt(i)
+		return diffLocal(a.at(i).us, b.at(i).us, u), err
+	})
+}
+
 func addToDate(c *Call) (arrow.Array, error) {
 	unitAt, n, days := compiled(c, 0, parseDateUnit), arg[int64](c, 1), arg[int32](c, 2)
 	return eachRow(c, func(i int) (int32, error) {
@@ -228,8 +260,13 @@ func addToTime(c *Call) (arrow.Array, error) {
 	unitAt, n, local := compiled(c, 0, parseTimeUnit), arg[int64](c, 1), arg[int64](c, 2)
 	return eachRow(c, func(i int) (int64, error) {
 		u, err := unitAt(i)
-		return floorModulus(local.at(i)+n.at(i)%(microsPerDay/unitMicros[u])*unitMicros[u], microsPerDay), err
+		return addToClock(local.at(i), u, n.at(i)), err
 	})
+}
+
+// addToClock moves a time of day by n units; it turns over at midnight.
+func addToClock(us int64, u unit, n int64) int64 {
+	return floorModulus(us+n%(microsPerDay/unitMicros[u])*unitMicros[u], microsPerDay)
 }
 
 func addToInstant(c *Call) (arrow.Array, error) {

@@ -34,7 +34,7 @@ func sql(t *testing.T, typ sqltype.Type, s string) value {
 	if typ.Kind == sqltype.Array || typ.Kind == sqltype.Map || typ.Kind == sqltype.Row {
 		kind = sqltype.JSONType
 	}
-	d, err := vec.Cast(from, kind, typ, false, time.UTC, 1)
+	d, err := vec.Cast(from, kind, typ, false, time.UTC, time.Time{}, 1)
 	if err != nil {
 		t.Fatalf("%s as %s: %v", s, typ, err)
 	}
@@ -67,7 +67,7 @@ func evaluate(name string, args ...value) (value, error) {
 	}
 	c := &Call{Types: params, Result: result, Len: 1, Session: session, Memo: &Memo{}}
 	for i, a := range args {
-		d, err := vec.Cast(vec.Datum{Arr: a.array(), Const: true}, types[i], params[i], false, time.UTC, 1)
+		d, err := vec.Cast(vec.Datum{Arr: a.array(), Const: true}, types[i], params[i], false, time.UTC, time.Time{}, 1)
 		if err != nil {
 			return value{}, err
 		}
@@ -128,7 +128,7 @@ func checkColumns(t *testing.T, w want) {
 	for _, constants := range []bool{false, true} {
 		c := &Call{Types: params, Result: result, Len: 3, Session: session, Memo: &Memo{}}
 		for i, a := range w.args {
-			d, err := vec.Cast(vec.Datum{Arr: a.array(), Const: true}, types[i], params[i], false, time.UTC, 1)
+			d, err := vec.Cast(vec.Datum{Arr: a.array(), Const: true}, types[i], params[i], false, time.UTC, time.Time{}, 1)
 			if err != nil {
 				t.Fatal(err)
 			}

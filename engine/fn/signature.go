@@ -33,8 +33,8 @@ var leaves = map[string]sqltype.Type{
 	"varchar": sqltype.VarcharType, "varbinary": sqltype.VarbinaryType, "json": sqltype.JSONType,
 	"ipaddress": sqltype.IPAddressType, "ipprefix": sqltype.IPPrefixType, "uuid": sqltype.UUIDType,
 	"date": sqltype.DateType, "time": sqltype.TimeType, "timestamp": sqltype.TimestampType,
-	"timestamp with time zone": sqltype.TimestampTZType,
-	"interval day to second":   sqltype.IntervalDayType, "interval year to month": sqltype.IntervalYearType,
+	"time with time zone": sqltype.TimeTZType, "timestamp with time zone": sqltype.TimestampTZType,
+	"interval day to second": sqltype.IntervalDayType, "interval year to month": sqltype.IntervalYearType,
 }
 
 // parseSignature reads "(varchar, array(T)...) -> map(T, bigint)". It panics on anything else: signatures are ours.
@@ -346,7 +346,7 @@ func choose(sigs []*signature, results []func([]sqltype.Type) sqltype.Type, args
 		if results[i] != nil {
 			best.result = results[i](params)
 		} else {
-			best.result = b.substitute(s.result)
+			best.result = finest(b.substitute(s.result), params)
 		}
 		if casts == 0 {
 			break
@@ -354,6 +354,22 @@ func choose(sigs []*signature, results []func([]sqltype.Type) sqltype.Type, args
 	}
 	return best
 }
+
+// finest is a result that is a time with as many digits as the arguments have, where these have more.
+func finest(result sqltype.Type, params []sqltype.Type) sqltype.Type {
+	if !clockTime(result) {
+		return result
+	}
+	for _, p := range params {
+		if clockTime(p) {
+			result.Precision = max(result.Precision, p.Precision)
+		}
+	}
+	return result
+}
+
+// clockTime reports whether t has digits after the second.
+func clockTime(t sqltype.Type) bool { return t.Kind >= sqltype.Time && t.Kind <= sqltype.TimestampTZ }
 
 // Resolve chooses the overload for arguments of the given types. params holds the type that each argument must be
 // cast to (its own where no cast is needed). The overload with the fewest casts wins, the first of equals.

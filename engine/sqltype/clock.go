@@ -243,6 +243,34 @@ func ParseTime(s string) (micros int64, ok bool) {
 	return micros, ok && c.i == len(c.s)
 }
 
+// ParseTimeTZ reads what ParseTime reads, followed by an offset (+02:00, -0800, Z), as the time in UTC and the offset's zone key.
+func ParseTimeTZ(s string) (micros int64, key int16, ok bool) {
+	c := clock{s: strings.TrimSpace(s)}
+	local, ok := c.time()
+	zone := strings.TrimSpace(c.s[c.i:])
+	if !ok || zone == "" || zone[0] != '+' && zone[0] != '-' && zone != "Z" && zone != "UTC" {
+		return 0, 0, false
+	}
+	if key, ok = ZoneKey(zone); !ok {
+		return 0, 0, false
+	}
+	return TimeInUTC(local, key), key, true
+}
+
+// LocalTime returns what a clock with the offset shows at a time of day in UTC, and TimeInUTC is its inverse; both turn over at midnight.
+func LocalTime(utc int64, key int16) int64 {
+	_, loc := Zone(key)
+	return floorMod(LocalMicros(utc, loc), MicrosPerDay)
+}
+
+// TimeInUTC is the inverse of LocalTime.
+func TimeInUTC(local int64, key int16) int64 {
+	_, loc := Zone(key)
+	return floorMod(local-LocalMicros(0, loc), MicrosPerDay)
+}
+
+func floorMod(a, b int64) int64 { return (a%b + b) % b }
+
 // ParseTimestamp reads 2024-01-31, 2024-01-31 01:02, 2024-01-31 01:02:03 or 2024-01-31 01:02:03.456 as microseconds
 // from 1970-01-01 00:00:00; T may stand for the blank. Text with a zone is no timestamp: see ParseTimestampTZ.
 func ParseTimestamp(s string) (micros int64, ok bool) {
@@ -301,6 +329,13 @@ func AppendTime(dst []byte, micros int64, precision int) []byte {
 		dst = appendPadded(dst, int(micros%MicrosPerSecond), 6)[:end]
 	}
 	return dst
+}
+
+// AppendTimeTZ appends the time as a clock with the offset shows it, and the offset: 01:02:03.456+08:00.
+func AppendTimeTZ(dst []byte, utc int64, key int16, precision int) []byte {
+	_, loc := Zone(key)
+	dst = AppendTime(dst, LocalTime(utc, key), precision)
+	return append(dst, offsetName(int(LocalMicros(0, loc)/MicrosPerSecond/60))...)
 }
 
 // AppendTimestamp appends 2024-01-31 01:02:03 with precision digits of fraction.

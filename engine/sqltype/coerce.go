@@ -16,7 +16,7 @@ func (t Type) IsInteger() bool { return t.Kind >= TinyInt && t.Kind <= BigInt }
 
 // Common returns the least type that both coerce to without a cast in the text, as Trino does:
 // tinyint → smallint → integer → bigint → decimal → real → double; varchar(n) → varchar; varchar → char;
-// date → timestamp → timestamp with time zone; unknown → anything; arrays, maps and rows by their parts.
+// date → timestamp → timestamp with time zone; time → time with time zone; unknown → anything; arrays, maps and rows by their parts.
 // ok is false if there is none.
 func Common(a, b Type) (t Type, ok bool) {
 	if a.Kind > b.Kind {
@@ -36,7 +36,7 @@ func Common(a, b Type) (t Type, ok bool) {
 		return CharOf(min(MaxChar, max(a.Length, b.Length))), true
 	case a.Kind == Date && (b.Kind == Timestamp || b.Kind == TimestampTZ):
 		return b, true
-	case a.Kind == Timestamp && b.Kind == TimestampTZ:
+	case a.Kind == Time && b.Kind == TimeTZ, a.Kind == Timestamp && b.Kind == TimestampTZ:
 		b.Precision = max(a.Precision, b.Precision)
 		return b, true
 	}
@@ -71,7 +71,7 @@ func commonOfKind(a, b Type) (Type, bool) {
 		a.Length = max(a.Length, b.Length)
 	case Char:
 		a.Length = max(a.Length, b.Length)
-	case Time, Timestamp, TimestampTZ:
+	case Time, TimeTZ, Timestamp, TimestampTZ:
 		a.Precision = max(a.Precision, b.Precision)
 	case Array:
 		elem, ok := Common(*a.Elem, *b.Elem)
@@ -168,12 +168,8 @@ func CanCast(from, to Type) bool {
 		return from.Kind == Varchar || from.Kind == Varbinary
 	case Date:
 		return from.Kind == Varchar || from.Kind == Timestamp || from.Kind == TimestampTZ
-	case Time:
-		return from.Kind == Varchar || from.Kind == Timestamp || from.Kind == TimestampTZ
-	case Timestamp:
-		return from.Kind == Varchar || from.Kind == Date || from.Kind == TimestampTZ
-	case TimestampTZ:
-		return from.Kind == Varchar || from.Kind == Date || from.Kind == Timestamp
+	case Time, TimeTZ, Timestamp, TimestampTZ:
+		return from.Kind == Varchar || from.Kind >= Time && from.Kind <= TimestampTZ || from.Kind == Date && to.Kind >= Timestamp
 	case JSON:
 		return toJSON(from)
 	case Array, Map, Row:

@@ -7,9 +7,9 @@ import (
 )
 
 // conversions says of each type what it is coerced to by itself and what only a CAST makes of it, after Trino's TypeCoercion and its casts;
-// what is in neither list is refused. Trino's casts of time to timestamp, by the day of the query, are not there.
+// what is in neither list is refused.
 var conversions = []struct{ from, implicit, explicit string }{
-	{"unknown", "boolean tinyint smallint integer bigint real double decimal(38,9) varchar char(5) varbinary date time(3) timestamp(3) " +
+	{"unknown", "boolean tinyint smallint integer bigint real double decimal(38,9) varchar char(5) varbinary date time(3) time(3)·with·time·zone timestamp(3) " +
 		"timestamp(3)·with·time·zone interval·day·to·second interval·year·to·month array(bigint) map(varchar,·bigint) row(a·bigint) json uuid ipaddress ipprefix", ""},
 	{"boolean", "", "tinyint smallint integer bigint real double decimal(38,9) varchar json"},
 	{"tinyint", "smallint integer bigint real double decimal(38,9)", "boolean varchar json"},
@@ -19,14 +19,15 @@ var conversions = []struct{ from, implicit, explicit string }{
 	{"real", "double", "boolean tinyint smallint integer bigint decimal(38,9) varchar json"},
 	{"double", "", "boolean tinyint smallint integer bigint real decimal(38,9) varchar json"},
 	{"decimal(38,9)", "real double", "boolean tinyint smallint integer bigint varchar json"},
-	{"varchar", "", "boolean tinyint smallint integer bigint real double decimal(38,9) char(5) date time(3) timestamp(3) timestamp(3)·with·time·zone " +
+	{"varchar", "", "boolean tinyint smallint integer bigint real double decimal(38,9) char(5) date time(3) time(3)·with·time·zone timestamp(3) timestamp(3)·with·time·zone " +
 		"json uuid ipaddress ipprefix"}, // to char(65536) implicitly
 	{"char(5)", "varchar", ""}, // Trino has overloads of its functions instead
 	{"varbinary", "", "uuid ipaddress"},
 	{"date", "timestamp(3) timestamp(3)·with·time·zone", "varchar json"},
-	{"time(3)", "", "varchar"},
-	{"timestamp(3)", "timestamp(3)·with·time·zone", "varchar date time(3) json"},
-	{"timestamp(3)·with·time·zone", "", "varchar date time(3) timestamp(3)"},
+	{"time(3)", "time(3)·with·time·zone", "varchar timestamp(3) timestamp(3)·with·time·zone"},
+	{"time(3)·with·time·zone", "", "varchar time(3) timestamp(3) timestamp(3)·with·time·zone"},
+	{"timestamp(3)", "timestamp(3)·with·time·zone", "varchar date time(3) time(3)·with·time·zone json"},
+	{"timestamp(3)·with·time·zone", "", "varchar date time(3) time(3)·with·time·zone timestamp(3)"},
 	{"interval·day·to·second", "", "varchar"},
 	{"interval·year·to·month", "", "varchar"},
 	{"array(bigint)", "", "json"},

@@ -209,7 +209,7 @@ func (p *parser) time(word string) (Type, error) {
 	}
 	switch {
 	case word == "time" && zoned:
-		return Type{}, fmt.Errorf("time with time zone is not supported")
+		return Type{Kind: TimeTZ, Precision: precision}, nil
 	case word == "time":
 		return Type{Kind: Time, Precision: precision}, nil
 	case zoned:

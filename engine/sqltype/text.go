@@ -123,8 +123,11 @@ func appendScalar(dst []byte, t Type, a arrow.Array, row int) []byte {
 		return AppendTime(dst, int64(a.Value(row)), t.Precision)
 	case *array.Timestamp:
 		return AppendTimestamp(dst, int64(a.Value(row)), t.Precision)
-	case *array.Struct: // timestamp with time zone
+	case *array.Struct: // with time zone
 		instant := a.Field(0).(*array.Timestamp).Value(row)
+		if t.Kind == TimeTZ {
+			return AppendTimeTZ(dst, int64(instant), a.Field(1).(*array.Int16).Value(row), t.Precision)
+		}
 		return AppendTimestampTZ(dst, int64(instant), a.Field(1).(*array.Int16).Value(row), t.Precision)
 	}
 	panic(fmt.Sprintf("sqltype: an array of %s holds no %s", a.DataType(), t))

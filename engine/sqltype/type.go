@@ -29,6 +29,7 @@ const (
 	Varbinary
 	Date
 	Time         // microseconds of the day
+	TimeTZ       // the same with an offset from UTC
 	Timestamp    // no zone; Precision 0..6 is for printing only
 	TimestampTZ  // an instant and a zone; Precision likewise
 	IntervalDay  // day to second, milliseconds
@@ -47,7 +48,7 @@ const (
 // Type is a SQL type; values are immutable and compared with Equal.
 type Type struct {
 	Kind      Kind
-	Precision int // Decimal, Time, Timestamp, TimestampTZ
+	Precision int // Decimal and the times
 	Scale     int // Decimal
 	Length    int // Varchar, Char; 0 is unbounded
 	Elem      *Type
@@ -75,6 +76,7 @@ var (
 	VarbinaryType    = Type{Kind: Varbinary}
 	DateType         = Type{Kind: Date}
 	TimeType         = Type{Kind: Time, Precision: 3}
+	TimeTZType       = Type{Kind: TimeTZ, Precision: 3}
 	TimestampType    = Type{Kind: Timestamp, Precision: 3}
 	TimestampTZType  = Type{Kind: TimestampTZ, Precision: 3}
 	IntervalDayType  = Type{Kind: IntervalDay}
@@ -177,6 +179,8 @@ func (t Type) String() string {
 		return "date"
 	case Time:
 		return fmt.Sprintf("time(%d)", t.Precision)
+	case TimeTZ:
+		return fmt.Sprintf("time(%d) with time zone", t.Precision)
 	case Timestamp:
 		return fmt.Sprintf("timestamp(%d)", t.Precision)
 	case TimestampTZ:
@@ -230,7 +234,8 @@ func quotedField(name string) string {
 var DictionaryString = &arrow.DictionaryType{IndexType: arrow.PrimitiveTypes.Int32, ValueType: arrow.BinaryTypes.String}
 
 // TimestampTZForm is the Arrow form of TimestampTZ: the instant in microseconds of UTC, and a zone key (see Zone).
-// Equality, order and hash look at the instant alone.
+// Equality, order and hash look at the instant alone. A time with time zone is such an instant on 1970-01-01 in UTC, its zone being an
+// offset: so times that are the same modulo 24 hours in UTC are equal, as in Trino.
 var TimestampTZForm = arrow.StructOf(
 	arrow.Field{Name: "instant", Type: &arrow.TimestampType{Unit: arrow.Microsecond, TimeZone: "UTC"}, Nullable: true},
 	arrow.Field{Name: "zone", Type: arrow.PrimitiveTypes.Int16, Nullable: true},
@@ -241,7 +246,7 @@ var TimestampTZForm = arrow.StructOf(
 //
 //	unknown → Null; integers → Int8…Int64; real, double → Float32, Float64; decimal → Decimal128;
 //	varchar, char, json → String; varbinary, ipaddress, ipprefix, uuid → Binary; date → Date32; time → Time64[us]; timestamp → Timestamp[us];
-//	timestamp with time zone → TimestampTZForm; intervals → Int64 (ms), Int32 (months);
+//	time and timestamp with time zone → TimestampTZForm; intervals → Int64 (ms), Int32 (months);
 //	array → List; map → Map; row → Struct.
 func (t Type) Arrow() arrow.DataType {
 	switch t.Kind {
@@ -273,7 +278,7 @@ func (t Type) Arrow() arrow.DataType {
 		return arrow.FixedWidthTypes.Time64us
 	case Timestamp:
 		return &arrow.TimestampType{Unit: arrow.Microsecond}
-	case TimestampTZ:
+	case TimeTZ, TimestampTZ:
 		return TimestampTZForm
 	case Array:
 		return arrow.ListOf(t.Elem.Arrow())

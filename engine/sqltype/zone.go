@@ -55,6 +55,12 @@ func ZoneKey(name string) (key int16, ok bool) {
 	return key, true
 }
 
+// OffsetKey returns the key of the offset, in whole minutes, that a zone has at an instant.
+func OffsetKey(instant int64, loc *time.Location) int16 {
+	key, _ := ZoneKey(offsetName(int((LocalMicros(instant, loc) - instant) / MicrosPerSecond / 60)))
+	return key
+}
+
 // Zone returns the name and the location of a key that ZoneKey gave; any other key is UTC.
 func Zone(key int16) (name string, loc *time.Location) {
 	zones.RLock()

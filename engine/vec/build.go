@@ -72,13 +72,13 @@ func listOffsets(a arrow.Array) (offsets []int32, elems arrow.Array) {
 	return arrow.GetOffsets[int32](a.Data(), 1), elems
 }
 
-// isInstant reports whether t is the Arrow form of timestamp with time zone.
+// isInstant reports whether t is the Arrow form of time and timestamp with time zone.
 func isInstant(t arrow.DataType) bool {
 	s, ok := t.(*arrow.StructType)
 	return ok && arrow.TypeEqual(s, sqltype.TimestampTZForm)
 }
 
-// instants returns the instants of a timestamp with time zone column, with its NULLs.
+// instants returns the instants of a column with time zone, with its NULLs.
 func instants(a arrow.Array) arrow.Array {
 	return Mask(a.(*array.Struct).Field(0), a)
 }

@@ -14,15 +14,15 @@ import (
 
 // Cast converts n rows between two types for which sqltype.CanCast holds, as Trino's CAST does. A value that cannot be
 // converted is an error of kind Value; with try it gives NULL. zone is the session's, nil for UTC: times without a zone
-// are in it when they get one. A constant stays one, dictionary-coded text is converted once per entry.
-func Cast(d Datum, from, to sqltype.Type, try bool, zone *time.Location, n int) (Datum, error) {
+// are in it when they get one; now is when the query began, for times that get a day. A constant stays one, dictionary-coded text is converted once per entry.
+func Cast(d Datum, from, to sqltype.Type, try bool, zone *time.Location, now time.Time, n int) (Datum, error) {
 	if asIs(from, to) {
 		return d, nil
 	}
 	if zone == nil {
 		zone = time.UTC
 	}
-	c := caster{try: try, zone: zone}
+	c := caster{try: try, zone: zone, now: now}
 	if dict, ok := d.Arr.(*array.Dictionary); ok {
 		if worthLifting(dict) {
 			entries, err := c.cast(Entries(dict), from, to)
@@ -47,7 +47,7 @@ func asIs(from, to sqltype.Type) bool {
 		return from.Length <= to.Length
 	case sqltype.Varchar:
 		return to.Length == 0 || from.Length > 0 && from.Length <= to.Length
-	case sqltype.Time, sqltype.Timestamp, sqltype.TimestampTZ:
+	case sqltype.Time, sqltype.TimeTZ, sqltype.Timestamp, sqltype.TimestampTZ:
 		return from.Precision <= to.Precision
 	case sqltype.Array:
 		return asIs(*from.Elem, *to.Elem)
@@ -99,6 +99,7 @@ func TryRows(t sqltype.Type, n int, eval func(from, to int) (arrow.Array, error)
 type caster struct {
 	try  bool
 	zone *time.Location
+	now  time.Time
 }
 
 // fail says that a row cannot be cast.
@@ -189,7 +190,7 @@ func (c caster) cast(a arrow.Array, from, to sqltype.Type) (arrow.Array, error) 
 // nested casts arrays, maps and rows part by part.
 func (c caster) nested(a arrow.Array, from, to sqltype.Type) (arrow.Array, error) {
 	if c.try { // a part that fails makes the whole value NULL
-		strict := caster{zone: c.zone}
+		strict := caster{zone: c.zone, now: c.now}
 		return TryRows(to, a.Len(), func(start, end int) (arrow.Array, error) {
 			return strict.nested(Slice(a, start, end), from, to)
 		})

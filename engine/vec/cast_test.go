@@ -171,12 +171,12 @@ func TestCast(t *testing.T) {
 		}
 		a := column(t, from, "["+test.in+",null,"+test.in+"]")
 		sliced := Slice(a, 1, 3) // NULL, then the value
-		got, err := Cast(Datum{Arr: sliced}, from, to, false, berlin, 2)
+		got, err := Cast(Datum{Arr: sliced}, from, to, false, berlin, time.Time{}, 2)
 		if test.want == "error" {
 			if sqlerr.KindOf(err) != sqlerr.Value || !strings.HasPrefix(err.Error(), "cannot cast '") {
 				t.Errorf("CAST(%s %s AS %s) gave %v, want a value error", from, test.in, to, err)
 			}
-			got, err = Cast(Datum{Arr: a}, from, to, true, berlin, 3)
+			got, err = Cast(Datum{Arr: a}, from, to, true, berlin, time.Time{}, 3)
 			if err != nil || NullCount(got.Arr) != 3 {
 				t.Errorf("TRY_CAST(%s %s AS %s) gave %v, %v, want NULL", from, test.in, to, got.Arr, err)
 			}
@@ -192,7 +192,7 @@ func TestCast(t *testing.T) {
 		if text := string(sqltype.AppendText(nil, to, got.Arr, 1)); text != test.want || !got.Arr.IsNull(0) {
 			t.Errorf("CAST(%s %s AS %s) is %q, want %q; NULL gave NULL: %t", from, test.in, to, text, test.want, got.Arr.IsNull(0))
 		}
-		one, err := Cast(Datum{Slice(a, 2, 3), true}, from, to, true, berlin, 100)
+		one, err := Cast(Datum{Slice(a, 2, 3), true}, from, to, true, berlin, time.Time{}, 100)
 		if err != nil || !one.Const || string(sqltype.AppendText(nil, to, one.Arr, 0)) != test.want {
 			t.Errorf("the constant CAST(%s %s AS %s) is %v, %v", from, test.in, to, one, err)
 		}
@@ -209,7 +209,7 @@ func TestCastZoned(t *testing.T) {
 		"varchar":      {"2023-11-14 22:13:20.000 UTC", "2023-11-14 17:13:20.000 America/New_York"},
 	} {
 		typ := mustType(t, to)
-		got, err := Cast(Datum{Arr: utc}, sqltype.TimestampTZType, typ, false, time.UTC, 2)
+		got, err := Cast(Datum{Arr: utc}, sqltype.TimestampTZType, typ, false, time.UTC, time.Time{}, 2)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -230,8 +230,8 @@ func TestCastOfTextForms(t *testing.T) {
 		to := rapid.SampledFrom(targets).Draw(rt, "to")
 		values := rapid.SliceOfN(rapid.SampledFrom([]any{nil, "1", "0", "2024-01-31", "12.5", "true"}), 1, 20).Draw(rt, "values")
 		try := rapid.Bool().Draw(rt, "try")
-		plain, plainErr := Cast(Datum{Arr: build(sqltype.VarcharType, values)}, sqltype.VarcharType, to, try, time.UTC, len(values))
-		got, err := Cast(Datum{Arr: draw(rt, sqltype.VarcharType, values)}, sqltype.VarcharType, to, try, time.UTC, len(values))
+		plain, plainErr := Cast(Datum{Arr: build(sqltype.VarcharType, values)}, sqltype.VarcharType, to, try, time.UTC, time.Time{}, len(values))
+		got, err := Cast(Datum{Arr: draw(rt, sqltype.VarcharType, values)}, sqltype.VarcharType, to, try, time.UTC, time.Time{}, len(values))
 		if (err == nil) != (plainErr == nil) || try && err != nil {
 			rt.Fatalf("plain: %v, other form: %v", plainErr, err)
 		}
@@ -250,7 +250,7 @@ func TestCastHidden(t *testing.T) {
 	} {
 		from, to := mustType(t, test.from), mustType(t, test.to)
 		a := Mask(column(t, from, test.in), build(sqltype.BigIntType, []any{int64(1), nil}))
-		got, err := Cast(Datum{Arr: a}, from, to, false, nil, 2)
+		got, err := Cast(Datum{Arr: a}, from, to, false, nil, time.Time{}, 2)
 		if err != nil || !got.Arr.IsNull(1) || got.Arr.IsNull(0) {
 			t.Errorf("CAST(%s AS %s): %v, %v", from, to, got.Arr, err)
 		}
@@ -259,7 +259,7 @@ func TestCastHidden(t *testing.T) {
 
 func TestCastErrorText(t *testing.T) {
 	long := strings.Repeat("é", 200)
-	_, err := Cast(Datum{Arr: build(sqltype.VarcharType, []any{long})}, sqltype.VarcharType, sqltype.BigIntType, false, time.UTC, 1)
+	_, err := Cast(Datum{Arr: build(sqltype.VarcharType, []any{long})}, sqltype.VarcharType, sqltype.BigIntType, false, time.UTC, time.Time{}, 1)
 	if want := "cannot cast '" + strings.Repeat("é", 50) + "…' to bigint"; err == nil || err.Error() != want {
 		t.Errorf("the error is %v, want %s", err, want)
 	}
@@ -305,7 +305,7 @@ func FuzzCastJSON(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) {
 		a := build(sqltype.JSONType, []any{text})
 		for _, to := range targets {
-			got, err := Cast(Datum{Arr: a}, sqltype.JSONType, to, true, time.UTC, 1)
+			got, err := Cast(Datum{Arr: a}, sqltype.JSONType, to, true, time.UTC, time.Time{}, 1)
 			if err != nil {
 				t.Fatalf("TRY_CAST to %s: %v", to, err)
 			}
@@ -321,11 +321,11 @@ func TestJSONRoundTrip(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		typ := rapid.SampledFrom(types).Draw(rt, "type")
 		values := genValues(typ, 0, 10).Draw(rt, "values")
-		asJSON, err := Cast(Datum{Arr: draw(rt, typ, values)}, typ, sqltype.JSONType, false, nil, len(values))
+		asJSON, err := Cast(Datum{Arr: draw(rt, typ, values)}, typ, sqltype.JSONType, false, nil, time.Time{}, len(values))
 		if err != nil {
 			rt.Fatal(err)
 		}
-		back, err := Cast(asJSON, sqltype.JSONType, typ, false, nil, len(values))
+		back, err := Cast(asJSON, sqltype.JSONType, typ, false, nil, time.Time{}, len(values))
 		if err != nil {
 			rt.Fatal(err)
 		}

@@ -60,9 +60,14 @@ func (c caster) fromText(a arrow.Array, from, to sqltype.Type) (arrow.Array, err
 			return sqltype.RoundMicros(micros, to.Precision), ok
 		})
 	}
-	// timestamp with time zone
+	// with time zone
 	keys := make([]int16, 0, a.Len())
 	micros, err := parseTexts(&r, func(s string) (int64, bool) {
+		if to.Kind == sqltype.TimeTZ {
+			ofDay, key, ok := sqltype.ParseTimeTZ(s)
+			keys = append(keys, key)
+			return roundTime(ofDay, to.Precision), ok
+		}
 		instant, key, ok := sqltype.ParseTimestampTZ(s, c.zone)
 		keys = append(keys, key)
 		return sqltype.RoundMicros(instant, to.Precision), ok

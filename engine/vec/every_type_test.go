@@ -15,7 +15,7 @@ var samples = []struct{ t, low, high string }{
 	{"boolean", "false", "true"}, {"tinyint", "-1", "1"}, {"smallint", "-1", "1"}, {"integer", "-1", "1"}, {"bigint", "-1", "1"},
 	{"real", "-1.5", "NaN"}, {"double", "-Infinity", "2"}, {"decimal(38,9)", "-1.5", "12345678901234567890123456789.5"},
 	{"varchar", "1", "a"}, {"varchar(3)", "1", "a"}, {"char(3)", "1", "a"},
-	{"date", "1969-12-31", "2024-02-29"}, {"time(3)", "01:02:03", "23:59:59.999"}, {"timestamp(6)", "1969-12-31 23:59:59.999999", "2024-02-29"},
+	{"date", "1969-12-31", "2024-02-29"}, {"time(3)", "01:02:03", "23:59:59.999"}, {"time(3) with time zone", "06:00:00+05:00", "03:00:00+00:00"}, {"timestamp(6)", "1969-12-31 23:59:59.999999", "2024-02-29"},
 	{"timestamp(3) with time zone", "2024-02-29 01:00:00 Europe/Berlin", "2024-02-29 01:00:00 UTC"},
 	{"json", "1", `"a"`}, {"array(bigint)", "[1]", "[1, 2]"}, {"map(varchar, bigint)", `{"a": 1}`, `{"a": 2}`}, {"row(a bigint)", `{"a": 1}`, `{"a": 2}`},
 	{"uuid", "12151fd2-7586-11e9-8f9e-2a86e4085a59", "f2151fd2-7586-11e9-8f9e-2a86e4085a59"},
@@ -36,7 +36,7 @@ func sample(t *testing.T, typ sqltype.Type, low, high string) arrow.Array {
 	if err != nil {
 		t.Fatal(err)
 	}
-	out, err := Cast(Datum{Arr: texts}, from, typ, false, time.UTC, 3)
+	out, err := Cast(Datum{Arr: texts}, from, typ, false, time.UTC, time.Time{}, 3)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -56,14 +56,14 @@ func TestEveryTypeAndCast(t *testing.T) {
 			if !sqltype.CanCast(from, to) {
 				continue
 			}
-			out, err := Cast(Datum{Arr: a}, from, to, true, time.UTC, 3)
+			out, err := Cast(Datum{Arr: a}, from, to, true, time.UTC, time.Time{}, 3)
 			if err != nil || !arrow.TypeEqual(out.Arr.DataType(), to.Arrow()) || out.Arr.Len() != 3 || out.Arr.IsValid(1) {
 				t.Errorf("TRY_CAST of %s to %s: %v, %v", from, to, out.Arr, err)
 			}
-			if _, err := Cast(Datum{Arr: a}, from, to, false, time.UTC, 3); err != nil && sqlerr.KindOf(err) != sqlerr.Value {
+			if _, err := Cast(Datum{Arr: a}, from, to, false, time.UTC, time.Time{}, 3); err != nil && sqlerr.KindOf(err) != sqlerr.Value {
 				t.Errorf("CAST of %s to %s: %v", from, to, err)
 			}
-			if _, err := Cast(Datum{Arr: Slice(a, 1, 2)}, from, to, false, time.UTC, 1); err != nil {
+			if _, err := Cast(Datum{Arr: Slice(a, 1, 2)}, from, to, false, time.UTC, time.Time{}, 1); err != nil {
 				t.Errorf("CAST of NULL %s to %s: %v", from, to, err)
 			}
 		}

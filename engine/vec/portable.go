@@ -68,7 +68,7 @@ func (r recoding) recode(t sqltype.Type, data arrow.ArrayData) (arrow.ArrayData,
 	switch t.Kind {
 	case sqltype.Unknown:
 		return Nulls(r.null, data.Len()).Data(), nil
-	case sqltype.TimestampTZ:
+	case sqltype.TimeTZ, sqltype.TimestampTZ:
 		if len(children) != 2 {
 			return nil, errors.New("a timestamp with time zone has no zone")
 		}

@@ -26,7 +26,7 @@ func NewSet(t sqltype.Type, values []arrow.Array) (s *Set, ok bool) {
 		}
 		return s, true
 	case sqltype.TinyInt, sqltype.SmallInt, sqltype.Integer, sqltype.BigInt, sqltype.IntervalDay, sqltype.IntervalYear,
-		sqltype.Date, sqltype.Time, sqltype.Timestamp, sqltype.TimestampTZ:
+		sqltype.Date, sqltype.Time, sqltype.TimeTZ, sqltype.Timestamp, sqltype.TimestampTZ:
 		s = &Set{ints: make(map[int64]struct{}, len(values))}
 		for _, v := range values {
 			s.ints[Value(v, 0).(int64)] = struct{}{}

@@ -59,7 +59,7 @@ func empty(t arrow.DataType) arrow.Array {
 }
 
 // Value returns one value of a scalar type: nil for NULL, bool, int64 (integers, dates in days, times and timestamps in
-// microseconds, intervals in milliseconds or months, the instant of a timestamp with time zone), float64, string,
+// microseconds, intervals in milliseconds or months, the instant of what has a time zone), float64, string,
 // []byte (shared, not to be written to) or decimal128.Num. Arrays, maps and rows panic.
 func Value(a arrow.Array, row int) any {
 	if !IsValid(a, row) {
@@ -102,8 +102,8 @@ func Value(a arrow.Array, row int) any {
 	panic(fmt.Sprintf("vec: no Go value of %s", a.DataType()))
 }
 
-// FromValue returns one row of a scalar type; v is what Value returns (any integer may also be an int). A timestamp with
-// time zone is in UTC. Another v is a defect of the caller and panics.
+// FromValue returns one row of a scalar type; v is what Value returns (any integer may also be an int). What has a time zone
+// is in UTC. Another v is a defect of the caller and panics.
 func FromValue(t sqltype.Type, v any) arrow.Array {
 	if v == nil {
 		return Nulls(t, 1)
@@ -130,7 +130,7 @@ func FromValue(t sqltype.Type, v any) arrow.Array {
 			return newFixed(form, []int32{int32(v)}, nil)
 		case sqltype.BigInt, sqltype.Time, sqltype.Timestamp, sqltype.IntervalDay:
 			return newFixed(form, []int64{v}, nil)
-		case sqltype.TimestampTZ:
+		case sqltype.TimeTZ, sqltype.TimestampTZ:
 			return newInstants([]int64{v}, []int16{sqltype.UTCKey}, nil)
 		}
 	case float64:
