@@ -35,7 +35,10 @@ type Options struct {
 	Memory       int64           // bytes the query may hold; 0: no limit
 	Now          time.Time       // zero: the clock
 	Snapshot     source.Snapshot // nil: the newest of the catalog
+	Scratch      exec.Scratch    // where a query that outgrows Memory writes; nil: it fails
+	ScratchBytes int64           // bytes that it may have there at a time; 0: no limit
 	Off          source.Switches // steps turned off, for tests
+	SpillAlways  bool            // write to Scratch as if no memory were left, for tests
 	WithoutRules []string        // optimizer rules turned off, for tests
 	Params       []string        // literals as they are written in SQL, for the statement's ? in order
 }
@@ -82,6 +85,7 @@ func (e *Engine) start(ctx context.Context, text string, opt Options) (*Result, 
 		without: opt.WithoutRules,
 		exec: exec.Options{
 			Workers: opt.Workers, BatchRows: opt.BatchRows, Memory: opt.Memory, Off: opt.Off,
+			Scratch: opt.Scratch, ScratchBytes: opt.ScratchBytes, SpillAlways: opt.SpillAlways,
 			Session: fn.Session{Now: opt.Now, Zone: time.UTC},
 		},
 	}
@@ -194,6 +198,7 @@ type Stats struct {
 	RowGroups, RowGroupsPruned int64
 	Elapsed                    time.Duration
 	Memory                     int64 // the nodes' peaks, summed
+	Spilled                    int64 // bytes written to temporary files
 }
 
 // Stats says what the query read and skipped so far, summed over its scans.
@@ -207,6 +212,7 @@ func (r *Result) Stats() Stats {
 	}
 	for _, m := range r.stream.Metrics() {
 		s.Memory += m.Memory
+		s.Spilled += m.SpilledBytes
 		s.Morsels += m.Morsels
 		s.MorselsDone += m.MorselsDone
 		if m.Scan == nil {

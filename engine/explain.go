@@ -133,6 +133,9 @@ func (q *query) analyzed(ctx context.Context, node plan.Node) (func(plan.Node) [
 		if m.Memory > 0 {
 			line += ", " + figure.Bytes(m.Memory) + " held"
 		}
+		if m.SpilledBytes > 0 {
+			line += fmt.Sprintf(", spilled %s to %d files", figure.Bytes(m.SpilledBytes), m.SpilledFiles)
+		}
 		lines := append([]string{line}, reportLines(m.Scan)...)
 		if m.Scan != nil {
 			pages, pruned := m.Scan.Pages.Load(), m.Scan.PagesPruned.Load()

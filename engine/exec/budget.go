@@ -13,12 +13,26 @@ import (
 
 // budget is the memory of one run. Operators account what they keep from batch to batch: hash tables, sort buffers,
 // build sides, queued batches, accumulators. Batches in passing are not accounted; there are a few per worker.
+//
+// Operators that spill ask fits before they keep more, and write to disk what they hold when it says no. A quarter of the limit is theirs in equal shares,
+// so that none starves however much the others hold; the rest is for who comes first. What such an operator needs to go on, a few batches and
+// at most 1 MiB from each file that it reads, it takes also beyond its share.
 type budget struct {
 	limit int64 // 0: none
 	used  atomic.Int64
 	// parent, where set, is the budget of the whole run, to which this one's part belongs.
 	parent *budget
+
+	spills bool  // there is somewhere to spill to
+	always bool  // for tests: nothing ever fits
+	share  int64 // what each account of an operator that spills may hold at least
 }
+
+// divide gives every worker of so many operators that spill its share.
+func (b *budget) divide(spilling int) { b.share = b.reserved() / int64(max(1, spilling)) }
+
+// reserved is the part of the limit that is divided.
+func (b *budget) reserved() int64 { return b.limit / 4 }
 
 // add changes what is used and returns how much the whole run uses.
 func (b *budget) add(delta int64) int64 {
@@ -29,13 +43,34 @@ func (b *budget) add(delta int64) int64 {
 	return used
 }
 
+// total is how much the whole run uses.
+func (b *budget) total() int64 {
+	if b.parent != nil {
+		return b.parent.total()
+	}
+	return b.used.Load()
+}
+
 // account is what one operator holds of the budget. Used by one goroutine at a time.
 type account struct {
 	budget *budget
 	meter  *meter
+	spills bool   // its operator spills, where the run can: what it holds is no error, but see fits
 	doing  string // for the error: "grouping rows"
 	try    string // for the error: what to do
 	held   int64
+}
+
+// fits reports whether an operator that spills may hold so many bytes more. It always may where there is nowhere to spill to.
+func (a *account) fits(bytes int64) bool {
+	b := a.budget
+	return !b.spills || !b.always && a.room(bytes)
+}
+
+// room is fits without regard to tests.
+func (a *account) room(bytes int64) bool {
+	b := a.budget
+	return b.limit == 0 || a.held+bytes <= b.share || b.total()+bytes <= b.limit-b.reserved()
 }
 
 // set changes what is held to total bytes; past the budget it is a Resource error.
@@ -47,7 +82,7 @@ func (a *account) set(total int64) error {
 	a.held = total
 	a.meter.hold(delta)
 	used := a.budget.add(delta)
-	if delta > 0 && a.budget.limit > 0 && used > a.budget.limit {
+	if delta > 0 && a.budget.limit > 0 && used > a.budget.limit && !(a.spills && a.budget.spills) {
 		return sqlerr.New(sqlerr.Resource, 0, "the query needs more than its share of memory (%s) while %s", figure.Bytes(a.budget.limit), a.doing).
 			WithHint("%s", a.try)
 	}

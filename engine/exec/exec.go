@@ -31,6 +31,12 @@ type Options struct {
 	Memory    int64 // bytes that operators may account in all; 0: no limit
 	Off       source.Switches
 	Session   fn.Session
+
+	// Scratch is where operators that outgrow Memory write; nil: they fail with a Resource error. ScratchBytes is what they may have there
+	// at a time; 0: no limit. With SpillAlways, for tests, they write as if no memory were left after each batch.
+	Scratch      Scratch
+	ScratchBytes int64
+	SpillAlways  bool
 }
 
 // run is what the operators of one plan share.
@@ -42,6 +48,7 @@ type run struct {
 	off        source.Switches
 	session    *fn.Session
 	budget     budget
+	disk       *disk
 	meters     map[plan.Node]*meter // complete once compiled
 	spools     map[*plan.SpoolID]*spool
 	lastRows   map[*plan.RecursionID]*held // of the recursions around
@@ -52,7 +59,8 @@ func newRun(ctx context.Context, opt Options) *run {
 		ctx: ctx, workers: opt.Workers, batchRows: opt.BatchRows, sourceRows: opt.BatchRows,
 		off: opt.Off, session: &opt.Session, meters: map[plan.Node]*meter{}, spools: map[*plan.SpoolID]*spool{},
 	}
-	r.budget.limit = opt.Memory
+	r.budget.limit, r.budget.spills, r.budget.always = opt.Memory, opt.Scratch != nil, opt.SpillAlways
+	r.disk = &disk{scratch: opt.Scratch, limit: opt.ScratchBytes}
 	if r.workers <= 0 {
 		r.workers = runtime.GOMAXPROCS(0)
 	}
@@ -60,6 +68,18 @@ func newRun(ctx context.Context, opt Options) *run {
 		r.batchRows = defaultBatchRows
 	}
 	return r
+}
+
+// spilling counts the operators of a plan that spill.
+func spilling(node plan.Node) int {
+	seen := map[plan.Node]bool{}
+	plan.Walk(node, func(n plan.Node) {
+		switch n.(type) {
+		case *plan.Sort, *plan.Window, *plan.Spool, *plan.Recursive, *plan.Aggregate, *plan.Join:
+			seen[n] = true
+		}
+	})
+	return len(seen)
 }
 
 // Stream yields the rows of a running plan. Used by one goroutine; Close may be called at any time, also twice, and waits for the workers.
@@ -77,6 +97,7 @@ func Run(ctx context.Context, node plan.Node, opt Options) (*Stream, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	s := &Stream{run: newRun(ctx, opt), cancel: cancel}
 	err := guard(func() error {
+		s.run.budget.divide(s.run.workers * spilling(node))
 		f, err := s.run.compile(node)
 		if err != nil {
 			return err
@@ -115,6 +136,7 @@ func (s *Stream) finish(err error) {
 	s.err = err
 	s.cancel()
 	s.root.close()
+	s.run.disk.close()
 }
 
 // Close stops the workers and frees what the operators hold.

@@ -14,7 +14,9 @@ type Metrics struct {
 	Rows, Batches int64         // put out
 	Wall          time.Duration // in the node, without its inputs, summed over workers
 	Memory        int64         // peak accounted
-	Morsels       int64         // of a scan
+	SpilledBytes  int64         // written to temporary files
+	SpilledFiles  int64
+	Morsels       int64 // of a scan
 	MorselsDone   int64
 	Scan          *source.Report
 }
@@ -24,6 +26,8 @@ type meter struct {
 	rows, batches, wall atomic.Int64
 	held, peak          atomic.Int64
 	morsels, done       atomic.Int64
+	spilledBytes        atomic.Int64
+	spilledFiles        atomic.Int64
 	scan                *source.Report
 }
 
@@ -39,13 +43,15 @@ func (m *meter) hold(delta int64) {
 
 func (m *meter) metrics() *Metrics {
 	return &Metrics{
-		Rows:        m.rows.Load(),
-		Batches:     m.batches.Load(),
-		Wall:        time.Duration(m.wall.Load()),
-		Memory:      m.peak.Load(),
-		Morsels:     m.morsels.Load(),
-		MorselsDone: m.done.Load(),
-		Scan:        m.scan,
+		Rows:         m.rows.Load(),
+		Batches:      m.batches.Load(),
+		Wall:         time.Duration(m.wall.Load()),
+		Memory:       m.peak.Load(),
+		SpilledBytes: m.spilledBytes.Load(),
+		SpilledFiles: m.spilledFiles.Load(),
+		Morsels:      m.morsels.Load(),
+		MorselsDone:  m.done.Load(),
+		Scan:         m.scan,
 	}
 }
 

@@ -33,9 +33,10 @@ func (r *run) recursive(n *plan.Recursive, m *meter) (flow, error) {
 func (r *run) again(id *plan.RecursionID) *run {
 	c := &run{
 		ctx: r.ctx, workers: r.workers, batchRows: r.batchRows, sourceRows: r.sourceRows, off: r.off, session: r.session, meters: r.meters,
-		spools: map[*plan.SpoolID]*spool{}, lastRows: maps.Clone(r.lastRows),
+		disk: r.disk, spools: map[*plan.SpoolID]*spool{}, lastRows: maps.Clone(r.lastRows),
 	}
-	c.budget.limit, c.budget.parent = r.budget.limit, &r.budget
+	b := &r.budget
+	c.budget.limit, c.budget.parent, c.budget.spills, c.budget.always, c.budget.share = b.limit, b, b.spills, b.always, b.share
 	if c.lastRows == nil {
 		c.lastRows = map[*plan.RecursionID]*held{}
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/trailql/trailql/connectors/sqlitefile"
 	"github.com/trailql/trailql/engine/sqlerr"
+	"github.com/trailql/trailql/engine/vec"
 )
 
 // history is the SQLite file of a state folder: a row per query, written when it is submitted and when it ends, and a row per stored
@@ -291,11 +292,11 @@ func encodeExtents(extents []extent) []byte {
 	b := []byte{} // not nil: that would be NULL
 	for i, e := range extents {
 		if i == 0 {
-			b = binary.AppendUvarint(b, uint64(e.offset))
+			b = binary.AppendUvarint(b, uint64(e.Offset))
 		}
-		b = binary.AppendUvarint(b, uint64(e.rows))
-		b = binary.AppendUvarint(b, uint64(e.length))
-		b = binary.LittleEndian.AppendUint64(b, e.hash)
+		b = binary.AppendUvarint(b, uint64(e.Rows))
+		b = binary.AppendUvarint(b, uint64(e.Length))
+		b = binary.LittleEndian.AppendUint64(b, e.Hash)
 	}
 	return b
 }
@@ -324,7 +325,7 @@ func decodeExtents(b []byte) ([]extent, error) {
 		if !ok || !okToo || len(b) < 8 {
 			return nil, damaged
 		}
-		extents = append(extents, extent{first, rows, offset, length, binary.LittleEndian.Uint64(b)})
+		extents = append(extents, extent{first, vec.Extent{Rows: rows, Offset: offset, Length: length, Hash: binary.LittleEndian.Uint64(b)}})
 		b = b[8:]
 		first, offset = first+rows, offset+length
 	}

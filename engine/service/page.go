@@ -1,18 +1,13 @@
 package service
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"math"
 	"os"
 	"sort"
-
-	"github.com/apache/arrow-go/v18/arrow/ipc"
-	"github.com/cespare/xxhash/v2"
 
 	"github.com/trailql/trailql/engine/sqlerr"
 	"github.com/trailql/trailql/engine/vec"
@@ -82,7 +77,7 @@ func (s *Service) pageOf(ctx context.Context, q *query, from, rows int64) (Page,
 func (s *Service) read(result *stored, from, rows int64) (Page, error) {
 	rows = min(rows, math.MaxInt64-from)
 	p := Page{Columns: result.columns, From: from}
-	at := sort.Search(len(result.extents), func(i int) bool { return result.extents[i].first+result.extents[i].rows > from })
+	at := sort.Search(len(result.extents), func(i int) bool { return result.extents[i].first+result.extents[i].Rows > from })
 	if at == len(result.extents) || rows == 0 {
 		return p, nil
 	}
@@ -101,49 +96,17 @@ func (s *Service) read(result *stored, from, rows int64) (Page, error) {
 	}
 	for bytes := int64(0); at < len(result.extents) && p.Rows < rows && bytes+extentBytes <= pageBytes; at++ {
 		e := result.extents[at]
-		b, err := readExtent(file, start, result.columns, e)
+		b, err := vec.ReadExtent(file, start, result.columns, e.Extent)
 		if err != nil {
 			return Page{}, sqlerr.Wrap(sqlerr.Data, err, "the stored result %s is damaged", path).WithHint("run the query again")
 		}
 		bytes += b.Size()
-		first, last := max(0, from-e.first), min(e.rows, from+rows-e.first)
-		if first > 0 || last < e.rows {
+		first, last := max(0, from-e.first), min(e.Rows, from+rows-e.first)
+		if first > 0 || last < e.Rows {
 			b = b.Slice(int(first), int(last))
 		}
 		p.Batches = append(p.Batches, b)
 		p.Rows += int64(b.Len)
 	}
 	return p, nil
-}
-
-// readExtent reads one record batch; start is what goes before it (vec.PortableStart). Whatever the file holds, it is the batch that was
-// written or an error.
-func readExtent(file io.ReaderAt, start []byte, columns []Column, e extent) (b vec.Batch, err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("row %d and following: %v", e.first, p)
-		}
-	}()
-	message := make([]byte, e.length)
-	if _, err := file.ReadAt(message, e.offset); err != nil {
-		return vec.Batch{}, fmt.Errorf("row %d and following: %w", e.first, err)
-	}
-	if xxhash.Sum64(message) != e.hash {
-		return vec.Batch{}, fmt.Errorf("row %d and following are not what was written", e.first)
-	}
-	r, err := ipc.NewReader(io.MultiReader(bytes.NewReader(start), bytes.NewReader(message)))
-	if err != nil {
-		return vec.Batch{}, fmt.Errorf("row %d and following: %w", e.first, err)
-	}
-	if !r.Next() {
-		return vec.Batch{}, fmt.Errorf("row %d and following: %w", e.first, errors.Join(io.ErrUnexpectedEOF, r.Err()))
-	}
-	record := r.RecordBatch()
-	if record.NumRows() != e.rows {
-		return vec.Batch{}, fmt.Errorf("row %d and following: %d rows instead of %d", e.first, record.NumRows(), e.rows)
-	}
-	if b, err = vec.FromPortableRecord(columns, record); err != nil {
-		return vec.Batch{}, fmt.Errorf("row %d and following: %w", e.first, err)
-	}
-	return b, nil
 }

@@ -255,8 +255,8 @@ func TestWideBatchesAreCut(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, e := range r.extents {
-		if e.rows > extentBytes/bytes {
-			t.Errorf("a record batch of %d rows", e.rows)
+		if e.Rows > extentBytes/bytes {
+			t.Errorf("a record batch of %d rows", e.Rows)
 		}
 	}
 	if r.rows != rows+7 || len(r.extents) > 2*rows*bytes/extentBytes {
@@ -295,7 +295,7 @@ func TestSmallBatchesAreJoined(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if r.rows != 20_000 || len(r.extents) > 4 || r.extents[0].rows != 1 { // the first row comes at once
+	if r.rows != 20_000 || len(r.extents) > 4 || r.extents[0].Rows != 1 { // the first row comes at once
 		t.Errorf("%d rows in %d record batches", r.rows, len(r.extents))
 	}
 }

@@ -33,6 +33,14 @@ func PortableStart(columns []sqltype.Column) ([]byte, error) {
 
 // PortableRecord gives a batch its portable form; its arrays may be dictionary-coded.
 func PortableRecord(columns []sqltype.Column, b Batch) (arrow.RecordBatch, error) {
+	cols, err := portableColumns(columns, b)
+	if err != nil {
+		return nil, err
+	}
+	return array.NewRecordBatch(PortableSchema(columns), cols, int64(b.Len)), nil
+}
+
+func portableColumns(columns []sqltype.Column, b Batch) ([]arrow.Array, error) {
 	cols := make([]arrow.Array, len(columns))
 	for i, c := range columns {
 		var err error
@@ -40,7 +48,7 @@ func PortableRecord(columns []sqltype.Column, b Batch) (arrow.RecordBatch, error
 			return nil, fmt.Errorf("column %q: %w", c.Name, err)
 		}
 	}
-	return array.NewRecordBatch(PortableSchema(columns), cols, int64(b.Len)), nil
+	return cols, nil
 }
 
 // FromPortableRecord is the way back. The batch outlives the record and its reader, and may be read by several goroutines.
