@@ -57,19 +57,19 @@ page: build ## open a report's page in a browser and print it (chromium, poppler
 
 .PHONY: second-readers
 second-readers: ## read what trailql writes with arrow v17, pqarrow and DuckDB, and compare (needs a C compiler)
-	cd bench && CGO_ENABLED=1 $(GO) test ./...
+	cd bench && CGO_ENABLED=1 $(GO) test -tags duckdb_arrow ./...
 
 .PHONY: differential
 differential: ## ask trailql and DuckDB QUERIES (100000) generated queries from SEED (1) on and compare (needs a C compiler)
-	cd bench && CGO_ENABLED=1 $(GO) test ./differential -run TestDifferential -v -timeout 0 -queries $${QUERIES:-100000} -seed $${SEED:-1}
+	cd bench && CGO_ENABLED=1 $(GO) test -tags duckdb_arrow ./...ferential -run TestDifferential -v -timeout 0 -queries $${QUERIES:-100000} -seed $${SEED:-1}
 
 .PHONY: metamorphic
 metamorphic: ## CHECKS (50000) each of: three partitions make the whole (TLP); a filter keeps what it counts (NoREC)
 	$(GO) test ./engine/logictest -run 'TestPartition|TestFilterCounts' -v -timeout 0 -rapid.checks=$${CHECKS:-50000}
 
 .PHONY: bench
-bench: build ## compaction and ten queries beside DuckDB, on a generated trail of EVENTS (200000); prints a table (needs a C compiler)
-	cd bench && CGO_ENABLED=1 $(GO) run . -events $${EVENTS:-200000}
+bench: build ## compaction and forty queries beside DuckDB, on a generated trail of EVENTS (200000); prints a table (needs a C compiler)
+	cd bench && CGO_ENABLED=1 $(GO) run -tags duckdb_arrow . -events $${EVENTS:-200000}
 
 .PHONY: clean
 clean: ## remove what the verbs made

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -9,11 +10,12 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/apache/arrow-go/v18/arrow"
+
 	"github.com/trailql/trailql/catalog"
 	"github.com/trailql/trailql/connectors/blob"
 	"github.com/trailql/trailql/connectors/cloudtrail/synth"
 	"github.com/trailql/trailql/engine"
-	"github.com/trailql/trailql/engine/sqltype"
 )
 
 // writeTrail generates a trail, with the incident and the faults, into a folder.
@@ -63,34 +65,65 @@ func (l openedLake) files(ctx context.Context, table string) (paths []string, ro
 	return paths, rows, nil
 }
 
-// null stands for NULL among the cells of an answer.
-const null = "NULL"
+// appendText adds a line per row: its cells, joined.
+func appendText(lines []string, cols []arrow.Array, rows int) []string {
+	for i := range rows {
+		cells := make([]string, len(cols))
+		for c, col := range cols {
+			cells[c] = col.ValueStr(i)
+			if _, nested := col.DataType().(arrow.NestedType); nested && col.IsValid(i) {
+				cells[c] = lowerFields(cells[c])
+			}
+		}
+		lines = append(lines, strings.Clone(strings.Join(cells, "|"))) // DuckDB frees its arrays
+	}
+	return lines
+}
 
-// askTrailQL returns trailql's answer: per row its cells, joined.
-func askTrailQL(ctx context.Context, e *engine.Engine, text string) ([]string, error) {
+// lowerFields writes a JSON value with the names of its fields in lower case: in DuckDB's own files they are as CloudTrail writes them.
+func lowerFields(text string) string {
+	var v any
+	if err := json.Unmarshal([]byte(text), &v); err != nil {
+		return text
+	}
+	var lower func(v any) any
+	lower = func(v any) any {
+		switch v := v.(type) {
+		case []any:
+			for i := range v {
+				v[i] = lower(v[i])
+			}
+		case map[string]any:
+			out := make(map[string]any, len(v))
+			for name, field := range v {
+				out[strings.ToLower(name)] = lower(field)
+			}
+			return out
+		}
+		return v
+	}
+	out, err := json.Marshal(lower(v))
+	if err != nil {
+		return text
+	}
+	return string(out)
+}
+
+// askTrailQL is an asking, once it has its engine.
+func askTrailQL(ctx context.Context, e *engine.Engine, text string, put func([]arrow.Array, int)) error {
 	r, err := e.Query(ctx, text, engine.Options{})
 	if err != nil {
-		return nil, fmt.Errorf("trailql: %s: %w", text, err)
+		return fmt.Errorf("trailql: %s: %w", text, err)
 	}
 	defer r.Close()
-	var rows []string
 	for {
 		b, err := r.Next()
 		if errors.Is(err, io.EOF) {
-			return rows, nil
+			return nil
 		}
 		if err != nil {
-			return nil, fmt.Errorf("trailql: %s: %w", text, err)
+			return fmt.Errorf("trailql: %s: %w", text, err)
 		}
-		for i := range b.Len {
-			cells := make([]string, len(b.Cols))
-			for c, col := range b.Cols {
-				cells[c] = null
-				if col.IsValid(i) {
-					cells[c] = string(sqltype.AppendText(nil, r.Columns[c].Type, col, i))
-				}
-			}
-			rows = append(rows, strings.Join(cells, "|"))
-		}
+		put(b.Cols, b.Len)
 	}
 }

@@ -4,6 +4,8 @@ import (
 	"flag"
 	"testing"
 
+	"github.com/apache/arrow-go/v18/arrow"
+
 	"github.com/trailql/trailql/catalog"
 	"github.com/trailql/trailql/catalog/compact"
 	"github.com/trailql/trailql/connectors/blob"
@@ -60,7 +62,8 @@ func dataFiles(t testing.TB, l openedLake, table string) ([]string, int64) {
 // ask is askTrailQL, or the end of the test.
 func ask(t testing.TB, e *engine.Engine, text string) []string {
 	t.Helper()
-	rows, err := askTrailQL(t.Context(), e, text)
+	var rows []string
+	err := askTrailQL(t.Context(), e, text, func(cols []arrow.Array, n int) { rows = appendText(rows, cols, n) })
 	if err != nil {
 		t.Fatal(err)
 	}

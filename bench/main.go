@@ -1,7 +1,7 @@
 // Bench holds trailql against DuckDB, side by side on one generated trail, and prints the figures as Markdown:
-// compaction, ten queries over what it made, and two of them over the trail as it was delivered.
+// compaction, forty queries over what it made, and two of them over the trail as it was delivered.
 //
-//	go run . -trailql ../bin/trailql -events 1000000
+//	go run -tags duckdb_arrow . -trailql ../bin/trailql -events 1000000
 //
 // Each contestant is a process of its own, so that its CPU time and its peak of memory are its own. Contestants take turns, one at
 // a time, so that a machine that is busy at times is so for all of them. No time of a query counts unless the answers are equal.

@@ -13,7 +13,12 @@ import (
 	"path/filepath"
 	"syscall"
 	"time"
+
+	"github.com/apache/arrow-go/v18/arrow"
 )
+
+// asking has a query answered: put takes its rows, batch by batch.
+type asking func(text string, put func(cols []arrow.Array, rows int)) error
 
 // usage is what one process took from start to end, by the kernel's count.
 type usage struct {
@@ -74,10 +79,18 @@ type contestant struct {
 	out *json.Decoder
 }
 
+// question is one query. The answer has its rows as text if they are to be shown: that takes longer than some queries, and is no part
+// of what is measured.
+type question struct {
+	Text string
+	Show bool
+}
+
 // reply is the answer to one query.
 type reply struct {
 	Took  time.Duration
 	Rows  []string
+	Count int
 	Error string
 }
 
@@ -98,8 +111,8 @@ func (c *contestant) start(ctx context.Context) (err error) {
 }
 
 // ask has one query answered. The time is the contestant's own: from the text to the last row in its hands.
-func (c *contestant) ask(text string) (r reply, err error) {
-	if err = json.NewEncoder(c.in).Encode(text); err == nil {
+func (c *contestant) ask(q question) (r reply, err error) {
+	if err = json.NewEncoder(c.in).Encode(q); err == nil {
 		err = c.out.Decode(&r)
 	}
 	if err == nil && r.Error != "" {
@@ -117,20 +130,25 @@ func (c *contestant) stop() error {
 	return err
 }
 
-// serve answers the queries that come on stdin until it ends.
-func serve(ask func(text string) ([]string, error)) error {
+// serve answers the queries that come on stdin until it ends. ask hands over each batch of rows as Arrow arrays.
+func serve(ask asking) error {
 	in, out := json.NewDecoder(os.Stdin), json.NewEncoder(os.Stdout)
 	for {
-		var text string
-		if err := in.Decode(&text); errors.Is(err, io.EOF) {
+		var q question
+		if err := in.Decode(&q); errors.Is(err, io.EOF) {
 			return nil
 		} else if err != nil {
 			return err
 		}
 		var r reply
 		begun := time.Now()
-		rows, err := ask(text)
-		r.Took, r.Rows = time.Since(begun), rows
+		err := ask(q.Text, func(cols []arrow.Array, rows int) {
+			r.Count += rows
+			if q.Show {
+				r.Rows = appendText(r.Rows, cols, rows)
+			}
+		})
+		r.Took = time.Since(begun)
 		if err != nil {
 			r.Error = err.Error()
 		}

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"math"
 	"os/exec"
 	"runtime"
 	"runtime/debug"
@@ -57,18 +58,19 @@ func (r *report) print(w io.Writer) {
 	}
 
 	lake, raw := r.answers[:3], r.answers[3]
-	fmt.Fprintf(w, "\n| query, ms: min / median | %s | %s | ratio | %s | ratio |\n", lake[0].name, lake[1].name, lake[2].name)
+	fmt.Fprintf(w, "\n| query, ms: min / median | %s | %s | times | %s | times |\n", lake[0].name, lake[1].name, lake[2].name)
 	fmt.Fprintln(w, "| --- | ---: | ---: | ---: | ---: | ---: |")
 	for i, q := range queries {
 		fmt.Fprintf(w, "| %s | %s |", q.name, span(lake[0].times[i]))
 		for _, c := range lake[1:] {
-			fmt.Fprintf(w, " %s | %.2f |", span(c.times[i]), ratio(lake[0].times[i], c.times[i]))
+			fmt.Fprintf(w, " %s | %.2f |", span(c.times[i]), ratio(c.times[i], lake[0].times[i]))
 		}
 		fmt.Fprintln(w)
 	}
+	fmt.Fprintf(w, "| **all, geometric mean** | | | **%.2f** | | **%.2f** |\n", overall(lake[1], lake[0]), overall(lake[2], lake[0]))
 	fmt.Fprintf(w, "| peak RSS, MB | %d | %d | | %d | |\n", lake[0].peak/1e6, lake[1].peak/1e6, lake[2].peak/1e6)
 
-	fmt.Fprintf(w, "\n| query, ms: min / median | %s | %s | ratio |\n", lake[0].name, raw.name)
+	fmt.Fprintf(w, "\n| query, ms: min / median | %s | %s | times |\n", lake[0].name, raw.name)
 	fmt.Fprintln(w, "| --- | ---: | ---: | ---: |")
 	for i, q := range queries {
 		if len(raw.times[i]) > 0 {
@@ -86,6 +88,15 @@ func ratio(a, b []time.Duration) float64 {
 	}
 	slices.Sort(each)
 	return each[len(each)/2]
+}
+
+// overall is the geometric mean of the ratios of all queries.
+func overall(a, b *contestant) float64 {
+	var sum float64
+	for i := range queries {
+		sum += math.Log(ratio(a.times[i], b.times[i]))
+	}
+	return math.Exp(sum / float64(len(queries)))
 }
 
 // median is that of the upper of two in the middle.

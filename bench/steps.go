@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strconv"
 
+	"github.com/apache/arrow-go/v18/arrow"
+
 	"github.com/trailql/trailql/catalog"
 	"github.com/trailql/trailql/connectors/cloudtrail"
 	"github.com/trailql/trailql/engine"
@@ -112,8 +114,9 @@ func readDamaged(ctx context.Context, args []string) error {
 	}
 	defer db.Close()
 	for _, how := range []string{"", ", ignore_errors = true", ", format = 'newline_delimited', ignore_errors = true"} {
-		rows, err := askDuckDB(ctx, db, "SELECT count(*) FROM (SELECT unnest(Records) FROM read_json("+literal(args[0])+
-			", columns = {Records: 'JSON[]'}"+how+"))")
+		var rows []string
+		err := askDuckDB(ctx, db, "SELECT count(*) FROM (SELECT unnest(Records) FROM read_json("+literal(args[0])+
+			", columns = {Records: 'JSON[]'}"+how+"))", func(cols []arrow.Array, n int) { rows = appendText(rows, cols, n) })
 		if err != nil {
 			fmt.Printf("`read_json(…%s)` fails; ", how)
 			continue
@@ -130,7 +133,7 @@ func answerFromLake(ctx context.Context, args []string) error {
 	}
 	defer lake.Close()
 	e := engine.New(lake)
-	return serve(func(text string) ([]string, error) { return askTrailQL(ctx, e, text) })
+	return serve(func(text string, put func([]arrow.Array, int)) error { return askTrailQL(ctx, e, text, put) })
 }
 
 func answerWithDuckDB(ctx context.Context, files ...string) error {
@@ -139,5 +142,5 @@ func answerWithDuckDB(ctx context.Context, files ...string) error {
 		return err
 	}
 	defer db.Close()
-	return serve(func(text string) ([]string, error) { return askDuckDB(ctx, db, text) })
+	return serve(func(text string, put func([]arrow.Array, int)) error { return askDuckDB(ctx, db, text, put) })
 }
