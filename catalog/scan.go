@@ -39,6 +39,7 @@ func newTable(s *Snapshot, l *Layout) *table {
 
 func (t *table) Name() string             { return t.layout.Name }
 func (t *table) Columns() []source.Column { return t.columns }
+func (t *table) Comment() string          { return t.layout.Comment }
 
 // PartitionColumns are account, region and date, or none.
 func (t *table) PartitionColumns() []string { return t.layout.Partitions }

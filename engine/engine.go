@@ -25,6 +25,9 @@ import (
 // Engine answers SQL over a catalog. Safe for concurrent use.
 type Engine struct{ catalog source.Catalog }
 
+// Version is the program's.
+func Version() string { return fn.Version() }
+
 // New returns an engine over cat.
 func New(cat source.Catalog) *Engine { return &Engine{catalog: cat} }
 
@@ -40,6 +43,7 @@ type Options struct {
 	Off          source.Switches // steps turned off, for tests
 	SpillAlways  bool            // write to Scratch as if no memory were left, for tests
 	WithoutRules []string        // optimizer rules turned off, for tests
+	User         string          // who asks, for current_user; "": not known
 	Params       []string        // literals as they are written in SQL, for the statement's ? in order
 }
 
@@ -86,7 +90,7 @@ func (e *Engine) start(ctx context.Context, text string, opt Options) (*Result, 
 		exec: exec.Options{
 			Workers: opt.Workers, BatchRows: opt.BatchRows, Memory: opt.Memory, Off: opt.Off,
 			Scratch: opt.Scratch, ScratchBytes: opt.ScratchBytes, SpillAlways: opt.SpillAlways,
-			Session: fn.Session{Now: opt.Now, Zone: time.UTC},
+			Session: fn.Session{Now: opt.Now, Zone: time.UTC, User: opt.User},
 		},
 	}
 	q.snapshot = information{snap, q}
@@ -121,7 +125,7 @@ func Repeatable(text string) bool {
 	before := ""
 	for _, t := range sql.Tokens(text) {
 		word := strings.ToLower(strings.Trim(text[t.Start:t.End], "\"`"))
-		if f, ok := fn.Lookup(word); ok && (f.Volatile || f.Clock) || word == "tablesample" || word == informationSchema {
+		if f, ok := fn.Lookup(word); ok && (f.Volatile || f.Clock) || word == "tablesample" || word == informationSchema || word == systemCatalog {
 			return false
 		}
 		if word == "time" && before != "with" && before != "without" && before != "at" { // a time of day may be cast to one of today

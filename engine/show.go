@@ -44,8 +44,12 @@ func (q *query) showTables(st *sql.ShowTables) (*table, error) {
 	if err != nil {
 		return nil, err
 	}
-	all := q.relations()
-	schema := defaultSchema
+	catalog := fn.CatalogName
+	if len(st.Schema) == 2 && strings.EqualFold(st.Schema[0].Name, systemCatalog) {
+		catalog = systemCatalog
+	}
+	all := q.relations(catalog)
+	schema := fn.DefaultSchema
 	if len(st.Schema) > 0 {
 		if name := st.Schema[len(st.Schema)-1].Name; slices.ContainsFunc(all, func(r named) bool { return strings.EqualFold(r.schema, name) }) {
 			schema = name
@@ -68,9 +72,13 @@ func (q *query) showSchemas(st *sql.ShowSchemas) (*table, error) {
 	if err != nil {
 		return nil, err
 	}
-	t, names := newTable("Schema"), q.schemas()
+	catalog := fn.CatalogName
+	if st.Catalog != nil && strings.EqualFold(st.Catalog.Name, systemCatalog) {
+		catalog = systemCatalog
+	}
+	t, names := newTable("Schema"), q.schemas(catalog)
 	if st.Catalogs {
-		t, names = newTable("Catalog"), []string{catalogName}
+		t, names = newTable("Catalog"), catalogs
 	}
 	for _, name := range names {
 		if match(name) {
@@ -86,9 +94,16 @@ func (q *query) showColumns(st *sql.ShowColumns) (*table, error) {
 	if err != nil {
 		return nil, err
 	}
+	match, err := matcher(st.Like)
+	if err != nil {
+		return nil, err
+	}
 	keys := q.partitionColumns(st.Table)
 	t := newTable("Column", "Type", "Extra", "Comment")
 	for _, c := range columns {
+		if !match(c.Name) {
+			continue
+		}
 		extra := ""
 		switch {
 		case c.Hidden:
@@ -228,14 +243,22 @@ func showFunctions(st *sql.ShowFunctions) (*table, error) {
 	return t, nil
 }
 
-// matcher is LIKE without regard to case; nil matches everything.
-func matcher(pattern *string) (func(string) bool, error) {
-	if pattern == nil {
+// matcher is LIKE without regard to case; nil matches everything. No name has a * or |, so they mean what they mean in Athena: anything, and
+// a choice between patterns.
+func matcher(p *sql.ShowPattern) (func(string) bool, error) {
+	if p == nil {
 		return func(string) bool { return true }, nil
 	}
-	like, err := vec.CompileLike(strings.ToLower(*pattern), "", false)
-	if err != nil {
-		return nil, err
+	var choices []*vec.Like
+	for choice := range strings.SplitSeq(strings.ToLower(p.Pattern), "|") {
+		like, err := vec.CompileLike(strings.ReplaceAll(choice, "*", "%"), strings.ToLower(p.Escape), p.Escape != "")
+		if err != nil {
+			return nil, err
+		}
+		choices = append(choices, like)
 	}
-	return func(s string) bool { return like.Match(strings.ToLower(s)) }, nil
+	return func(s string) bool {
+		s = strings.ToLower(s)
+		return slices.ContainsFunc(choices, func(like *vec.Like) bool { return like.Match(s) })
+	}, nil
 }

@@ -10,10 +10,11 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
-	"runtime/debug"
 	"syscall"
 
 	"github.com/spf13/cobra"
+
+	"github.com/trailql/trailql/engine"
 )
 
 // Exit codes: 0 done, 1 it failed, 2 wrong use, 3 done but some objects are in quarantine.
@@ -72,7 +73,7 @@ partitioned by account, region and date, and answers Athena SQL over it.
 
 Results go to stdout, everything else to stderr.
 Exit codes: 0 done, 1 failed, 2 wrong use, 3 done but some objects are in quarantine.`,
-		Version:       version(),
+		Version:       engine.Version(),
 		Args:          oneOf,
 		SilenceUsage:  true,
 		SilenceErrors: true,
@@ -120,14 +121,6 @@ Exit codes: 0 done, 1 failed, 2 wrong use, 3 done but some objects are in quaran
 		}
 	}
 	return e.code
-}
-
-func version() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok || info.Main.Version == "" {
-		return "(development)"
-	}
-	return info.Main.Version
 }
 
 // lakeFlag adds --lake, which falls back to TRAILQL_LAKE, then ./lake.

@@ -258,7 +258,7 @@ findings.csv are written into that folder, in place of those of before. The exit
 			return err
 		}
 		defer done()
-		runner := &report.Runner{Service: svc, Covered: coverage(l, covering), Lake: folder, Version: version()}
+		runner := &report.Runner{Service: svc, Covered: coverage(l, covering), Lake: folder, Version: engine.Version()}
 		r := reportRun{runner: runner, pack: pack, period: period, out: *out, format: *format, stdout: c.OutOrStdout(), stderr: c.ErrOrStderr()}
 		return r.run(c.Context(), *state)
 	}

@@ -20,6 +20,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/trailql/trailql/connectors/rest"
+	"github.com/trailql/trailql/engine"
 	"github.com/trailql/trailql/engine/report"
 	"github.com/trailql/trailql/engine/service"
 )
@@ -145,13 +146,13 @@ func (s *server) run(ctx context.Context) (err error) {
 		s.hosts = append(s.hosts, host)
 	}
 	endpoint := rest.Server(rest.Handler(rest.Config{
-		Service: queries, Token: token, Hosts: s.hosts, Version: version(), Now: time.Now, Log: s.log,
+		Service: queries, Token: token, Hosts: s.hosts, Version: engine.Version(), Now: time.Now, Log: s.log,
 	}), s.log)
 	endpoint.BaseContext = func(net.Listener) context.Context { return requests }
 	failed := make(chan error, 1)
 	go func() { failed <- endpoint.Serve(listener) }()
 
-	schedules := newScheduler(runs, &report.Runner{Service: queries, Covered: coverage(l, s.covering), Lake: lakePath, Version: version()}, s.log.Printf)
+	schedules := newScheduler(runs, &report.Runner{Service: queries, Covered: coverage(l, s.covering), Lake: lakePath, Version: engine.Version()}, s.log.Printf)
 	running, stop := context.WithCancel(ctx)
 	defer stop()
 	var scheduling sync.WaitGroup

@@ -102,7 +102,7 @@ func runPrompt(ctx context.Context, config shell.Config, state string) error {
 			config.Pager = "less"
 		}
 	}
-	fmt.Fprintf(config.Errs, "trailql %s. Statements end with a semicolon; \\? lists the commands, Ctrl-D leaves.\n", version())
+	fmt.Fprintf(config.Errs, "trailql %s. Statements end with a semicolon; \\? lists the commands, Ctrl-D leaves.\n", engine.Version())
 	s := shell.New(config)
 	return errors.Join(s.Prompt(ctx, filepath.Join(state, "history")), s.Close())
 }

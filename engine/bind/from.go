@@ -168,7 +168,10 @@ func (b *binder) unknownTable(t *sql.TableName, with *env) {
 	}
 	name := dotted(t.Name)
 	hint := didYouMean(t.Name[len(t.Name)-1].Name, names)
+	schema := name[:max(0, strings.LastIndexByte(name, '.'))]
 	switch {
+	case strings.EqualFold(schema, "information_schema") || strings.HasPrefix(strings.ToLower(schema), "system."):
+		hint = "SHOW TABLES FROM " + schema + " lists what there is"
 	case len(names) == 0:
 		hint = "the lake has no tables"
 	case len(names) <= fewTables:

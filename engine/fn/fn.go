@@ -17,8 +17,10 @@ import (
 
 // Session is what a function may know of its query.
 type Session struct {
-	Now  time.Time      // the start of the query: now() does not move within it
-	Zone *time.Location // of the session, UTC by default
+	Now    time.Time      // the start of the query: now() does not move within it
+	Zone   *time.Location // of the session, UTC by default
+	User   string         // who asks; "": not known
+	Schema string         // of names without one; "": DefaultSchema
 }
 
 // Function is one scalar function. Overloads are tried in order: first an exact match, then with coercions.
@@ -34,7 +36,7 @@ type Function struct {
 	NullCall bool
 	// Volatile: each row, each call anew (random, uuid); never folded or lifted.
 	Volatile bool
-	// Clock: the body reads Session.Now, so that the answer differs from query to query.
+	// Clock: the body reads the clock or who asks, so that the answer differs from query to query.
 	Clock bool
 	// CanFail: the body can return an error for some values; then it is only run on rows that need it.
 	CanFail bool

@@ -12,6 +12,7 @@ var (
 		operatorFunctions, comparisonFunctions, stringFunctions, regexpFunctions, jsonFunctions,
 		dateFunctions, mathFunctions, bitwiseFunctions, binaryFunctions, arrayFunctions, mapFunctions,
 		lambdaFunctions, lambdaMapFunctions, urlFunctions, networkFunctions, arrayPartFunctions, byteFormFunctions, distributionFunctions, textFormFunctions, sqlJSONFunctions,
+		sessionFunctions,
 	)
 	aggregates = slices.Concat(
 		countAggregates, sumAggregates, extremeAggregates, booleanAggregates, collectAggregates,

@@ -51,6 +51,27 @@ func TestQueryHistory(t *testing.T) {
 	close(g.open)
 }
 
+// TestRuntimeQueries asks for the history as Trino's clients do, and who asks.
+func TestRuntimeQueries(t *testing.T) {
+	s := open(t, Config{Now: newClock().now})
+	ask(t, s, "SELECT j FROM n")
+	for range 2 { // the second is no answer from the cache: it sees the first
+		q, err := s.Submit(t.Context(), Request{SQL: `SELECT query, state, "user", created, current_user FROM system.runtime.queries ORDER BY created, query_id`, User: "ann"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if q = wait(t, s, q.ID); q.State != Succeeded || q.Cached {
+			t.Fatal(q)
+		}
+		got := all(t, s, q.ID, 10)
+		for _, want := range []string{"SELECT j FROM n|FAILED||2026-03-01 12:00:00.000 UTC|ann", q.SQL + "|RUNNING|ann|2026-03-01 12:00:00.000 UTC|ann"} {
+			if !slices.Contains(got, want) {
+				t.Errorf("%q, want %q among them", got, want)
+			}
+		}
+	}
+}
+
 // TestALongHistory spans morsels, some of whose queries were forgotten.
 func TestALongHistory(t *testing.T) {
 	s := open(t, Config{})

@@ -80,6 +80,12 @@ type Table interface {
 	Scan(ctx context.Context, req Request) (Scan, error)
 }
 
+// Commented is a Table that says in a sentence what it holds.
+type Commented interface {
+	Table
+	Comment() string
+}
+
 // Partitioned is a Table whose rows are parted by the values of some columns.
 type Partitioned interface {
 	Table

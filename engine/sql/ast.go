@@ -482,18 +482,21 @@ type (
 		Validate  bool
 		Statement Statement
 	}
-	// ShowTables is SHOW TABLES|VIEWS [FROM|IN schema] [LIKE pattern]; a bare pattern, as in Hive, counts as LIKE.
+	// ShowPattern is LIKE 'pattern' [ESCAPE 'character'] of SHOW; a bare pattern, as in Hive, counts as LIKE.
+	ShowPattern struct{ Pattern, Escape string }
+	// ShowTables is SHOW TABLES|VIEWS [FROM|IN schema] [LIKE pattern].
 	ShowTables struct {
 		At
 		Views  bool
 		Schema []Ident
-		Like   *string
+		Like   *ShowPattern
 	}
-	// ShowSchemas is SHOW SCHEMAS|DATABASES|CATALOGS [LIKE pattern].
+	// ShowSchemas is SHOW SCHEMAS|DATABASES [FROM|IN catalog] [LIKE pattern] or SHOW CATALOGS [LIKE pattern].
 	ShowSchemas struct {
 		At
 		Catalogs bool
-		Like     *string
+		Catalog  *Ident
+		Like     *ShowPattern
 	}
 	// ShowCreate is SHOW CREATE TABLE|VIEW name.
 	ShowCreate struct {
@@ -511,15 +514,16 @@ type (
 		At
 		Query *Query
 	}
-	// ShowColumns is SHOW COLUMNS FROM|IN table, DESCRIBE table or DESC table.
+	// ShowColumns is SHOW COLUMNS FROM|IN table [LIKE pattern], DESCRIBE table or DESC table.
 	ShowColumns struct {
 		At
 		Table []Ident
+		Like  *ShowPattern
 	}
 	// ShowFunctions is SHOW FUNCTIONS [LIKE pattern].
 	ShowFunctions struct {
 		At
-		Like *string
+		Like *ShowPattern
 	}
 )
 

@@ -110,11 +110,16 @@ func (f *formatter) statement(s Statement) {
 	case *ShowColumns:
 		f.write("SHOW COLUMNS FROM ")
 		f.path(s.Table)
+		f.like(s.Like)
 	case *ShowSchemas:
 		if s.Catalogs {
 			f.write("SHOW CATALOGS")
 		} else {
 			f.write("SHOW SCHEMAS")
+		}
+		if s.Catalog != nil {
+			f.write(" FROM ")
+			f.ident(*s.Catalog)
 		}
 		f.like(s.Like)
 	case *ShowCreate:
@@ -136,9 +141,13 @@ func (f *formatter) statement(s Statement) {
 	}
 }
 
-func (f *formatter) like(pattern *string) {
-	if pattern != nil {
-		f.write(" LIKE ", quoteText(*pattern))
+func (f *formatter) like(p *ShowPattern) {
+	if p == nil {
+		return
+	}
+	f.write(" LIKE ", quoteText(p.Pattern))
+	if p.Escape != "" {
+		f.write(" ESCAPE ", quoteText(p.Escape))
 	}
 }
 

@@ -1,5 +1,11 @@
 package sql
 
+import (
+	"unicode/utf8"
+
+	"github.com/trailql/trailql/engine/sqlerr"
+)
+
 // explain reads EXPLAIN [ANALYZE [VERBOSE]] [(option, …)] statement.
 func (p *parser) explain() Statement {
 	e := &Explain{At: p.here()}
@@ -61,16 +67,20 @@ func (p *parser) show(start At) Statement {
 		if len(s.Table) == 1 && (p.accept("FROM") || p.accept("IN")) { // the schema apart, as in Hive
 			s.Table = []Ident{p.ident("a schema name"), s.Table[0]}
 		}
+		s.Like = p.showPattern()
 		return s
 	case p.accept("FUNCTIONS"):
 		return &ShowFunctions{At: start, Like: p.showPattern()}
 	case p.accept("CATALOGS"):
 		return &ShowSchemas{At: start, Catalogs: true, Like: p.showPattern()}
 	case p.accept("SCHEMAS"), p.accept("DATABASES"):
+		s := &ShowSchemas{At: start}
 		if p.accept("FROM") || p.accept("IN") {
-			p.ident("a catalog name") // there is one
+			catalog := p.ident("a catalog name")
+			s.Catalog = &catalog
 		}
-		return &ShowSchemas{At: start, Like: p.showPattern()}
+		s.Like = p.showPattern()
+		return s
 	case p.accept("CREATE"):
 		s := &ShowCreate{At: start, View: p.accept("VIEW")}
 		if !s.View && !p.accept("TABLE") {
@@ -99,14 +109,18 @@ func (p *parser) show(start At) Statement {
 	return nil
 }
 
-// showPattern reads [LIKE] 'pattern'.
-func (p *parser) showPattern() *string {
+// showPattern reads [LIKE] 'pattern' [ESCAPE 'character'].
+func (p *parser) showPattern() *ShowPattern {
 	if !p.accept("LIKE") && p.tok().Kind != StringToken {
 		return nil
 	}
-	pattern := p.stringValue("a pattern in single quotes")
-	if p.ahead("ESCAPE") {
-		p.unsupported(p.tok(), "", "ESCAPE is not supported in SHOW")
+	like := &ShowPattern{Pattern: p.stringValue("a pattern in single quotes")}
+	if p.accept("ESCAPE") {
+		t := p.tok()
+		like.Escape = p.stringValue("a character in single quotes")
+		if utf8.RuneCountInString(like.Escape) != 1 {
+			p.failAt(t, sqlerr.Syntax, "ESCAPE takes one character")
+		}
 	}
-	return &pattern
+	return like
 }

@@ -173,7 +173,9 @@ two', '"'`, ""},
 	{"DESC formatted", "SHOW COLUMNS FROM formatted"},
 	{"SHOW VIEWS IN a LIKE 'x%'", "SHOW VIEWS FROM a LIKE 'x%'"},
 	{"SHOW DATABASES 'a*'", "SHOW SCHEMAS LIKE 'a*'"},
-	{"SHOW SCHEMAS FROM awsdatacatalog", "SHOW SCHEMAS"},
+	{"SHOW SCHEMAS IN awsdatacatalog", "SHOW SCHEMAS FROM awsdatacatalog"},
+	{"SHOW TABLES LIKE 'a!_' ESCAPE '!'", "SHOW TABLES LIKE 'a!_' ESCAPE '!'"},
+	{"SHOW COLUMNS FROM t 'a%'", "SHOW COLUMNS FROM t LIKE 'a%'"},
 	{"SHOW CATALOGS LIKE 'a%'", ""},
 	{"SHOW CREATE TABLE a.b", ""},
 	{"SHOW CREATE VIEW \"v\"", ""},
@@ -368,7 +370,6 @@ func TestUnsupported(t *testing.T) {
 		{"SELECT a FROM t FOR VERSION AS OF 3", "1:17", "FOR VERSION AS OF"},
 		{"SELECT a FROM t MATCH_RECOGNIZE (PATTERN (A))", "1:17", "MATCH_RECOGNIZE"},
 		{"SELECT a FROM TABLE(f(1))", "1:15", "table functions"},
-		{"SHOW TABLES LIKE 'a' ESCAPE '!'", "1:22", "ESCAPE is not supported in SHOW"},
 		{"SHOW SESSION", "1:6", "SHOW SESSION is not supported"},
 	}
 	for _, test := range tests {
