@@ -147,6 +147,8 @@ func jdbcTypeOf(t sqltype.Type) jdbcType {
 		return jdbcType{code: 91, size: int64(len("2024-01-31"))}
 	case sqltype.Time:
 		return jdbcType{code: 92, size: int64(len("10:00:00")) + fraction, digits: int64(t.Precision)}
+	case sqltype.TimeTZ:
+		return jdbcType{code: 2013, size: int64(len("10:00:00+01:00")) + fraction, digits: int64(t.Precision)}
 	case sqltype.Timestamp:
 		return jdbcType{code: 93, size: int64(len("2024-01-31 10:00:00")) + fraction, digits: int64(t.Precision)}
 	case sqltype.TimestampTZ:
@@ -160,7 +162,7 @@ func jdbcTypeOf(t sqltype.Type) jdbcType {
 
 func jdbcTypes(_ *query, _ string, t *table) {
 	for _, text := range []string{"boolean", "tinyint", "smallint", "integer", "bigint", "real", "double", "decimal(38,0)", "varchar", "char(1)", "varbinary",
-		"date", "time", "timestamp", "timestamp with time zone", "json", "ipaddress", "uuid"} {
+		"date", "time", "time with time zone", "timestamp", "timestamp with time zone", "json", "ipaddress", "uuid"} {
 		of, err := sqltype.Parse(text)
 		if err != nil {
 			panic(err) // one of the texts above is wrong
