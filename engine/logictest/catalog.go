@@ -19,7 +19,8 @@ type Catalog struct {
 	names     []string
 }
 
-func (c *Catalog) add(name string, r source.Relation) {
+// Add puts a relation into the catalog, in place of one of that name.
+func (c *Catalog) Add(name string, r source.Relation) {
 	if c.relations == nil {
 		c.relations = map[string]source.Relation{}
 	}
@@ -30,23 +31,31 @@ func (c *Catalog) add(name string, r source.Relation) {
 	slices.Sort(c.names)
 }
 
-// AddTable puts a table into the catalog, in place of one of that name. A column is written "name type"; one that begins with _ or $ is hidden.
+// AddTable puts a table in memory into the catalog. Columns are written as for Columns.
 func (c *Catalog) AddTable(name string, columns []string, batches ...vec.Batch) error {
-	out := make([]source.Column, len(columns))
-	for i, column := range columns {
-		columnName, text, _ := strings.Cut(column, " ")
+	parsed, err := Columns(columns)
+	if err == nil {
+		c.Add(name, source.Stored{Table: source.NewMemory(name, parsed, batches)})
+	}
+	return err
+}
+
+// Columns reads columns, each written "name type"; one whose name begins with _ or $ is hidden.
+func Columns(written []string) ([]source.Column, error) {
+	out := make([]source.Column, len(written))
+	for i, column := range written {
+		name, text, _ := strings.Cut(column, " ")
 		t, err := sqltype.Parse(text)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		out[i] = source.Column{Name: columnName, Type: t, Hidden: columnName[0] == '_' || columnName[0] == '$'}
+		out[i] = source.Column{Name: name, Type: t, Hidden: name[0] == '_' || name[0] == '$'}
 	}
-	c.add(name, source.Stored{Table: source.NewMemory(name, out, batches)})
-	return nil
+	return out, nil
 }
 
 // AddView puts a view into the catalog.
-func (c *Catalog) AddView(v *source.View) { c.add(v.Name, v) }
+func (c *Catalog) AddView(v *source.View) { c.Add(v.Name, v) }
 
 // AddBound puts another name of a relation into the catalog. A column is written "name=from" or "name=from:format"; one whose name
 // begins with _ is hidden, and is called without it.
@@ -61,7 +70,7 @@ func (c *Catalog) AddBound(name, of string, columns ...string) error {
 		column, hidden := strings.CutPrefix(column, "_")
 		bound.Columns = append(bound.Columns, source.Derived{Name: column, From: from, Format: format, Hidden: hidden})
 	}
-	c.add(name, bound)
+	c.Add(name, bound)
 	return nil
 }
 

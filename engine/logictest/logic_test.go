@@ -36,22 +36,35 @@ var rewrite = flag.Bool("rewrite", false, "write the results that queries give n
 //	statement ok          the query runs to its end
 //	statement error RE    it fails with an error that the regular expression matches
 //
-// Each record runs with one worker and with four, with batches of 1, 7 and the usual number of rows, and without each optimizer rule.
+// Each record runs with one worker and with four, with batches of 1, 7 and the usual number of rows, and without each optimizer rule,
+// over tables in memory; then over the same tables as Parquet files, with pruning and without. A table of a type that our Parquet files
+// do not have stays in memory.
 func TestLogic(t *testing.T) {
+	var stored storedTables
+	t.Run("file", func(t *testing.T) { // ends when all files have
+		for _, file := range logicFiles(t) {
+			t.Run(strings.TrimSuffix(filepath.Base(file), ".test"), func(t *testing.T) {
+				t.Parallel()
+				runFile(t, file, &stored)
+			})
+		}
+	})
+	stored.check(t)
+}
+
+func logicFiles(t *testing.T) []string {
 	files, err := filepath.Glob("../../testdata/logic/*.test")
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no test files: %v", err)
 	}
-	for _, file := range files {
-		t.Run(strings.TrimSuffix(filepath.Base(file), ".test"), func(t *testing.T) { runFile(t, file) })
-	}
+	return files
 }
 
 // now is the clock of all cases.
 var now = time.Date(2024, 3, 10, 12, 30, 45, 0, time.UTC)
 
-// settings are the ways in which each record runs.
-func settings() []setting {
+// memorySettings are the ways in which each record runs over tables in memory.
+func memorySettings() []setting {
 	var out []setting
 	for _, workers := range []int{1, 4} {
 		for _, rows := range []int{0, 1, 7} {
@@ -65,9 +78,30 @@ func settings() []setting {
 	return append(out, setting{"without any rule", engine.Options{Workers: 2, Now: now, WithoutRules: optimize.Rules()}})
 }
 
+// parquetSettings are those over tables in Parquet files.
+func parquetSettings() []setting {
+	all := source.Switches{Partition: true, File: true, RowGroup: true, Bloom: true, Dictionary: true, Page: true, Late: true}
+	return []setting{
+		{"tables in Parquet", engine.Options{Workers: 2, Now: now}},
+		{"tables in Parquet, no pruning, no late columns", engine.Options{Workers: 2, Now: now, Off: all}},
+	}
+}
+
 type setting struct {
 	name string
 	opt  engine.Options
+}
+
+// lane is a catalog with the same relations as another, stored in another way, and the settings with which each record runs over it.
+type lane struct {
+	catalog  *logictest.Catalog
+	engine   *engine.Engine
+	settings []setting
+}
+
+func newLane(settings []setting) lane {
+	cat := &logictest.Catalog{}
+	return lane{cat, engine.New(cat), settings}
 }
 
 type record struct {
@@ -79,13 +113,13 @@ type record struct {
 	hasRows   bool
 }
 
-func runFile(t *testing.T, file string) {
+func runFile(t *testing.T, file string, stored *storedTables) {
 	records, err := readRecords(file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	cat := &logictest.Catalog{}
-	eng := engine.New(cat)
+	memory, parquet := newLane(memorySettings()), newLane(parquetSettings())
+	lanes := []lane{memory, parquet}
 	var out strings.Builder
 	for _, r := range records {
 		for _, line := range r.head {
@@ -98,29 +132,36 @@ func runFile(t *testing.T, file string) {
 		where := fmt.Sprintf("%s:%d: %s", file, r.line, r.text)
 		switch r.directive[0] {
 		case "table":
-			if err := makeTable(cat, eng, r.directive[1], r.text); err != nil {
+			columns, batches, err := tableRows(memory.engine, r.text)
+			if err == nil {
+				err = memory.catalog.AddTable(r.directive[1], columns, batches...)
+			}
+			if err == nil {
+				err = stored.add(parquet.catalog, t.TempDir(), r.directive[1], columns, batches)
+			}
+			if err != nil {
 				t.Fatalf("%s: %v", where, err)
 			}
 		case "view":
-			cat.AddView(&source.View{Name: r.directive[1], SQL: r.text, Hidden: r.directive[2:]})
+			for _, l := range lanes {
+				l.catalog.AddView(&source.View{Name: r.directive[1], SQL: r.text, Hidden: r.directive[2:]})
+			}
 		case "bound":
-			if err := cat.AddBound(r.directive[1], r.directive[2], r.directive[3:]...); err != nil {
-				t.Fatalf("%s: %v", where, err)
+			for _, l := range lanes {
+				if err := l.catalog.AddBound(r.directive[1], r.directive[2], r.directive[3:]...); err != nil {
+					t.Fatalf("%s: %v", where, err)
+				}
 			}
 		case "statement", "query":
 			if *rewrite && r.directive[0] == "query" {
-				_, rows, err := run(eng, r.text, engine.Options{Workers: 1, Now: now})
+				_, rows, err := run(memory.engine, r.text, engine.Options{Workers: 1, Now: now})
 				if err != nil {
 					t.Errorf("%s: %v", where, err)
 				}
 				r.want = order(rows, r.sorted())
 			}
-			for _, s := range settings() {
-				columns, rows, err := run(eng, r.text, s.opt)
-				if complaint := r.judge(columns, rows, err); complaint != "" {
-					t.Errorf("%s\n  with %s: %s", where, s.name, complaint)
-					break // the other settings would say the same
-				}
+			if setting, complaint := r.check(lanes); complaint != "" {
+				t.Errorf("%s\n  with %s: %s", where, setting, complaint)
 			}
 		default:
 			t.Fatalf("%s:%d: unknown directive %q", file, r.line, r.directive[0])
@@ -138,6 +179,19 @@ func runFile(t *testing.T, file string) {
 			t.Fatal(err)
 		}
 	}
+}
+
+// check runs the record in every way and returns the first with which something is wrong: the others would mostly say the same.
+func (r *record) check(lanes []lane) (setting, complaint string) {
+	for _, l := range lanes {
+		for _, s := range l.settings {
+			columns, rows, err := run(l.engine, r.text, s.opt)
+			if complaint := r.judge(columns, rows, err); complaint != "" {
+				return s.name, complaint
+			}
+		}
+	}
+	return "", ""
 }
 
 func (r *record) sorted() bool { return len(r.directive) > 2 && r.directive[2] == "rowsort" }
@@ -238,15 +292,20 @@ func collect(eng *engine.Engine, text string, opt engine.Options) ([]vec.Batch, 
 }
 
 func makeTable(cat *logictest.Catalog, eng *engine.Engine, name, text string) error {
-	batches, columns, err := collect(eng, text, engine.Options{Workers: 1, BatchRows: 3, Now: now})
+	columns, batches, err := tableRows(eng, text)
 	if err != nil {
 		return err
 	}
-	var written []string
-	for _, c := range columns {
-		written = append(written, c.Name+" "+c.Type.String())
+	return cat.AddTable(name, columns, batches...)
+}
+
+// tableRows runs the query of a table: its columns, as Catalog.AddTable takes them, and its rows in batches of three.
+func tableRows(eng *engine.Engine, text string) (columns []string, batches []vec.Batch, err error) {
+	batches, schema, err := collect(eng, text, engine.Options{Workers: 1, BatchRows: 3, Now: now})
+	for _, c := range schema {
+		columns = append(columns, c.Name+" "+c.Type.String())
 	}
-	return cat.AddTable(name, written, batches...)
+	return columns, batches, err
 }
 
 func readRecords(file string) ([]record, error) {
