@@ -100,23 +100,26 @@ type footprint struct {
 
 func (f *footprint) of(b vec.Batch) (bytes int64) {
 	for _, col := range b.Cols {
-		d, ok := col.(*array.Dictionary)
-		if !ok {
-			bytes += vec.Size(col)
-			continue
-		}
-		bytes += 4 * int64(d.Len())
-		entries := d.Data().Dictionary()
-		if _, ok := f.seen[entries]; ok {
-			continue
-		}
-		if f.seen == nil {
-			f.seen = map[arrow.ArrayData]struct{}{}
-		}
-		f.seen[entries] = struct{}{}
-		bytes += vec.Size(settled(d.Dictionary()))
+		bytes += f.column(col)
 	}
 	return bytes
+}
+
+func (f *footprint) column(col arrow.Array) int64 {
+	d, ok := col.(*array.Dictionary)
+	if !ok {
+		return vec.Size(col)
+	}
+	bytes := 4 * int64(d.Len())
+	entries := d.Data().Dictionary()
+	if _, ok := f.seen[entries]; ok {
+		return bytes
+	}
+	if f.seen == nil {
+		f.seen = map[arrow.ArrayData]struct{}{}
+	}
+	f.seen[entries] = struct{}{}
+	return bytes + vec.Size(settled(d.Dictionary()))
 }
 
 // settled makes a ready to be read by several goroutines: arrow-go computes null counts and dictionaries when first asked, without a lock.

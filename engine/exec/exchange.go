@@ -109,7 +109,7 @@ func (r *run) rows(w *worker, m *meter, f flow) operator {
 	ctx, cancel := context.WithCancel(w.ctx)
 	o := &gather{
 		run: r, worker: w, flow: f, ctx: ctx, cancel: cancel, most: gatherBytes, queues: map[int]*queue{},
-		account: account{budget: &r.budget, meter: m, doing: "collecting rows", try: "select fewer columns"},
+		account: account{budget: &r.budget, meter: m, spills: true, doing: "collecting rows", try: "select fewer columns"},
 	}
 	if r.budget.limit > 0 {
 		o.most = min(o.most, r.budget.limit/8)
@@ -232,7 +232,7 @@ func (o *gather) work() {
 func (o *gather) put(task int, q *queue, b queued) error {
 	o.lock.Lock()
 	defer o.lock.Unlock()
-	for o.account.held+b.bytes > o.most && (task != o.reading || len(q.batches) > 0) && o.ctx.Err() == nil {
+	for (o.account.held+b.bytes > o.most || !o.account.room(b.bytes)) && (task != o.reading || len(q.batches) > 0) && o.ctx.Err() == nil {
 		o.moved.Wait()
 	}
 	if o.ctx.Err() != nil {

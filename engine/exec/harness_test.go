@@ -123,11 +123,12 @@ func columnOf(t sqltype.Type, cells []any, coded bool) arrow.Array {
 type setting struct {
 	workers, batchRows int
 	coded              bool
+	spill              bool // with no memory at all
 	seed               uint64
 }
 
 func (s setting) String() string {
-	return fmt.Sprintf("workers=%d batch=%d coded=%v seed=%d", s.workers, s.batchRows, s.coded, s.seed)
+	return fmt.Sprintf("workers=%d batch=%d coded=%v spill=%v seed=%d", s.workers, s.batchRows, s.coded, s.spill, s.seed)
 }
 
 func settings() (all []setting) {
@@ -135,8 +136,9 @@ func settings() (all []setting) {
 		for _, batchRows := range []int{1, 7, 0} {
 			for _, coded := range []bool{false, true} {
 				for seed := range uint64(2) {
-					all = append(all, setting{workers, batchRows, coded, seed})
+					all = append(all, setting{workers, batchRows, coded, false, seed})
 				}
+				all = append(all, setting{workers, batchRows, coded, true, 2})
 			}
 		}
 	}
@@ -144,7 +146,11 @@ func settings() (all []setting) {
 }
 
 func (s setting) options() Options {
-	return Options{Workers: s.workers, BatchRows: s.batchRows, Session: fn.Session{Zone: time.UTC}}
+	opt := Options{Workers: s.workers, BatchRows: s.batchRows, Session: fn.Session{Zone: time.UTC}}
+	if s.spill {
+		opt.Scratch, opt.SpillAlways = &memoryScratch{}, true
+	}
+	return opt
 }
 
 // sweep runs a case under all settings; make returns a plan and the rows it must yield.
@@ -154,11 +160,15 @@ func sweep(t *testing.T, ordered bool, make func(s setting, rng *rand.Rand) (pla
 		t.Run(s.String(), func(t *testing.T) {
 			noLeaks(t)
 			node, want := make(s, rand.New(rand.NewPCG(s.seed, 0)))
-			got, err := execute(node, s.options())
+			opt := s.options()
+			got, err := execute(node, opt)
 			if err != nil {
 				t.Fatal(err)
 			}
 			same(t, got, want, ordered)
+			if s.spill {
+				opt.Scratch.(*memoryScratch).done(t)
+			}
 		})
 	}
 }

@@ -17,15 +17,32 @@ import (
 )
 
 // sort takes in all rows on all workers. With a limit each worker keeps its best rows only. The last sort key is a row's position
-// in the input, so that the order does not depend on which worker took which rows.
+// in the input, so that the order does not depend on which worker took which rows. What a worker has no memory for it sorts and spills as
+// a run; the runs are merged (merge.go).
 func (r *run) sort(n *plan.Sort, m *meter, input flow) flow {
-	return flow{tasks: 1, open: func(w *worker, _ int) operator {
-		o := &sortOperator{run: r, worker: w, meter: m, node: n, input: input, width: len(n.Schema()), want: math.MaxInt64}
-		if n.Limit >= 0 && n.Limit < math.MaxInt64-n.Offset {
-			o.want = n.Limit + n.Offset
+	return flow{tasks: 1, open: func(w *worker, _ int) operator { return r.newSort(w, m, n, input) }}
+}
+
+func (r *run) newSort(w *worker, m *meter, n *plan.Sort, input flow) *sortOperator {
+	o := &sortOperator{run: r, worker: w, meter: m, node: n, input: input, want: math.MaxInt64}
+	if n.Limit >= 0 && n.Limit < math.MaxInt64-n.Offset {
+		o.want = n.Limit + n.Offset
+	}
+	for _, c := range n.Input.Schema() {
+		o.types = append(o.types, c.Type)
+	}
+	o.width = len(o.types)
+	for _, key := range n.Keys {
+		if c, ok := key.Expr.(*expr.Column); ok {
+			o.at = append(o.at, c.Index)
+			continue
 		}
-		return o
-	}}
+		o.at = append(o.at, len(o.types))
+		o.types = append(o.types, key.Expr.Type())
+		o.computed = append(o.computed, key.Expr)
+	}
+	o.types = append(o.types, sqltype.BigIntType)
+	return o
 }
 
 type sortOperator struct {
@@ -34,45 +51,84 @@ type sortOperator struct {
 	meter  *meter
 	node   *plan.Sort
 	input  flow
-	width  int   // columns of the input
-	keyed  bool  // put out the keys behind them
+	keyed  bool  // put out the keys behind the columns
 	want   int64 // rows to find, those of the offset included; MaxInt64: all
 
+	// What is sorted: the input's columns, the keys that are no columns of it, the position.
+	types    []sqltype.Type
+	width    int         // columns of the input
+	computed []expr.Expr // keys
+	at       []int       // of each key: its column
+
 	states []*sortState // by worker; nil: took in nothing
-	sorted *sortState   // all rows wanted; nil until taken in
+	sorted *sortState   // all rows wanted, if they are in memory
 	order  []int32      // rows of sorted.rows[0] still to be put out
+	runs   []sortedRun  // of all workers
+	merged *merge       // of the runs; nil: all is in memory, or nothing taken in yet
+	skip   int64        // rows of merged that the offset leaves out
 }
 
 func (o *sortOperator) next() (vec.Batch, error) {
-	if o.sorted == nil {
+	if o.sorted == nil && o.merged == nil {
 		if err := o.takeIn(); err != nil {
 			return vec.Batch{}, err
 		}
+	}
+	if o.merged != nil {
+		return o.nextMerged()
 	}
 	if len(o.order) == 0 {
 		return vec.Batch{}, io.EOF
 	}
 	n := min(len(o.order), o.run.batchRows)
-	all := o.sorted.rows[0]
-	b := vec.Batch{Len: all.Len, Cols: all.Cols[:o.width]}
-	if o.keyed {
-		b.Cols = all.Cols[:o.width+len(o.node.Keys)]
-	}
-	b = b.Take(o.order[:n])
+	b := o.put(o.sorted.rows[0]).Take(o.order[:n])
 	o.order = o.order[n:]
 	return b, nil
+}
+
+func (o *sortOperator) nextMerged() (vec.Batch, error) {
+	for {
+		b, err := o.merged.next()
+		if err != nil {
+			return vec.Batch{}, err
+		}
+		if o.skip >= int64(b.Len) {
+			o.skip -= int64(b.Len)
+			continue
+		}
+		b = o.put(b)
+		if o.skip > 0 {
+			b = b.Slice(int(o.skip), b.Len)
+			o.skip = 0
+		}
+		return b, nil
+	}
+}
+
+// put is the columns of sorted rows that the operator puts out.
+func (o *sortOperator) put(b vec.Batch) vec.Batch {
+	out := vec.Batch{Len: b.Len, Cols: b.Cols[:o.width:o.width]}
+	for _, at := range o.at {
+		if o.keyed {
+			out.Cols = append(out.Cols, b.Cols[at])
+		}
+	}
+	return out
 }
 
 func (o *sortOperator) close() {
 	for _, s := range o.states {
 		if s != nil {
-			s.account.close()
+			s.close()
 		}
 	}
 	if o.sorted != nil {
 		o.sorted.account.close()
 	}
-	o.states, o.sorted, o.order = nil, nil, nil
+	for _, r := range o.runs {
+		r.spill.close()
+	}
+	o.states, o.sorted, o.order, o.runs, o.merged = nil, nil, nil, nil, nil
 }
 
 func (o *sortOperator) takeIn() error {
@@ -93,17 +149,28 @@ func (o *sortOperator) takeIn() error {
 			return err
 		}
 	}
-	o.sorted = newSortState(o)
+	sorted := newSortState(o)
+	spilled := false
+	for _, s := range o.states {
+		if s != nil {
+			sorted.count += s.count
+			sorted.columns.add(s.columns)
+			spilled = spilled || len(s.runs) > 0
+		}
+	}
+	if spilled || !sorted.account.fits(sorted.toSort()) {
+		return o.merge()
+	}
 	for i, s := range o.states {
 		if s == nil {
 			continue
 		}
-		o.sorted.rows = append(o.sorted.rows, s.rows...)
-		o.sorted.count += s.count
+		sorted.rows = append(sorted.rows, s.rows...)
 		s.account.close()
 		o.states[i] = nil
 	}
-	order, err := o.sorted.sort()
+	o.sorted = sorted
+	order, err := sorted.sort()
 	if err != nil {
 		return err
 	}
@@ -111,29 +178,80 @@ func (o *sortOperator) takeIn() error {
 	return nil
 }
 
+// merge spills what the workers hold, and begins to merge the runs.
+func (o *sortOperator) merge() error {
+	for i, s := range o.states {
+		if s == nil {
+			continue
+		}
+		err := s.spill()
+		o.runs = append(o.runs, s.runs...)
+		s.runs = nil
+		s.account.close()
+		o.states[i] = nil
+		if err != nil {
+			return err
+		}
+	}
+	var err error
+	o.runs, err = o.reduce(o.runs)
+	if err != nil {
+		return err
+	}
+	o.merged, o.skip = o.newMerge(o.runs), o.node.Offset
+	return nil
+}
+
 // sortState holds the rows that one worker took in, or the best of them.
 type sortState struct {
 	*sortOperator
-	rows    []vec.Batch // columns: the input's, the keys, the position
+	rows    []vec.Batch // see sortOperator.types
 	count   int         // rows in rows
 	best    int         // rows that the last cut left: with ties more than are wanted
 	bound   vec.Batch   // with a limit: the worst of the best rows found so far; Len 0: not as many found yet
+	columns columnSizes // of rows
 	weigh   footprint
 	account account
+
+	runs []sortedRun // what was spilled
+	file *spill      // of them; nil: none
+}
+
+// columnSizes are the bytes of each column.
+type columnSizes []int64
+
+func (c columnSizes) add(other columnSizes) {
+	for i, bytes := range other {
+		c[i] += bytes
+	}
+}
+
+func (c columnSizes) sum() (bytes int64) {
+	for _, b := range c {
+		bytes += b
+	}
+	return bytes
 }
 
 func newSortState(o *sortOperator) *sortState {
-	return &sortState{sortOperator: o, account: account{
-		budget: &o.run.budget, meter: o.meter, doing: "sorting rows",
+	return &sortState{sortOperator: o, columns: make(columnSizes, len(o.types)), account: account{
+		budget: &o.run.budget, meter: o.meter, doing: "sorting rows", spills: true,
 		try: "filter more rows, select fewer columns, or add a LIMIT: then only the rows it wants are kept",
 	}}
+}
+
+func (s *sortState) close() {
+	s.account.close()
+	if s.file != nil {
+		s.file.close()
+	}
 }
 
 // add takes in a batch whose first row is at position.
 func (s *sortState) add(b vec.Batch, position int64) error {
 	cols := slices.Clone(b.Cols)
-	for _, key := range s.node.Keys {
-		d, err := expr.Eval(key.Expr, b, s.run.session)
+	for _, key := range s.computed {
+		d, err := expr.Eval(key, b, s.run.session)
 		if err != nil {
 			return err
 		}
@@ -144,15 +262,29 @@ func (s *sortState) add(b vec.Batch, position int64) error {
 	if err != nil || b.Len == 0 {
 		return err
 	}
+	s.hold(b)
+	if int64(s.count) > max(4*min(s.want, math.MaxInt64/4), int64(s.run.batchRows), 2*int64(s.best)) {
+		if err := s.cut(); err != nil {
+			return err
+		}
+	}
+	held := s.columns.sum()
+	if !s.account.fits(held + s.toSort() - s.account.held) {
+		return s.spill()
+	}
+	return s.account.set(held)
+}
+
+func (s *sortState) hold(b vec.Batch) {
 	s.rows = append(s.rows, b)
 	s.count += b.Len
-	if err := s.account.add(s.weigh.of(b)); err != nil {
-		return err
+	for i, col := range b.Cols {
+		s.columns[i] += s.weigh.column(col)
 	}
-	if int64(s.count) > max(4*min(s.want, math.MaxInt64/4), int64(s.run.batchRows), 2*int64(s.best)) {
-		return s.cut()
-	}
-	return nil
+}
+
+func (s *sortState) drop() {
+	s.rows, s.count, s.columns, s.weigh = nil, 0, make(columnSizes, len(s.types)), footprint{}
 }
 
 // promising drops rows of b that are worse than bound by the first key alone: most rows, once the best are known.
@@ -161,7 +293,7 @@ func (s *sortState) promising(b vec.Batch) (vec.Batch, error) {
 		return b, nil
 	}
 	key := s.node.Keys[0]
-	bound, keys := s.bound.Cols[s.width], b.Cols[s.width]
+	bound, keys := s.bound.Cols[s.at[0]], b.Cols[s.at[0]]
 	switch key.Expr.Type().Kind {
 	case sqltype.Real, sqltype.Double: // NaN has a place in the order, but compares with nothing
 		return b, nil
@@ -195,11 +327,58 @@ func (s *sortState) cut() error {
 	if err != nil {
 		return err
 	}
+	s.mark(order)
 	best := s.rows[0].Take(order)
-	s.rows, s.count, s.best = []vec.Batch{best}, best.Len, best.Len
-	s.bound = best.Take([]int32{int32(min(s.want, int64(best.Len)) - 1)})
-	s.weigh = footprint{}
-	return s.account.set(s.weigh.of(best))
+	s.drop()
+	s.hold(best)
+	s.best = best.Len
+	return s.account.set(s.columns.sum())
+}
+
+// mark notes the bound that the best rows, in order, set to all others.
+func (s *sortState) mark(order []int32) {
+	if int64(len(order)) >= s.want {
+		s.bound = s.rows[0].Take(order[s.want-1:][:1])
+	}
+}
+
+// spill writes the best of the rows to disk, sorted, and holds none.
+func (s *sortState) spill() error {
+	if s.count == 0 {
+		return nil
+	}
+	order, err := s.sort()
+	if err != nil {
+		return err
+	}
+	s.mark(order)
+	if s.file == nil {
+		s.file = s.run.newSpill(s.meter, s.types)
+	}
+	from, err := s.file.mark()
+	all := s.rows[0]
+	for part := range slices.Chunk(order, s.run.batchRows) {
+		if err == nil {
+			err = s.file.write(all.Take(part))
+		}
+	}
+	if err != nil {
+		return err
+	}
+	to, err := s.file.mark()
+	s.runs = append(s.runs, sortedRun{s.file, from, to})
+	s.drop()
+	s.best = 0
+	if err == nil {
+		err = s.account.set(0)
+	}
+	return err
+}
+
+// toSort is how much memory it takes to sort the rows, beside that which they are in: a column, for a moment, twice, and the ranks and the order
+// of the rows.
+func (s *sortState) toSort() int64 {
+	return slices.Max(s.columns) + int64(s.count)*int64(8*(len(s.at)+1)+2*16+4)
 }
 
 // sort brings the rows into one batch and returns the best want of them in order, with ties.
@@ -207,43 +386,60 @@ func (s *sortState) sort() ([]int32, error) {
 	if s.count == 0 {
 		return nil, nil
 	}
-	if len(s.rows) > 1 {
-		var weigh footprint
-		bytes := int64(0)
-		for _, b := range s.rows {
-			bytes += weigh.of(b)
-		}
-		if err := s.account.set(2 * bytes); err != nil { // for a moment the rows are there twice
-			return nil, err
-		}
-		all, err := vec.ConcatBatches(s.rows)
-		if err != nil {
-			return nil, sqlerr.Wrap(sqlerr.Resource, err, "the rows to sort are too large")
-		}
-		s.rows = []vec.Batch{all}
-	}
-	s.weigh = footprint{}
-	if err := s.account.set(s.weigh.of(s.rows[0]) + 4*int64(s.count)); err != nil {
+	if err := s.account.set(s.columns.sum() + s.toSort()); err != nil {
 		return nil, err
 	}
-	all := s.rows[0]
-	keys := make([]vec.SortKey, 0, len(s.node.Keys)+1)
-	for i, key := range s.node.Keys {
-		keys = append(keys, vec.SortKey{Arr: all.Cols[s.width+i], Desc: key.Desc, NullsFirst: key.NullsFirst})
+	if err := s.concat(); err != nil {
+		return nil, sqlerr.Wrap(sqlerr.Resource, err, "the rows to sort are too large")
 	}
-	keys = append(keys, vec.SortKey{Arr: all.Cols[len(all.Cols)-1]})
+	all := s.rows[0]
+	keys := s.keys(all)
 	order := vec.Sort(keys, all.Len)
+	if err := s.account.set(s.columns.sum() + 4*int64(s.count)); err != nil {
+		return nil, err
+	}
 	most := min(int64(len(order)), s.want)
-	for s.node.Ties && most < int64(len(order)) && tied(keys[:len(keys)-1], order[most-1], order[most]) {
+	for s.node.Ties && most < int64(len(order)) && tied(keys[:len(keys)-1], order[most-1], keys, order[most]) {
 		most++
 	}
 	return order[:most], nil
 }
 
+// concat puts the rows into one batch, column by column, so that only one is there twice.
+func (s *sortState) concat() error {
+	if len(s.rows) == 1 {
+		return nil
+	}
+	all := vec.Batch{Len: s.count, Cols: make([]arrow.Array, len(s.types))}
+	s.weigh = footprint{}
+	parts := make([]arrow.Array, len(s.rows))
+	for c := range all.Cols {
+		for i, b := range s.rows {
+			parts[i], b.Cols[c] = b.Cols[c], nil
+		}
+		var err error
+		if all.Cols[c], err = vec.Concat(parts); err != nil {
+			return err
+		}
+		s.columns[c] = s.weigh.column(all.Cols[c])
+	}
+	s.rows = []vec.Batch{all}
+	return nil
+}
+
+// keys are the sort keys of rows, the position among them.
+func (o *sortOperator) keys(b vec.Batch) []vec.SortKey {
+	keys := make([]vec.SortKey, 0, len(o.at)+1)
+	for i, key := range o.node.Keys {
+		keys = append(keys, vec.SortKey{Arr: b.Cols[o.at[i]], Desc: key.Desc, NullsFirst: key.NullsFirst})
+	}
+	return append(keys, vec.SortKey{Arr: b.Cols[len(b.Cols)-1]})
+}
+
 // tied reports whether two rows have the same place in the order of the keys.
-func tied(keys []vec.SortKey, i, j int32) bool {
-	for _, k := range keys {
-		if vec.CompareRows(k.Arr, int(i), k.Arr, int(j), false, false) != 0 {
+func tied(keys []vec.SortKey, i int32, others []vec.SortKey, j int32) bool {
+	for k := range keys {
+		if vec.CompareRows(keys[k].Arr, int(i), others[k].Arr, int(j), false, false) != 0 {
 			return false
 		}
 	}

@@ -3,7 +3,6 @@ package exec
 import (
 	"errors"
 	"io"
-	"math"
 	"slices"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -30,7 +29,9 @@ func (r *run) window(n *plan.Window, m *meter, input flow) flow {
 		if len(sort.Keys) == 0 || n.Sorted() {
 			o.input = &keyedOperator{operator: r.rows(w, m, input), run: r, keys: sort.Keys}
 		} else {
-			o.input = &sortOperator{run: r, worker: w, meter: m, node: sort, input: input, width: o.width, keyed: true, want: math.MaxInt64}
+			sorted := r.newSort(w, m, sort, input)
+			sorted.keyed = true
+			o.input = sorted
 		}
 		return o
 	}}

@@ -98,7 +98,7 @@ func TestWindowMemory(t *testing.T) {
 	for _, c := range []struct {
 		order []plan.SortKey
 		bytes int64
-	}{{nil, 300 << 10}, {[]plan.SortKey{{Expr: number}}, 600 << 10}} { // enough for the sort alone
+	}{{nil, 300 << 10}, {[]plan.SortKey{{Expr: number}}, 800 << 10}} { // enough for the sort alone
 		n := windowOver(few(1000).scan(), nil, c.order, sum)
 		if _, err := execute(n, Options{Workers: 1, Memory: 4 << 20}); err != nil {
 			t.Errorf("ten thousand rows in 4 MiB: %v", err)

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/trailql/trailql/engine"
+	"github.com/trailql/trailql/engine/exec"
 	"github.com/trailql/trailql/engine/logictest"
 	"github.com/trailql/trailql/engine/optimize"
 	"github.com/trailql/trailql/engine/plan"
@@ -36,9 +37,9 @@ var rewrite = flag.Bool("rewrite", false, "write the results that queries give n
 //	statement ok          the query runs to its end
 //	statement error RE    it fails with an error that the regular expression matches
 //
-// Each record runs with one worker and with four, with batches of 1, 7 and the usual number of rows, and without each optimizer rule,
-// over tables in memory; then over the same tables as Parquet files, with pruning and without. A table of a type that our Parquet files
-// do not have stays in memory.
+// Each record runs with one worker and with four, with batches of 1, 7 and the usual number of rows, without each optimizer rule, and with as
+// good as no memory, so that everything that can spill does, over tables in memory; then over the same tables as Parquet files, with pruning
+// and without. A table of a type that our Parquet files do not have stays in memory.
 func TestLogic(t *testing.T) {
 	var stored storedTables
 	t.Run("file", func(t *testing.T) { // ends when all files have
@@ -63,6 +64,26 @@ func logicFiles(t *testing.T) []string {
 // now is the clock of all cases.
 var now = time.Date(2024, 3, 10, 12, 30, 45, 0, time.UTC)
 
+// scratch is where the settings that spill do.
+var scratch *exec.ScratchFolder
+
+func TestMain(m *testing.M) {
+	dir, err := os.MkdirTemp("", "trailql-logic-")
+	if err == nil {
+		scratch, err = exec.NewScratchFolder(dir)
+	}
+	if err != nil {
+		panic(err)
+	}
+	code := m.Run()
+	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
+		fmt.Println("temporary files are left:", left, err)
+		code = 1
+	}
+	_ = os.Remove(dir)
+	os.Exit(code)
+}
+
 // memorySettings are the ways in which each record runs over tables in memory.
 func memorySettings() []setting {
 	var out []setting
@@ -75,7 +96,12 @@ func memorySettings() []setting {
 	for _, rule := range optimize.Rules() {
 		out = append(out, setting{"without " + rule, engine.Options{Workers: 2, BatchRows: 2, Now: now, WithoutRules: []string{rule}}})
 	}
-	return append(out, setting{"without any rule", engine.Options{Workers: 2, Now: now, WithoutRules: optimize.Rules()}})
+	out = append(out, setting{"without any rule", engine.Options{Workers: 2, Now: now, WithoutRules: optimize.Rules()}})
+	for _, workers := range []int{1, 4} {
+		name := fmt.Sprintf("%d workers, spilling", workers)
+		out = append(out, setting{name, engine.Options{Workers: workers, BatchRows: 2, Now: now, Scratch: scratch, SpillAlways: true}})
+	}
+	return out
 }
 
 // parquetSettings are those over tables in Parquet files.
