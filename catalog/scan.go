@@ -326,6 +326,14 @@ func (t *table) physical(ctx context.Context, files []parquetio.File, req source
 		place[i] = len(phys.Paths)
 		phys.Paths = append(phys.Paths, p)
 	}
+	if req.Top != nil {
+		top := *req.Top
+		if top.Path = place[top.Path]; top.Path >= 0 {
+			phys.Top = &top
+		} else {
+			phys.Top = nil
+		}
+	}
 	if !rebuilt {
 		phys.Filter = req.Filter
 		return parquetio.NewScan(ctx, t.snap.lake.store, files, t.layout.Columns, phys, report)
@@ -344,7 +352,7 @@ func (t *table) physical(ctx context.Context, files []parquetio.File, req source
 	var pushed []int
 	for i, c := range req.Conjuncts {
 		if slices.ContainsFunc(expr.Columns(c), func(col int) bool { return place[col] < 0 }) {
-			phys.Limit = -1 // the caller still drops rows
+			phys.Limit, phys.Top = -1, nil // the caller still drops rows
 			continue
 		}
 		pushed = append(pushed, i)
@@ -378,6 +386,13 @@ type rebuildScan struct {
 }
 
 func (s *rebuildScan) Applied() []bool { return s.applied }
+
+func (s *rebuildScan) Order() []int {
+	if o, ok := s.Scan.(source.Ordered); ok {
+		return o.Order()
+	}
+	return nil
+}
 
 func (s *rebuildScan) Open(ctx context.Context, morsel int) (source.Reader, error) {
 	r, err := s.Scan.Open(ctx, morsel)

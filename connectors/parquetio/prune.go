@@ -20,6 +20,14 @@ import (
 func (g *groupReader) prune() (keep bool, err error) {
 	s := g.r.s
 	off := s.req.Off
+	if s.top != nil {
+		lo, hi := groupStats{g}.Bounds(s.top.Path)
+		nulls, _ := groupStats{g}.Nulls(s.top.Path)
+		if s.top.beats(lo, hi, nulls) {
+			s.report.RowGroupsByStats.Add(1)
+			return false, nil
+		}
+	}
 	for i := range s.conjuncts {
 		f := &filter{conjunct: &s.conjuncts[i]}
 		if !off.RowGroup {

@@ -137,6 +137,11 @@ func (g *groupReader) next() (vec.Batch, error) {
 				break
 			}
 		}
+		if s.top != nil && w.len() > 0 {
+			if err := s.top.apply(&w); err != nil {
+				return vec.Batch{}, err
+			}
+		}
 		if w.len() == 0 {
 			continue
 		}

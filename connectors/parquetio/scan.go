@@ -48,6 +48,7 @@ type scan struct {
 	types     []sqltype.Type // of the paths
 	morsels   []morsel
 	report    *source.Report
+	top       *topN // nil: all rows
 }
 
 // morsel is the part-th of so many equal parts of a file's row groups.
@@ -99,6 +100,12 @@ func NewScan(ctx context.Context, store blob.Store, files []File, columns []sour
 		for p := range parts {
 			s.morsels = append(s.morsels, morsel{i, p, parts})
 		}
+	}
+	if req.Top != nil && !req.Off.Top && !slices.Contains(s.applied, false) {
+		s.top = newTopN(*req.Top, s.types[req.Top.Path])
+	}
+	if s.top != nil {
+		report.Notes = append(report.Notes, fmt.Sprintf("top %d: files and row groups that may hold the first rows are read first, others left out when enough are found", req.Top.Rows))
 	}
 	return s, nil
 }
@@ -189,6 +196,11 @@ type unforeseen struct{ value any }
 func (unforeseen) Error() string { return "it is damaged in a way that was not foreseen" }
 
 func (s *scan) Open(ctx context.Context, m int) (source.Reader, error) {
+	if s.outdone(s.morsels[m].file) {
+		s.report.RowGroups.Add(1)
+		s.report.RowGroupsByStats.Add(1)
+		return nothing{}, nil
+	}
 	r, err := s.open(ctx, s.morsels[m])
 	if err != nil {
 		return nil, s.fault(ctx, s.morsels[m].file, err)

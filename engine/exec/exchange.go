@@ -20,16 +20,20 @@ import (
 
 // each runs body for every task of f, on as many workers as the run has. body gets the number of its worker (slot, below
 // r.workers), so that workers can keep state of their own, and the task's operator, which it need not close. A worker's tasks come
-// in ascending order. The first error stops all workers; each returns when all have stopped.
+// in f's order. The first error stops all workers; each returns when all have stopped.
 func (r *run) each(w *worker, f flow, body func(slot, task int, op operator) error) error {
-	do := func(w *worker, slot, task int) error {
+	do := func(w *worker, slot, turn int) error {
+		task := turn
+		if f.order != nil {
+			task = f.order[turn]
+		}
 		op := f.open(w, task)
 		defer op.close()
 		return body(slot, task, op)
 	}
 	if r.workers == 1 || f.tasks <= 1 {
-		for task := range f.tasks {
-			if err := do(w, 0, task); err != nil {
+		for turn := range f.tasks {
+			if err := do(w, 0, turn); err != nil {
 				return err
 			}
 		}
@@ -48,11 +52,11 @@ func (r *run) each(w *worker, f flow, body func(slot, task int, op operator) err
 			own.charge(outer)
 			err := guard(func() error {
 				for {
-					task := int(claimed.Add(1)) - 1
-					if task >= f.tasks {
+					turn := int(claimed.Add(1)) - 1
+					if turn >= f.tasks {
 						return nil
 					}
-					if err := do(own, slot, task); err != nil {
+					if err := do(own, slot, turn); err != nil {
 						return err
 					}
 				}

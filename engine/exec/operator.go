@@ -18,6 +18,8 @@ type operator interface {
 // one after the other are the node's rows in order.
 type flow struct {
 	tasks int
+	// order is how each had best take the tasks, where all are taken before the first row is put out; nil: one after the other.
+	order []int
 	// open returns the operator of one task, to be used by the worker's goroutine; it does no work yet. Each task is opened at most once.
 	open func(w *worker, task int) operator
 }

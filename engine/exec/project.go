@@ -10,7 +10,7 @@ import (
 )
 
 func (r *run) project(n *plan.Project, input flow) flow {
-	return flow{tasks: input.tasks, open: func(w *worker, task int) operator {
+	return flow{tasks: input.tasks, order: input.order, open: func(w *worker, task int) operator {
 		return &projectOperator{operator: input.open(w, task), run: r, exprs: n.Exprs}
 	}}
 }

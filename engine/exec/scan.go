@@ -12,7 +12,7 @@ import (
 
 // request is what a scan node asks of its table.
 func (r *run) request(n *plan.Scan) source.Request {
-	req := source.Request{Paths: n.Paths, Conjuncts: n.Conjuncts, Limit: n.Limit, BatchRows: r.sourceRows, Off: r.off, Session: r.session}
+	req := source.Request{Paths: n.Paths, Conjuncts: n.Conjuncts, Limit: n.Limit, Top: n.Top, BatchRows: r.sourceRows, Off: r.off, Session: r.session}
 	used := expr.Columns(n.Conjuncts...)
 	if len(used) > 0 && used[len(used)-1] == len(used)-1 { // sorted and distinct: exactly the first ones
 		req.Filter = len(used)
@@ -36,7 +36,11 @@ func (r *run) scan(n *plan.Scan, m *meter) (flow, error) {
 			rest = append(rest, n.Conjuncts[i])
 		}
 	}
-	return flow{tasks: scan.Morsels(), open: func(w *worker, task int) operator {
+	var order []int
+	if o, ok := scan.(source.Ordered); ok {
+		order = o.Order()
+	}
+	return flow{tasks: scan.Morsels(), order: order, open: func(w *worker, task int) operator {
 		return &scanOperator{run: r, worker: w, meter: m, table: n.Table, scan: scan, morsel: task, conjuncts: rest, out: pieces{most: r.batchRows}}
 	}}, nil
 }

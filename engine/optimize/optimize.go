@@ -46,6 +46,7 @@ var rules = []rule{
 	// Last, for scans hold conjuncts over the paths they read.
 	{"push_conjuncts", pushConjuncts},
 	{"limit_scans", limitScans},
+	{"top_scans", topScans},
 }
 
 // Rules returns the names of all rules, in the order in which they first run.

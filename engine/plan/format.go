@@ -39,6 +39,9 @@ func Describe(n Node) string {
 		if n.Limit >= 0 {
 			s += fmt.Sprintf(" limit %d", n.Limit)
 		}
+		if n.Top != nil {
+			s += fmt.Sprintf(" top %d by %s", n.Top.Rows, list([]expr.Expr{&expr.Column{Name: n.Columns[n.Top.Path].Name}}))
+		}
 		return s
 	case *Values:
 		rows := "rows"

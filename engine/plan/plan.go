@@ -31,7 +31,8 @@ type Scan struct {
 	Paths     []source.Path
 	Columns   []Column // one per path
 	Conjuncts []expr.Expr
-	Limit     int64 // a hint pushed down; -1 none
+	Limit     int64        // a hint pushed down; -1 none
+	Top       *source.TopN // a hint pushed down; nil: none
 }
 
 // Values yields literal rows.

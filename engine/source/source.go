@@ -107,9 +107,26 @@ type Request struct {
 	Conjuncts []expr.Expr // boolean; their columns are ordinals into Paths; all must be true for a row to be wanted
 	Filter    int         // the first Filter paths are needed by conjuncts only or too; 0 when unknown (a hint for late columns)
 	Limit     int64       // no more than so many rows are wanted; negative: all. A hint
+	Top       *TopN       // no rows but the first ones in some order are wanted; nil: all. A hint
 	BatchRows int         // rows per batch, at most; 0: the source's own choice
 	Off       Switches
 	Session   *fn.Session // the query's, for evaluating the conjuncts; nil: UTC
+}
+
+// TopN is an order by one path, and how many of the rows for which all conjuncts are true come first in it. A row may be left out if at
+// least so many others come strictly before it.
+type TopN struct {
+	Path       int // ordinal into Paths
+	Desc       bool
+	NullsFirst bool
+	Rows       int64 // positive
+}
+
+// Ordered is a Scan that knows which morsels are the best to begin with: for a TopN, those that may hold the first rows.
+type Ordered interface {
+	Scan
+	// Order lists all morsels; nil: as they are numbered.
+	Order() []int
 }
 
 // Switches turn steps off, so that tests can run the same SQL with and without each.
@@ -121,6 +138,7 @@ type Switches struct {
 	Dictionary bool // pruning by dictionary entries
 	Page       bool // pruning by page statistics
 	Late       bool // late columns: read all columns of all rows first
+	Top        bool // leaving out rows that do not come first
 }
 
 // Scan is a planned read, split into morsels that any number of workers may open in any order. Safe for concurrent use.
