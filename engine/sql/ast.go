@@ -20,7 +20,8 @@ type Ident struct {
 	Quoted bool
 }
 
-// Statement is one of: *Query, *Explain, *ShowTables, *ShowColumns, *ShowFunctions, *ShowSchemas, *ShowCreate, *ShowPartitions, *ShowStats.
+// Statement is one of: *Query, *Explain, *ShowTables, *ShowColumns, *ShowFunctions, *ShowSchemas, *ShowCreate, *ShowPartitions, *ShowStats,
+// *CreateView, *Drop, *CreateTableAs, *Unload, *CreateExternal.
 type Statement interface {
 	Node
 	statement()

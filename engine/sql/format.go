@@ -138,6 +138,8 @@ func (f *formatter) statement(s Statement) {
 	case *ShowFunctions:
 		f.write("SHOW FUNCTIONS")
 		f.like(s.Like)
+	default:
+		f.define(s)
 	}
 }
 

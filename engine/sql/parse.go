@@ -306,13 +306,16 @@ func (p *parser) statement() Statement {
 			p.next() // Hive's words for more detail, which there is not
 		}
 		return &ShowColumns{At: start, Table: p.tableName()}
+	case p.accept("CREATE"):
+		return p.create(start)
+	case p.accept("DROP"):
+		return p.drop(start)
+	case p.accept("UNLOAD"):
+		return p.unload(start)
 	case p.tok().Kind == endToken:
 		p.fail("a statement")
 	}
-	if word := p.oneOf(0, "CREATE", "INSERT", "UPDATE", "DELETE", "DROP", "ALTER", "MERGE", "TRUNCATE", "MSCK", "UNLOAD",
-		"PREPARE", "EXECUTE", "DEALLOCATE", "GRANT", "REVOKE", "USE", "SET", "CALL", "ANALYZE", "VACUUM", "OPTIMIZE"); word != "" {
-		p.unsupported(p.tok(), "the statements are SELECT, EXPLAIN, SHOW and DESCRIBE", "%s statements are not supported", word)
-	}
+	p.refuse()
 	return p.query()
 }
 
