@@ -2,6 +2,8 @@ package catalog
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -151,6 +153,15 @@ func newBinding(name string, keys map[string]string) (*binding, error) {
 		}
 	}
 	return b, nil
+}
+
+// hash identifies what the bindings say.
+func (all bindings) hash() string {
+	h := sha256.New()
+	for _, b := range all {
+		fmt.Fprintf(h, "%q %q %+v\n", b.name, b.of, b.columns)
+	}
+	return hex.EncodeToString(h.Sum(nil))
 }
 
 // shapeColumns are the columns of the tables of events, of which a binding may make others.

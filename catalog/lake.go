@@ -39,7 +39,8 @@ var ErrNoLake = errors.New("no lake")
 // Options say how a lake is opened; zero fields take defaults.
 type Options struct {
 	IndexPath string           // where the index stands; by default _trailql/index.db in a lake that is a folder, else in memory
-	ReadOnly  bool             // neither make a lake nor write to one (the index is still kept where it can be)
+	ReadOnly  bool             // neither make a lake nor add data to one (the index is still kept where it can be)
+	Define    bool             // statements may define views and tables, and write files; they may where ReadOnly, too
 	Now       func() time.Time // the clock
 	Rand      io.Reader        // names of files
 }

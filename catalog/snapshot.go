@@ -19,8 +19,9 @@ import (
 
 // Snapshot is one version of all tables. Safe for concurrent use.
 type Snapshot struct {
-	lake    *Lake
-	version int64
+	lake        *Lake
+	version     int64
+	definitions *definitions
 
 	mu     sync.Mutex
 	tables map[string]*tableFiles // loaded as they are asked for
@@ -41,7 +42,7 @@ type dataFile struct {
 	stats map[string]parquetio.Stats
 }
 
-// Snapshot pins the newest version. Equal versions give the same Snapshot as long as it is the newest.
+// Snapshot pins the newest version and the definitions of views and tables that there are. As long as neither changes it is the same Snapshot.
 func (l *Lake) Snapshot(ctx context.Context) (source.Snapshot, error) {
 	s, err := l.Newest(ctx)
 	if err != nil {
@@ -61,8 +62,16 @@ func (l *Lake) Newest(ctx context.Context) (*Snapshot, error) {
 	if err := l.withIndex(ctx, func(x *index) (err error) { version, _, err = x.version(ctx); return err }); err != nil {
 		return nil, err
 	}
-	if l.last == nil || l.last.version != version {
-		l.last = &Snapshot{lake: l, version: version, tables: map[string]*tableFiles{}}
+	var before *definitions
+	if l.last != nil {
+		before = l.last.definitions
+	}
+	defined, err := l.readDefinitions(ctx, before)
+	if err != nil {
+		return nil, err
+	}
+	if l.last == nil || l.last.version != version || l.last.definitions != defined {
+		l.last = &Snapshot{lake: l, version: version, definitions: defined, tables: map[string]*tableFiles{}}
 	}
 	return l.last, nil
 }
@@ -70,7 +79,10 @@ func (l *Lake) Newest(ctx context.Context) (*Snapshot, error) {
 // Version is the version of the log of trail_files.
 func (s *Snapshot) Version() int64 { return s.version }
 
-// Resolve finds a binding, a table or a view. Tables and views go by the last name part, case aside: the parts before it are
+// Definitions is the hash of the bindings and of the definitions of views and external tables.
+func (s *Snapshot) Definitions() string { return s.lake.bindings.hash() + s.definitions.hash }
+
+// Resolve finds a binding, a table or a view. The lake's own tables and views go by the last name part, case aside: the parts before it are
 // names of a catalog and a schema, of which any are taken, since a lake has only one of each and other people's queries use their own.
 func (s *Snapshot) Resolve(name []string) (source.Relation, bool) {
 	if len(name) == 0 || len(name) > 3 {
@@ -88,6 +100,9 @@ func (s *Snapshot) Resolve(name []string) (source.Relation, bool) {
 	last := strings.ToLower(name[len(name)-1])
 	if r, ok := s.shape(last); ok && last != cloudtrail.Logs {
 		return r, true
+	}
+	if d, ok := s.definitions.find(name); ok {
+		return d.relation, true
 	}
 	if b, ok := s.lake.bindings.ending(name); ok && last != cloudtrail.Logs {
 		return s.bound(b), true
@@ -150,7 +165,7 @@ func (s *Snapshot) bound(b *binding) source.Relation {
 	return &source.Bound{Of: of, Columns: b.columns}
 }
 
-// Names lists tables, views and bindings.
+// Names lists tables, views and bindings, those of statements too.
 func (s *Snapshot) Names() []string {
 	names := slices.Collect(maps.Keys(views()))
 	for _, t := range layouts() {
@@ -158,6 +173,9 @@ func (s *Snapshot) Names() []string {
 	}
 	for _, b := range s.lake.bindings {
 		names = append(names, b.name)
+	}
+	for _, d := range s.definitions.all {
+		names = append(names, d.written())
 	}
 	slices.Sort(names)
 	return slices.Compact(names)

@@ -60,7 +60,7 @@ type Result struct {
 	rows    atomic.Int64
 }
 
-// Query parses, binds, plans and starts one statement (SELECT, EXPLAIN, SHOW, DESCRIBE). Errors are *sqlerr.Error with a place in text.
+// Query parses, binds, plans and starts one statement. Errors are *sqlerr.Error with a place in text.
 // Cancel ctx or Close the result to stop it.
 func (e *Engine) Query(ctx context.Context, text string, opt Options) (*Result, error) {
 	r, err := e.start(ctx, text, opt)
@@ -86,6 +86,7 @@ func (e *Engine) start(ctx context.Context, text string, opt Options) (*Result, 
 		opt.Now = started
 	}
 	q := &query{
+		catalog: e.catalog,
 		without: opt.WithoutRules,
 		exec: exec.Options{
 			Workers: opt.Workers, BatchRows: opt.BatchRows, Memory: opt.Memory, Off: opt.Off,
@@ -136,8 +137,46 @@ func Repeatable(text string) bool {
 	return true
 }
 
+// Reads lists the tables and views that a query reads over a snapshot, those that stand in views and under other names too. What is no query,
+// or has a mistake in it, is an error.
+func Reads(text string, snap source.Snapshot) ([]source.Relation, error) {
+	st, err := sql.Parse(text)
+	if err != nil {
+		return nil, err
+	}
+	asked, ok := st.(*sql.Query)
+	if !ok {
+		return nil, sqlerr.New(sqlerr.Unknown, st.Pos(), "this is no query")
+	}
+	q := &query{exec: exec.Options{Session: fn.Session{Now: time.Now(), Zone: time.UTC}}}
+	found := &recorded{Snapshot: information{snap, q}}
+	q.snapshot = found
+	_, err = bind.Query(asked, found, &q.exec.Session)
+	return found.relations, err
+}
+
+// recorded is a snapshot that keeps a list of what was resolved.
+type recorded struct {
+	source.Snapshot
+	relations []source.Relation
+}
+
+func (s *recorded) Resolve(name []string) (source.Relation, bool) {
+	r, ok := s.Snapshot.Resolve(name)
+	if !ok {
+		return r, ok
+	}
+	if bound, is := r.(*source.Bound); is {
+		s.relations = append(s.relations, bound.Of)
+	} else {
+		s.relations = append(s.relations, r)
+	}
+	return r, ok
+}
+
 // query is what the statements of one call share.
 type query struct {
+	catalog  source.Catalog
 	snapshot source.Snapshot
 	without  []string
 	exec     exec.Options

@@ -34,6 +34,12 @@ func (q *query) answer(ctx context.Context, st sql.Statement) (*table, error) {
 		return q.showPartitions(ctx, st)
 	case *sql.ShowStats:
 		return q.showStats(ctx, st)
+	case *sql.CreateView:
+		return q.createView(ctx, st)
+	case *sql.CreateExternal:
+		return q.createExternal(ctx, st)
+	case *sql.Drop:
+		return q.drop(ctx, st)
 	}
 	return nil, sqlerr.New(sqlerr.Unknown, st.Pos(), "this statement is not supported yet")
 }
@@ -197,11 +203,7 @@ func (q *query) showPartitions(ctx context.Context, st *sql.ShowPartitions) (*ta
 }
 
 func (q *query) resolve(name []sql.Ident) source.Relation {
-	parts := make([]string, len(name))
-	for i, id := range name {
-		parts[i] = id.Name
-	}
-	r, _ := q.snapshot.Resolve(parts)
+	r, _ := q.snapshot.Resolve(parts(name))
 	return r
 }
 

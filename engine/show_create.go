@@ -9,9 +9,10 @@ import (
 	"github.com/trailql/trailql/engine/sqlerr"
 )
 
-// showCreate writes the statement that would make a relation. The tables of a lake are made by compaction, so theirs is for reading.
+// showCreate gives the statement that made a relation, or would make it: the tables of a lake are made by compaction, so theirs is for
+// reading.
 func (q *query) showCreate(st *sql.ShowCreate) (*table, error) {
-	name := sql.Format(&sql.TableName{Name: st.Name})
+	name := written(st.Name)
 	columns, err := q.columnsOf(st.Name)
 	if err != nil {
 		return nil, err
@@ -22,11 +23,22 @@ func (q *query) showCreate(st *sql.ShowCreate) (*table, error) {
 			return nil, sqlerr.New(sqlerr.Type, st.Name[0].Pos(), "%s is no view", name).WithHint("write SHOW CREATE TABLE")
 		}
 		t := newTable("Create View")
+		if view.Definition != "" {
+			t.add(view.Definition)
+			return t, nil
+		}
 		t.add(fmt.Sprintf("CREATE VIEW %s AS\n%s", name, strings.TrimSpace(view.SQL)))
 		return t, nil
 	}
 	if isView {
 		return nil, sqlerr.New(sqlerr.Type, st.Name[0].Pos(), "%s is a view", name).WithHint("write SHOW CREATE VIEW")
+	}
+	if stored, ok := q.resolve(st.Name).(source.Stored); ok {
+		if defined, ok := stored.Table.(source.Defined); ok {
+			t := newTable("Create Table")
+			t.add(defined.Definition())
+			return t, nil
+		}
 	}
 	var lines []string
 	for _, c := range columns {

@@ -17,6 +17,7 @@ type parted struct{ source.Table }
 
 func (p parted) Snapshot(context.Context) (source.Snapshot, error) { return p, nil }
 func (p parted) Version() int64                                    { return 1 }
+func (p parted) Definitions() string                               { return "" }
 func (p parted) Names() []string                                   { return []string{"my-db.trail"} }
 func (p parted) PartitionColumns() []string                        { return []string{"day"} }
 func (p parted) Partitions(context.Context) ([]string, error) {

@@ -88,6 +88,7 @@ func newLedger() *ledgerRows {
 
 func (l *ledgerRows) Snapshot(context.Context) (source.Snapshot, error) { return l, nil }
 func (l *ledgerRows) Version() int64                                    { return 1 }
+func (l *ledgerRows) Definitions() string                               { return "" }
 func (l *ledgerRows) Names() []string                                   { return []string{catalog.Digests, catalog.Files} }
 
 func (l *ledgerRows) Resolve(name []string) (source.Relation, bool) {

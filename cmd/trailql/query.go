@@ -71,8 +71,13 @@ func queryText(args []string, file string, stdin io.Reader) (string, error) {
 	return scriptText(file, stdin)
 }
 
-// openLake opens a lake that must exist.
+// openLake opens a lake that must exist, for reading.
 func openLake(ctx context.Context, folder string) (*catalog.Lake, error) {
+	return openLakeWith(ctx, folder, catalog.Options{})
+}
+
+// openLakeWith is openLake with what opt lets statements do.
+func openLakeWith(ctx context.Context, folder string, opt catalog.Options) (*catalog.Lake, error) {
 	if _, err := os.Stat(folder); err != nil {
 		return nil, fmt.Errorf("there is no lake at %s: %w; make one with: trailql compact SOURCE --lake %s", folder, errors.Unwrap(err), folder)
 	}
@@ -80,7 +85,8 @@ func openLake(ctx context.Context, folder string) (*catalog.Lake, error) {
 	if err != nil {
 		return nil, fmt.Errorf("opening the lake: %w", err)
 	}
-	return catalog.Open(ctx, store, catalog.Options{ReadOnly: true})
+	opt.ReadOnly = true
+	return catalog.Open(ctx, store, opt)
 }
 
 // runScript runs scripts for a command, with the exit code that their end deserves.

@@ -19,6 +19,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/trailql/trailql/catalog"
 	"github.com/trailql/trailql/connectors/rest"
 	"github.com/trailql/trailql/engine"
 	"github.com/trailql/trailql/engine/report"
@@ -55,6 +56,7 @@ The token is made at the first start and kept in the state folder. The first sig
 	flags.Int64Var(&s.limits.Rows, "max-rows", 0, "rows that a result may have; 0: no limit")
 	flags.DurationVar(&s.limits.Time, "max-time", 30*time.Minute, "time that a query may run")
 	flags.DurationVar(&s.limits.Keep, "keep", 24*time.Hour, "time that results are kept")
+	flags.BoolVar(&s.define, "allow-ddl", false, "let statements define views and tables, and write files under the roots")
 	memory := memoryFlag(c, 2<<30)
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		if s.limits.Concurrent < 1 || s.limits.Rows < 0 || s.limits.Time <= 0 || s.limits.Keep <= 0 {
@@ -81,6 +83,7 @@ type server struct {
 	hosts               []string
 	cert, key           string
 	insecure            bool
+	define              bool // statements may define and write
 	limits              service.Limits
 	covering            int64         // bytes of memory for the coverage of reports
 	grace               time.Duration // that requests and queries have to end once the server is told to stop
@@ -106,7 +109,7 @@ func (s *server) checkAddress() error {
 
 // run serves until ctx ends, then stops gracefully.
 func (s *server) run(ctx context.Context) (err error) {
-	l, err := openLake(ctx, s.lake)
+	l, err := openLakeWith(ctx, s.lake, catalog.Options{Define: s.define})
 	if err != nil {
 		return err
 	}

@@ -16,6 +16,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/trailql/trailql/catalog"
 	"github.com/trailql/trailql/connectors/rest"
 	"github.com/trailql/trailql/connectors/shell"
 	"github.com/trailql/trailql/connectors/sink"
@@ -164,7 +165,7 @@ func (a answerer) with(ctx context.Context, state string, memory int64, kept boo
 			}
 		})
 	}
-	l, err := openLake(ctx, *a.lake)
+	l, err := openLakeWith(ctx, *a.lake, catalog.Options{Define: true})
 	if err != nil {
 		return err
 	}

@@ -35,6 +35,7 @@ type tables map[string]source.Table
 
 func (t tables) Snapshot(context.Context) (source.Snapshot, error) { return t, nil }
 func (t tables) Version() int64                                    { return 1 }
+func (t tables) Definitions() string                               { return "" }
 func (t tables) Names() []string                                   { return nil }
 func (t tables) Resolve(name []string) (source.Relation, bool) {
 	table, ok := t[strings.ToLower(name[len(name)-1])]

@@ -1,6 +1,7 @@
 package bind
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -182,11 +183,14 @@ func (b *binder) unknownTable(t *sql.TableName, with *env) {
 	failHint(sqlerr.Name, t.Pos(), hint, "table %q does not exist", name)
 }
 
-// view parses and binds a view's text. Its errors are shown at the place that names the view.
+// view parses and binds a view's text. Its errors are shown at the place that names the view, and say where in the view they are.
 func (b *binder) view(v *source.View, t *sql.TableName, parts []string) *relation {
 	name := strings.ToLower(v.Name)
 	if slices.Contains(b.views, name) {
 		fail(sqlerr.Name, t.Pos(), "view %q is defined by itself: %s", v.Name, strings.Join(append(b.views, name), " → "))
+	}
+	if len(b.views) >= maxViews {
+		fail(sqlerr.Resource, t.Pos(), "views stand in views more than %d levels deep: %s", maxViews, strings.Join(b.views, " → "))
 	}
 	var rel *relation
 	err := caught(func() {
@@ -201,9 +205,23 @@ func (b *binder) view(v *source.View, t *sql.TableName, parts []string) *relatio
 		inner := *b
 		inner.views = append(slices.Clone(b.views), name)
 		rel = inner.query(q, nil, nil)
+		if len(v.Columns) > 0 {
+			rel = rel.visible()
+			names := make([]sql.Ident, len(v.Columns))
+			for i, column := range v.Columns {
+				names[i].Name = column
+			}
+			rel.rename(names, v.Name)
+		}
 	})
 	if err != nil {
-		panic(&sqlerr.Error{Kind: sqlerr.KindOf(err), Pos: t.Pos(), Msg: fmt.Sprintf("view %q: %s", v.Name, err)})
+		place := ""
+		var e *sqlerr.Error
+		if errors.As(err, &e) && e.Pos > 0 {
+			line, column := sqlerr.LineColumn(v.SQL, e.Pos)
+			place = fmt.Sprintf(", line %d:%d of its query", line, column)
+		}
+		panic(&sqlerr.Error{Kind: sqlerr.KindOf(err), Pos: t.Pos(), Msg: fmt.Sprintf("view %q%s: %s", v.Name, place, err)})
 	}
 	rel.node = placedAt(rel.node, t.Pos())
 	for i := range rel.fields {

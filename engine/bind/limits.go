@@ -9,6 +9,7 @@ import (
 // COALESCE and its like repeat their arguments.
 const (
 	maxRelations = 250    // tables, views and WITH queries in a statement, counted at each use
+	maxViews     = 32     // one in another
 	maxColumns   = 10_000 // of a relation
 	maxNodes     = 10_000 // of an expression that is repeated
 	maxLambdas   = 10_000 // bound, one inside another as often as that one is

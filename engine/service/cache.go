@@ -8,7 +8,7 @@ import (
 	"errors"
 	"os"
 	"slices"
-	"strings"
+	"strconv"
 	"time"
 
 	"github.com/trailql/trailql/connectors/sqlitefile"
@@ -17,49 +17,56 @@ import (
 	sqltext "github.com/trailql/trailql/engine/sql"
 )
 
-// cacheKey is what two queries share if the one's result answers the other: the lake, the version of its snapshot, and the tokens of the
-// statement. It is nil if the answer may differ from time to time.
-func (s *Service) cacheKey(text string, snap *snapshot) []byte {
+// cacheKey is what two queries share if the one's result answers the other: the lake, the version of its snapshot, what names stand for in it,
+// the state of external files that are read, and the tokens of the statement. It is nil if the answer may differ from time to time.
+func (s *Service) cacheKey(ctx context.Context, text string, snap *snapshot) []byte {
 	var tokens []string
 	for _, t := range sqltext.Tokens(text) {
 		if t.Kind != sqltext.CommentToken {
 			tokens = append(tokens, text[t.Start:t.End])
 		}
 	}
-	// EXPLAIN ANALYZE tells times; SHOW and DESCRIBE tell of tables that are not the lake's.
-	if len(tokens) == 0 || !slices.Contains([]string{"SELECT", "WITH", "VALUES", "TABLE", "("}, strings.ToUpper(tokens[0])) || !repeatable(text, snap, 0) {
+	if !engine.Repeatable(text) {
+		return nil
+	}
+	states, ok := states(ctx, text, snap)
+	if !ok {
 		return nil
 	}
 	h := sha256.New()
-	for _, part := range append([]string{s.config.Lake}, tokens...) {
+	for _, part := range slices.Concat([]string{s.config.Lake, snap.Definitions(), strconv.Itoa(len(states))}, states, tokens) {
 		h.Write(binary.AppendUvarint(nil, uint64(len(part))))
 		h.Write([]byte(part))
 	}
 	return binary.AppendVarint(h.Sum(nil), snap.Version())
 }
 
-// repeatable reports whether a statement, and the views it may name, read nothing but the lake. Like engine.Repeatable it looks at words
-// only and rather doubts.
-func repeatable(text string, snap *snapshot, depth int) bool {
-	const deep = 32
-	if depth > deep || !engine.Repeatable(text) {
-		return false
+// states are those of the tables that a query reads and that may change while the lake does not. ok is false for what is no query, and for one
+// that reads a table of the service or asks a view for the time.
+func states(ctx context.Context, text string, snap *snapshot) (states []string, ok bool) {
+	relations, err := engine.Reads(text, snap)
+	if err != nil || snap.readsOwn() {
+		return nil, false
 	}
-	for _, t := range sqltext.Tokens(text) {
-		if t.Kind != sqltext.WordToken && t.Kind != sqltext.KeywordToken && t.Kind != sqltext.QuotedToken {
-			continue
-		}
-		name := strings.Trim(text[t.Start:t.End], "\"`")
-		if _, own := snap.own(name); own || strings.ContainsAny(name, "\"`") {
-			return false
-		}
-		if relation, ok := snap.Resolve([]string{name}); ok {
-			if view, ok := relation.(*source.View); ok && !repeatable(view.SQL, snap, depth+1) {
-				return false
+	for _, r := range relations {
+		switch r := r.(type) {
+		case *source.View:
+			if !engine.Repeatable(r.SQL) {
+				return nil, false
 			}
+		case source.Stored:
+			table, changing := r.Table.(source.Changing)
+			if !changing {
+				continue
+			}
+			state, err := table.State(ctx)
+			if err != nil {
+				return nil, false
+			}
+			states = append(states, state)
 		}
 	}
-	return true
+	return states, true
 }
 
 // lookUp returns an earlier result, pinned, and keeps it for as long as if it were new; nil if there is none.

@@ -16,23 +16,35 @@ import (
 // versions is a catalog whose snapshots have numbers.
 type versions struct {
 	*logictest.Catalog
-	now int64
+	now     int64
+	defined string
 }
 
 type version struct {
 	source.Snapshot
-	number int64
+	number  int64
+	defined string
 }
 
-func (v version) Version() int64 { return v.number }
+func (v version) Version() int64      { return v.number }
+func (v version) Definitions() string { return v.defined }
 
 func (v *versions) Snapshot(context.Context) (source.Snapshot, error) {
-	return version{v.Catalog, v.now}, nil
+	return version{v.Catalog, v.now, v.defined}, nil
 }
+
+// changing is a table whose rows change under one version of the catalog.
+type changing struct {
+	source.Table
+	state string
+	err   error
+}
+
+func (c *changing) State(context.Context) (string, error) { return c.state, c.err }
 
 func TestCache(t *testing.T) {
 	c, folder := newClock(), t.TempDir()
-	cat := &versions{numbers(t, 10), 1}
+	cat := &versions{Catalog: numbers(t, 10), now: 1}
 	cat.AddView(&source.View{Name: "plain", SQL: "SELECT i FROM n"})
 	cat.AddView(&source.View{Name: "timed", SQL: "SELECT i, now() AS t FROM n"})
 	cat.AddView(&source.View{Name: "above", SQL: `SELECT i FROM "TIMED"`})
@@ -88,7 +100,7 @@ func TestCache(t *testing.T) {
 
 	cat.now = 2
 	ask1("SELECT i FROM n ORDER BY i", false)
-	old := version{cat.Catalog, 1}
+	old := version{cat.Catalog, 1, ""}
 	if q, err = s.Submit(t.Context(), Request{SQL: "SELECT i FROM n ORDER BY i", Snapshot: old}); err != nil {
 		t.Fatal(err)
 	}
@@ -103,6 +115,50 @@ func TestCache(t *testing.T) {
 	config.Lake = "b"
 	s = open(t, config)
 	ask1("SELECT i FROM n ORDER BY i", false)
+}
+
+// TestCacheKnowsWhatNamesStandFor: a result is another one's answer only if views, bindings and the files of external tables are the same,
+// however deep in views they are named, and under another name too.
+func TestCacheKnowsWhatNamesStandFor(t *testing.T) {
+	cat := &versions{Catalog: numbers(t, 10), now: 1}
+	files := &changing{state: "a"}
+	n, _ := cat.Resolve([]string{"n"})
+	files.Table = n.(source.Stored).Table
+	cat.Add("files", source.Stored{Table: files})
+	cat.AddView(&source.View{Name: "timed", SQL: "SELECT i, now() AS t FROM n"})
+	cat.AddView(&source.View{Name: "inside", SQL: "SELECT i FROM (SELECT * FROM files)"})
+	cat.Add("renamed", &source.Bound{Of: &source.View{Name: "below", SQL: "SELECT i, random() AS r FROM n"}})
+	s := open(t, Config{Catalog: cat})
+	ask1 := func(sql string, want bool) {
+		t.Helper()
+		if q := ask(t, s, sql); q.State != Succeeded || q.Cached != want {
+			t.Errorf("%s: cached %v, want %v: %+v", sql, q.Cached, want, q)
+		}
+	}
+	for _, sql := range []string{"SELECT i FROM renamed", "SELECT i FROM (SELECT i FROM renamed)", "WITH n AS (SELECT i FROM timed) SELECT i FROM n"} {
+		ask1(sql, false)
+		ask1(sql, false) // a view with a clock or chance in it, under another name
+	}
+	ask1("WITH timed AS (SELECT 1 AS i) SELECT i FROM timed", false)
+	ask1("WITH timed AS (SELECT 1 AS i) SELECT i FROM timed", true) // not the view
+
+	ask1("SELECT i FROM n", false)
+	ask1("SELECT i FROM n", true)
+	cat.defined = "other"
+	ask1("SELECT i FROM n", false) // n may have come to be something else
+	ask1("SELECT i FROM n", true)
+
+	for _, sql := range []string{"SELECT i FROM files", "SELECT i FROM default.inside", "SELECT (SELECT max(i) FROM inside) AS i"} {
+		files.state = "a"
+		ask1(sql, false)
+		ask1(sql, true)
+		files.state = "b"
+		ask1(sql, false)
+		ask1(sql, true)
+		files.err = os.ErrPermission
+		ask1(sql, false)
+		files.err = nil
+	}
 }
 
 // TestASharedResultLivesAsLongAsItsLastQuery, not longer.

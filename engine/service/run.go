@@ -63,7 +63,7 @@ func (s *Service) execute(q *query) outcome {
 	}
 	q.update(func() { q.now.Snapshot = snap.Version() })
 
-	key := s.cacheKey(q.request.SQL, snap)
+	key := s.cacheKey(q.ctx, q.request.SQL, snap)
 	if key != nil && !q.request.Fresh {
 		if hit := s.lookUp(q.ctx, key); hit != nil {
 			if err := s.tooManyRows(q, hit.rows); err != nil {

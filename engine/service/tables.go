@@ -25,6 +25,8 @@ type catalog struct {
 	tables map[string]Table // by lower-case name
 }
 
+var _ source.Definer = (*catalog)(nil)
+
 func newCatalog(ctx context.Context, s *Service, c Config) (*catalog, error) {
 	out := &catalog{base: c.Catalog, tables: map[string]Table{}}
 	base, err := c.Catalog.Snapshot(ctx)
@@ -35,12 +37,61 @@ func newCatalog(ctx context.Context, s *Service, c Config) (*catalog, error) {
 	for _, t := range append([]Table{own}, c.Tables...) {
 		name := strings.ToLower(t.Name)
 		_, twice := out.tables[name]
-		if _, taken := base.Resolve([]string{name}); taken || twice {
+		if relation, taken := base.Resolve([]string{name}); taken && !defined(relation) || twice {
 			return nil, fmt.Errorf("two tables are called %s", t.Name)
 		}
 		out.tables[name] = t
 	}
 	return out, nil
+}
+
+// defined reports whether a statement made a relation: people may not know which names a service has, so theirs are hidden by its own.
+func defined(r source.Relation) bool {
+	switch r := r.(type) {
+	case *source.View:
+		return r.Definition != ""
+	case source.Stored:
+		_, ok := r.Table.(source.Defined)
+		return ok
+	}
+	return false
+}
+
+// definer is the catalog below as one that statements may define relations in; it knows nothing of the service's tables.
+func (c *catalog) definer(name []string) (source.Definer, error) {
+	if len(name) > 0 {
+		if t, own := c.tables[strings.ToLower(name[len(name)-1])]; own {
+			return nil, sqlerr.New(sqlerr.Name, 0, "%s is a table of trailql itself", t.Name).WithHint("take another name")
+		}
+	}
+	if d, ok := c.base.(source.Definer); ok {
+		return d, nil
+	}
+	return nil, sqlerr.New(sqlerr.Unknown, 0, "views and tables cannot be made or dropped here")
+}
+
+func (c *catalog) Define(ctx context.Context, d source.Definition) (made bool, err error) {
+	below, err := c.definer(d.Name)
+	if err != nil {
+		return false, err
+	}
+	return below.Define(ctx, d)
+}
+
+func (c *catalog) Drop(ctx context.Context, name []string, view bool) (dropped bool, err error) {
+	below, err := c.definer(name)
+	if err != nil {
+		return false, err
+	}
+	return below.Drop(ctx, name, view)
+}
+
+func (c *catalog) Create(ctx context.Context, t source.Target) (source.Output, error) {
+	below, err := c.definer(t.Table)
+	if err != nil {
+		return nil, err
+	}
+	return below.Create(ctx, t)
 }
 
 // Snapshot pins the newest version.
@@ -78,8 +129,8 @@ type snapshot struct {
 	ctx     context.Context
 
 	mu   sync.Mutex
-	open map[string]source.Table
-	err  error // the first table that could not be opened
+	open map[string]source.Table // nil for one that cannot be opened
+	err  error                   // the first table that could not be opened
 }
 
 // Resolve finds a relation; the tables laid over come first.
@@ -108,17 +159,24 @@ func (s *snapshot) Resolve(name []string) (source.Relation, bool) {
 			if s.err == nil {
 				s.err = sqlerr.Wrap(sqlerr.Data, err, "table %s cannot be read", table.Name)
 			}
-			return nil, false
+			opened = nil
 		}
 		s.open[table.Name] = opened
 	}
-	return source.Stored{Table: opened}, true
+	return source.Stored{Table: opened}, opened != nil
 }
 
 // own finds a table that is not the base catalog's.
 func (s *snapshot) own(name string) (Table, bool) {
 	t, ok := s.catalog.tables[strings.ToLower(name)]
 	return t, ok
+}
+
+// readsOwn reports whether a table that is not the base catalog's was named.
+func (s *snapshot) readsOwn() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.open) > 0
 }
 
 // failure is why a table could not be opened, nil if all could: the binder knows only that there is none.

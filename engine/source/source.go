@@ -30,8 +30,10 @@ type Catalog interface {
 
 // Snapshot is one immutable version of all relations. Safe for concurrent use.
 type Snapshot interface {
-	// Version identifies the snapshot; equal versions hold equal data.
+	// Version identifies the data of the snapshot's own tables; equal versions hold equal rows.
 	Version() int64
+	// Definitions identifies what names stand for: bindings, views, external tables. Equal ones resolve equally.
+	Definitions() string
 	// Resolve finds a relation by its one to three name parts (case aside); ok is false if there is none.
 	Resolve(name []string) (r Relation, ok bool)
 	// Names lists the relations, sorted, as they are written in FROM.
@@ -43,10 +45,12 @@ type Relation interface{ relation() }
 
 // View is a relation defined by a query text.
 type View struct {
-	Name    string
-	SQL     string
-	Hidden  []string // output columns that * leaves out
-	Comment string
+	Name       string
+	SQL        string
+	Columns    []string // names of its columns in place of those of the query; nil: those
+	Hidden     []string // output columns that * leaves out
+	Comment    string
+	Definition string // the statement that made it; "": it is the catalog's own
 }
 
 func (*View) relation() {}

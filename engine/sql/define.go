@@ -13,6 +13,7 @@ type (
 		Comment  *string
 		Security string // "definer", "invoker" or ""; a lake knows one user only, so that it means nothing
 		Query    *Query
+		Source   string // the statement as it is written
 	}
 	// Drop is DROP VIEW|TABLE [IF EXISTS] name.
 	Drop struct {
@@ -56,6 +57,7 @@ type (
 		OutputFormat *Text
 		Location     Text
 		Properties   []TextPair // TBLPROPERTIES
+		Source       string     // the statement as it is written
 	}
 	// ColumnDef is a column of CREATE EXTERNAL TABLE.
 	ColumnDef struct {

@@ -82,7 +82,16 @@ func (p *parser) createView(start At, replace bool) Statement {
 	}
 	p.expect("AS")
 	s.Query = p.query()
+	s.Source = p.since(start, s)
 	return s
+}
+
+// since is the text of a statement that was just read; with values for parameters in it, its printed form.
+func (p *parser) since(start At, s Statement) string {
+	if p.params > 0 || p.place.At > 0 {
+		return Format(s)
+	}
+	return p.text[start.At-1 : p.peek(-1).End]
 }
 
 // comment reads [COMMENT '…'].
@@ -207,6 +216,7 @@ func (p *parser) createExternal(start At) Statement {
 	if p.accept("TBLPROPERTIES") {
 		s.Properties = p.pairs()
 	}
+	s.Source = p.since(start, s)
 	return s
 }
 

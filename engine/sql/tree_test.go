@@ -7,7 +7,7 @@ import (
 	"github.com/trailql/trailql/engine/sqlerr"
 )
 
-// sameTree reports whether two trees are equal but for positions and the quotes of names, neither of which changes what
+// sameTree reports whether two trees are equal but for positions, the quotes of names and the text, none of which changes what
 // a statement means.
 func sameTree(a, b any) bool { return sameValue(reflect.ValueOf(a), reflect.ValueOf(b)) }
 
@@ -36,7 +36,7 @@ func sameValue(a, b reflect.Value) bool {
 		return true
 	case reflect.Struct:
 		for i := range a.NumField() {
-			if a.Type().Field(i).Name != "Quoted" && !sameValue(a.Field(i), b.Field(i)) {
+			if name := a.Type().Field(i).Name; name != "Quoted" && name != "Source" && !sameValue(a.Field(i), b.Field(i)) {
 				return false
 			}
 		}
