@@ -181,6 +181,9 @@ func (s *Snapshot) Names() []string {
 	return slices.Compact(names)
 }
 
+// Macros lists what CloudTrail's records mean, as functions.
+func (s *Snapshot) Macros() []*source.Macro { return macros }
+
 // Partitions lists a table's partitions that hold files.
 func (s *Snapshot) Partitions(ctx context.Context, table string) ([]Partition, error) {
 	s.mu.Lock()

@@ -10,9 +10,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/trailql/trailql/catalog"
+	"github.com/trailql/trailql/connectors/cloudtrail"
 	"github.com/trailql/trailql/engine"
 	"github.com/trailql/trailql/engine/fn"
 	"github.com/trailql/trailql/engine/logictest"
+	"github.com/trailql/trailql/engine/source"
 )
 
 var rewrite = flag.Bool("rewrite", false, "write docs/functions.md anew")
@@ -20,7 +23,14 @@ var rewrite = flag.Bool("rewrite", false, "write docs/functions.md anew")
 // TestExamples runs the example of each function: both sides must print the same. A side that is no expression is the printed result
 // itself, of several rows with a comma between them.
 func TestExamples(t *testing.T) {
-	eng := engine.New(&logictest.Catalog{})
+	cat := &logictest.Catalog{}
+	if err := cat.AddTable(cloudtrail.Logs, columnsOf(cloudtrail.Schema(cloudtrail.Logs))); err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range catalog.Macros() {
+		cat.AddMacro(m)
+	}
+	eng := engine.New(cat)
 	shown := func(query string) (text string, n int, err error) {
 		rows, err := lines(eng.Query(context.Background(), query, engine.Options{Now: time.Date(2024, 3, 10, 12, 30, 45, 0, time.UTC)}))
 		for i := range rows {
@@ -47,6 +57,15 @@ func TestExamples(t *testing.T) {
 	for _, f := range manual() {
 		check(f.name, f.example)
 	}
+}
+
+// columnsOf writes columns as a logictest.Catalog takes them. eventjson, which the catalog computes, is one of them.
+func columnsOf(columns []source.Column) []string {
+	out := []string{"eventjson varchar"}
+	for _, c := range columns {
+		out = append(out, c.Name+" "+c.Type.String())
+	}
+	return out
 }
 
 // entry is a function of the manual.
@@ -85,13 +104,16 @@ func manual() []entry {
 		}
 		all = append(all, e)
 	}
+	for _, m := range catalog.Macros() {
+		all = append(all, entry{name: m.Name, chapter: m.Category, doc: m.Doc, example: m.Example, signatures: []string{m.Sig}})
+	}
 	return all
 }
 
 // TestManual compares docs/functions.md with the table of functions; go test -run TestManual -rewrite writes it anew.
 func TestManual(t *testing.T) {
 	var b strings.Builder
-	b.WriteString("# Functions\n\n<!-- Made from the table in engine/fn by go test ./engine -run TestManual -rewrite. -->\n\n" +
+	b.WriteString("# Functions\n\n<!-- Made from the table in engine/fn and the macros of catalog by go test ./engine -run TestManual -rewrite. -->\n\n" +
 		"T, U, K, V and the like stand for any type, a last argument with dots repeats, and function(T, U) is a lambda, `x -> …`, that makes a U\n" +
 		"of a T. Unless a description says so, NULL in an argument gives NULL. SHOW FUNCTIONS lists them too, and `\\help NAME` in the shell.\n")
 	var chapters []string

@@ -25,7 +25,7 @@ func (q *query) answer(ctx context.Context, st sql.Statement) (*table, error) {
 	case *sql.ShowColumns:
 		return q.showColumns(st)
 	case *sql.ShowFunctions:
-		return showFunctions(st)
+		return q.showFunctions(st)
 	case *sql.ShowSchemas:
 		return q.showSchemas(st)
 	case *sql.ShowCreate:
@@ -207,7 +207,7 @@ func (q *query) resolve(name []sql.Ident) source.Relation {
 	return r
 }
 
-func showFunctions(st *sql.ShowFunctions) (*table, error) {
+func (q *query) showFunctions(st *sql.ShowFunctions) (*table, error) {
 	match, err := matcher(st.Like)
 	if err != nil {
 		return nil, err
@@ -235,6 +235,13 @@ func showFunctions(st *sql.ShowFunctions) (*table, error) {
 	}
 	for _, f := range fn.Forms() {
 		add(f.Name, f.Sig, "scalar", true, f.Doc)
+	}
+	for _, m := range q.snapshot.Macros() {
+		kind := "scalar"
+		if m.Table {
+			kind = "table"
+		}
+		add(m.Name, m.Sig, kind, true, m.Doc)
 	}
 	for _, w := range fn.Windows() {
 		for _, o := range w.Overloads {

@@ -19,6 +19,7 @@ func (p parted) Snapshot(context.Context) (source.Snapshot, error) { return p, n
 func (p parted) Version() int64                                    { return 1 }
 func (p parted) Definitions() string                               { return "" }
 func (p parted) Names() []string                                   { return []string{"my-db.trail"} }
+func (p parted) Macros() []*source.Macro                           { return nil }
 func (p parted) PartitionColumns() []string                        { return []string{"day"} }
 func (p parted) Partitions(context.Context) ([]string, error) {
 	return []string{"day=2024-01-01", "day=2024-01-02"}, nil

@@ -90,6 +90,7 @@ func (l *ledgerRows) Snapshot(context.Context) (source.Snapshot, error) { return
 func (l *ledgerRows) Version() int64                                    { return 1 }
 func (l *ledgerRows) Definitions() string                               { return "" }
 func (l *ledgerRows) Names() []string                                   { return []string{catalog.Digests, catalog.Files} }
+func (l *ledgerRows) Macros() []*source.Macro                           { return nil }
 
 func (l *ledgerRows) Resolve(name []string) (source.Relation, bool) {
 	for _, r := range []*rows{l.files, l.digests} {

@@ -37,6 +37,7 @@ func (t tables) Snapshot(context.Context) (source.Snapshot, error) { return t, n
 func (t tables) Version() int64                                    { return 1 }
 func (t tables) Definitions() string                               { return "" }
 func (t tables) Names() []string                                   { return nil }
+func (t tables) Macros() []*source.Macro                           { return nil }
 func (t tables) Resolve(name []string) (source.Relation, bool) {
 	table, ok := t[strings.ToLower(name[len(name)-1])]
 	return source.Stored{Table: table}, ok

@@ -32,11 +32,15 @@ type command struct {
 func commands() []command {
 	onOff := func(*names) []candidate { return choices("on", "off") }
 	relations := func(n *names) []candidate { return n.now().tables() }
+	allFunctions := func(n *names) []candidate {
+		all := functions(n.now().macros)
+		return append(functionNames(all, false), functionNames(all, true)...)
+	}
 	return []command{
 		{`\d`, "[TABLE]", "the tables, or the columns of one", describe, relations},
 		{`\dt`, "[PATTERN]", "the tables; * stands for anything", listTables, nil},
 		{`\df`, "[PATTERN]", "the functions; * stands for anything", listFunctions, nil},
-		{`\help`, "[FUNCTION]", "what a function takes, gives and does", help, func(*names) []candidate { return functionNames() }},
+		{`\help`, "[FUNCTION]", "what a function takes, gives and does", help, allFunctions},
 		{`\format`, "[NAME]", "the format of results: " + strings.Join(sink.Formats, ", "), setFormat,
 			func(*names) []candidate { return choices(sink.Formats...) }},
 		{`\x`, "[on|off|auto]", "a line a cell: always, never, or for rows wider than the terminal", setVertical,

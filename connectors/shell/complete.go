@@ -170,7 +170,7 @@ func (c *completion) candidates() []candidate {
 	case c.back(1).is("EXPLAIN", "ANALYZE"):
 		return phrases("SELECT", "WITH", "ANALYZE")
 	case clause != "CALL" && c.back(1).is("FROM", "JOIN", "DESCRIBE", "TABLE"), clause == "FROM" && c.back(1).sign(","):
-		return append(c.relations(), phrases("UNNEST(", "LATERAL")...)
+		return append(append(c.relations(), functionNames(c.known.macros, true)...), phrases("UNNEST(", "LATERAL")...)
 	case c.back(1).is("GROUP", "ORDER", "PARTITION"):
 		return phrases("BY")
 	case clause == "FROM":
@@ -186,7 +186,7 @@ func (c *completion) candidates() []candidate {
 	if c.prefix == "" {
 		return list // everything else would bury the columns
 	}
-	list = append(list, functionNames()...)
+	list = append(list, functionNames(functions(c.known.macros), false)...)
 	list = append(list, phrases("AND", "OR", "NOT", "IN (", "LIKE", "BETWEEN", "IS NULL", "IS NOT NULL", "EXISTS (", "CASE", "WHEN", "THEN", "ELSE", "END",
 		"DISTINCT", "CAST(", "TRY_CAST(", "INTERVAL", "TRUE", "FALSE", "NULL", "CURRENT_DATE", "CURRENT_TIMESTAMP", "AS", "ASC", "DESC", "NULLS LAST", "NULLS FIRST",
 		"FILTER (WHERE", "ESCAPE", "SELECT", "FROM", "WHERE", "GROUP BY", "HAVING", "ORDER BY", "LIMIT", "UNION ALL", "EXCEPT", "INTERSECT")...)
@@ -450,10 +450,13 @@ func choices(texts ...string) []candidate {
 	return list
 }
 
-// functionNames are the functions with the bracket that follows them.
-func functionNames() []candidate {
+// functionNames are functions with the bracket that follows them: those that stand in FROM, or all others.
+func functionNames(all []function, tables bool) []candidate {
 	var list []candidate
-	for _, f := range functions() {
+	for _, f := range all {
+		if tables != (f.kind == "table") {
+			continue
+		}
 		for _, name := range append([]string{f.name}, f.aliases...) {
 			list = append(list, candidate{name + "(", f.signatures[0][len(f.name):] + ": " + f.doc, "functions"})
 		}

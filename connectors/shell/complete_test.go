@@ -29,7 +29,11 @@ func lakeNames(t testing.TB) *names {
 	n := &names{}
 	n.known.Store(&known{
 		relations: []relation{logs, {name: "trail_files", columns: []column{{name: "records", typ: typ("bigint")}}}, {name: "odd.Table", columns: []column{{name: "x", typ: typ("bigint")}}}},
-		values:    map[string][]string{"eventname": {"GetObject", "ConsoleLogin", "O'Hara"}, "awsregion": {"us-east-1", "eu-west-1"}},
+		macros: []function{
+			{name: "sessions_of", kind: "table", signatures: []string{"sessions_of(varchar) -> table"}},
+			{name: "principal_name", kind: "scalar", signatures: []string{"principal_name(row) -> varchar"}},
+		},
+		values: map[string][]string{"eventname": {"GetObject", "ConsoleLogin", "O'Hara"}, "awsregion": {"us-east-1", "eu-west-1"}},
 	})
 	return n
 }
@@ -44,7 +48,7 @@ func TestComplete(t *testing.T) {
 		{"SHOW |", "TABLES COLUMNS FROM FUNCTIONS"}, {"EXPLAIN A|", "ANALYZE"},
 
 		// Tables, wherever they stand.
-		{"SELECT * FROM tr|", "trail_files"}, {"SELECT * FROM |", `cloudtrail_logs trail_files odd."Table" UNNEST( LATERAL`}, {"DESCRIBE cl|", "cloudtrail_logs"},
+		{"SELECT * FROM tr|", "trail_files"}, {"SELECT * FROM |", `cloudtrail_logs trail_files odd."Table" sessions_of( UNNEST( LATERAL`}, {"DESCRIBE cl|", "cloudtrail_logs"},
 		{"SELECT * FROM trail_files f, c|", "cloudtrail_logs"}, {"SELECT * FROM trail_files JOIN c|", "cloudtrail_logs"},
 		{"SELECT (SELECT 1 FROM tr|", "trail_files"}, {"SHOW COLUMNS FROM t|", "trail_files"},
 		{"WITH mine AS (SELECT 1) SELECT * FROM m|", "mine"},
@@ -69,6 +73,8 @@ func TestComplete(t *testing.T) {
 
 		// Functions, with the bracket.
 		{"SELECT date_tr|", "date_trunc("}, {"SELECT approx_d|", "approx_distinct("},
+		// Those of the lake; the ones that give a table stand in FROM only.
+		{"SELECT principal_n|", "principal_name("}, {"SELECT sessions_|", ""}, {"SELECT * FROM ses|", "sessions_of("}, {`\help ses|`, "sessions_of("},
 
 		// Values of the column that a text is compared with.
 		{"SELECT 1 FROM cloudtrail_logs WHERE eventname = '|", "'GetObject' 'ConsoleLogin' 'O''Hara'"}, {"SELECT 1 FROM x l WHERE l.EventName <> 'con|", "'ConsoleLogin'"},

@@ -145,11 +145,26 @@ type function struct {
 	signatures []string
 }
 
-// functions returns those that can be called by name, sorted.
-func functions() []function {
+// macros asks a lake for the functions that are its own.
+func macros(ctx context.Context, b Backend) (list []function, err error) {
+	rows, err := fetch(ctx, b, "SHOW FUNCTIONS")
+	if err != nil {
+		return nil, err
+	}
+	names := fn.Names()
+	for _, r := range rows {
+		if _, known := slices.BinarySearch(names, r[0]); !known {
+			list = append(list, function{name: r[0], kind: r[3], doc: r[5], signatures: []string{r[0] + "(" + r[2] + ") -> " + r[1]}})
+		}
+	}
+	return list, nil
+}
+
+// functions returns those that can be called by name in any lake, and more, sorted.
+func functions(more []function) []function {
 	names := fn.Names()
 	callable := func(name string) bool { _, found := slices.BinarySearch(names, name); return found }
-	var all []function
+	all := slices.Clone(more)
 	for _, f := range fn.All() {
 		if !callable(f.Name) {
 			continue
@@ -181,7 +196,7 @@ func functions() []function {
 	return all
 }
 
-func listFunctions(_ context.Context, s *Session, args []string) error {
+func listFunctions(ctx context.Context, s *Session, args []string) error {
 	match := func(string) bool { return true }
 	if len(args) > 0 {
 		pattern := strings.ToLower(strings.ReplaceAll(args[0], "*", "%"))
@@ -194,8 +209,12 @@ func listFunctions(_ context.Context, s *Session, args []string) error {
 		}
 		match = like.Match
 	}
+	own, err := macros(ctx, s.config.Backend)
+	if err != nil {
+		return err
+	}
 	var rows [][]string
-	for _, f := range functions() {
+	for _, f := range functions(own) {
 		if match(f.name) || slices.ContainsFunc(f.aliases, match) {
 			for i, sig := range f.signatures {
 				rows = append(rows, []string{sig, map[bool]string{true: f.doc}[i == 0]})
@@ -213,7 +232,13 @@ func help(ctx context.Context, s *Session, args []string) error {
 		return listCommands(ctx, s, nil)
 	}
 	name := strings.ToLower(strings.TrimSuffix(strings.TrimSuffix(args[0], ")"), "("))
-	for _, f := range functions() {
+	own, err := macros(ctx, s.config.Backend)
+	if err != nil {
+		return err
+	}
+	names := fn.Names()
+	for _, f := range functions(own) {
+		names = append(names, f.name)
 		if f.name != name && !slices.Contains(f.aliases, name) {
 			continue
 		}
@@ -227,7 +252,7 @@ func help(ctx context.Context, s *Session, args []string) error {
 		_, err := fmt.Fprintln(s.out, text)
 		return err
 	}
-	if near := sqlerr.Nearest(name, fn.Names()); near != "" {
+	if near := sqlerr.Nearest(name, names); near != "" {
 		return fmt.Errorf(`there is no function %q; did you mean %q?`, name, near)
 	}
 	return fmt.Errorf(`there is no function %q; \df lists them`, name)

@@ -21,6 +21,7 @@ type names struct {
 // known is one state of names, never written to once it is published.
 type known struct {
 	relations []relation
+	macros    []function          // of the lake, beside those of the engine
 	values    map[string][]string // by column, the most frequent first
 }
 
@@ -86,6 +87,7 @@ func (n *names) refresh(ctx context.Context, b Backend, now time.Time) {
 		}
 		k.relations = append(k.relations, r)
 	}
+	k.macros, _ = macros(ctx, b)
 	n.known.Store(k)
 	for from, columns := range valueColumns {
 		list := readValues(ctx, b, from)
@@ -93,7 +95,7 @@ func (n *names) refresh(ctx context.Context, b Backend, now time.Time) {
 		for _, c := range columns {
 			values[c] = list
 		}
-		n.known.Store(&known{relations: k.relations, values: values})
+		n.known.Store(&known{relations: k.relations, macros: k.macros, values: values})
 	}
 }
 

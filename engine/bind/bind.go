@@ -64,10 +64,11 @@ func noValue(pos sqlerr.Pos) {
 type binder struct {
 	snapshot  source.Snapshot
 	session   *fn.Session
-	views     []string // being expanded, outermost first
-	relations *int     // bound so far, see maxRelations
-	lambdas   *int     // likewise, see maxLambdas
-	outers    *int     // how many params there are, see scope
+	expanding []string   // views and macros, outermost first
+	arguments *arguments // of the macro that is being expanded; nil: none
+	relations *int       // bound so far, see maxRelations
+	lambdas   *int       // likewise, see maxLambdas
+	outers    *int       // how many params there are, see scope
 }
 
 // env is the chain of common table expressions in sight, innermost first.

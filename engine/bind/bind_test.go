@@ -35,6 +35,9 @@ func catalog(t *testing.T) *logictest.Catalog {
 		}
 	}
 	cat.AddView(&source.View{Name: "reads", SQL: "SELECT eventname, n AS secret FROM events WHERE readonly", Hidden: []string{"secret"}})
+	cat.AddMacro(&source.Macro{Name: "type_of", Params: []string{"who"}, SQL: "lower(who.type)", Sig: "(row) -> varchar"})
+	cat.AddMacro(&source.Macro{Name: "kinds_of", Params: []string{"who"}, SQL: "who.type", Sig: "(row) -> varchar"})
+	cat.AddMacro(&source.Macro{Name: "named", Params: []string{"name"}, SQL: "SELECT * FROM events WHERE eventname = name", Table: true, Sig: "(varchar) -> table"})
 	return cat
 }
 
@@ -148,6 +151,15 @@ func TestErrors(t *testing.T) {
 		{"SELECT * FROM accounts AS a (x, y)", "1:30", `"a" has 3 columns, the list names 2`, "", sqlerr.Name},
 		{"SELECT DISTINCT id FROM accounts ORDER BY name", "1:43", "with SELECT DISTINCT, ORDER BY takes what the select list has", "add it to the select list", sqlerr.Type},
 		{"SELECT secret + 'x' FROM reads", "1:15", "", "", sqlerr.Type},
+		{"SELECT n,\n type_of(n) FROM events", "2:2", `function "type_of": "n" is of type bigint, which has no fields`, "", sqlerr.Type},
+		{"SELECT type_of(useridentity.tipe) FROM events", "1:29", `field "tipe" does not exist in "useridentity"`, `did you mean "type"?`, sqlerr.Name},
+		{"SELECT type_of() FROM events", "1:8", "type_of cannot take 0 arguments; it takes type_of(row) -> varchar", "", sqlerr.Type},
+		{"SELECT kind_of(useridentity) FROM events", "1:8", `function "kind_of" does not exist`, `did you mean "kinds_of"?`, sqlerr.Name},
+		{"SELECT type_of(useridentity) + 1 FROM events", "1:30", "", "", sqlerr.Type},
+		{"SELECT 1 FROM TABLE(named(1))", "1:21", `function "named": = cannot compare varchar with integer; cast the text: CAST("eventname" AS integer)`, "", sqlerr.Type},
+		{"SELECT 1 FROM named('a' || b)", "1:28", `column "b" does not exist`, "", sqlerr.Name},
+		{"SELECT 1 FROM named('a') x JOIN nmaed('b') y ON true", "1:33", `table function "nmaed" does not exist`, `did you mean "named"?`, sqlerr.Name},
+		{"SELECT x.m FROM named('a') AS x", "1:10", `column "m" does not exist in x`, `did you mean "n"?`, sqlerr.Name},
 	} {
 		_, err := query(t, c.sql)
 		var e *sqlerr.Error

@@ -209,7 +209,11 @@ func (x *exprs) path(e sql.Expr) expr.Expr {
 		}
 		return bound
 	}
-	if bound, ok := x.params.find(ids[0]); ok {
+	bound, ok := x.params.find(ids[0])
+	if !ok {
+		bound, ok = x.arguments.find(ids[0])
+	}
+	if ok {
 		for _, id := range ids[1:] {
 			bound = x.member(bound, id)
 		}
@@ -220,7 +224,8 @@ func (x *exprs) path(e sql.Expr) expr.Expr {
 		parts[i] = lower(id)
 	}
 	at, used, ambiguous := x.in.find(parts)
-	bound, isOutput := x.output(ids[0])
+	var isOutput bool
+	bound, isOutput = x.output(ids[0])
 	switch {
 	case isOutput && used < 2: // a column with its table's name before it is no output column
 		used = 1
@@ -380,7 +385,7 @@ func (x *exprs) extract(e *sql.Extract) expr.Expr {
 func (b *binder) apply(name string, at sqlerr.Pos, args ...operand) expr.Expr {
 	f, ok := fn.Lookup(name)
 	if !ok {
-		failHint(sqlerr.Name, at, didYouMean(name, fn.Names()), "function %q does not exist", name)
+		failHint(sqlerr.Name, at, didYouMean(name, b.functionNames()), "function %q does not exist", name)
 	}
 	types := make([]sqltype.Type, len(args))
 	for i, a := range args {

@@ -62,6 +62,8 @@ func (b *binder) tableExpr(t sql.TableExpr, with *env, outer *scope) *relation {
 		return b.sampled(t, with, outer)
 	case *sql.LateralTable: // with nothing to its left
 		return b.query(t.Query, with, outer)
+	case *sql.TableFunction:
+		return b.tableFunction(t)
 	}
 	fail(sqlerr.Internal, t.Pos(), "no binding of %T", t)
 	return nil
@@ -183,27 +185,10 @@ func (b *binder) unknownTable(t *sql.TableName, with *env) {
 	failHint(sqlerr.Name, t.Pos(), hint, "table %q does not exist", name)
 }
 
-// view parses and binds a view's text. Its errors are shown at the place that names the view, and say where in the view they are.
+// view binds a view's text. Its errors are shown at the place that names the view, and say where in the view they are.
 func (b *binder) view(v *source.View, t *sql.TableName, parts []string) *relation {
-	name := strings.ToLower(v.Name)
-	if slices.Contains(b.views, name) {
-		fail(sqlerr.Name, t.Pos(), "view %q is defined by itself: %s", v.Name, strings.Join(append(b.views, name), " → "))
-	}
-	if len(b.views) >= maxViews {
-		fail(sqlerr.Resource, t.Pos(), "views stand in views more than %d levels deep: %s", maxViews, strings.Join(b.views, " → "))
-	}
 	var rel *relation
-	err := caught(func() {
-		st, err := sql.Parse(v.SQL)
-		if err != nil {
-			panic(err)
-		}
-		q, ok := st.(*sql.Query)
-		if !ok {
-			fail(sqlerr.Syntax, 1, "its text is no SELECT")
-		}
-		inner := *b
-		inner.views = append(slices.Clone(b.views), name)
+	err := b.expand("view", v.Name, v.SQL, t.Pos(), func(inner *binder, q *sql.Query) {
 		rel = inner.query(q, nil, nil)
 		if len(v.Columns) > 0 {
 			rel = rel.visible()
@@ -223,17 +208,54 @@ func (b *binder) view(v *source.View, t *sql.TableName, parts []string) *relatio
 		}
 		panic(&sqlerr.Error{Kind: sqlerr.KindOf(err), Pos: t.Pos(), Msg: fmt.Sprintf("view %q%s: %s", v.Name, place, err)})
 	}
-	rel.node = placedAt(rel.node, t.Pos())
-	for i := range rel.fields {
-		f := &rel.fields[i]
-		f.qualifier = parts
-		f.hidden = slices.ContainsFunc(v.Hidden, func(h string) bool { return strings.EqualFold(h, f.name) })
+	return rel.expanded(v.Hidden, parts, t.Pos())
+}
+
+// expand parses the text of a view or macro and has it bound; the error is of the text.
+func (b *binder) expand(what, name, text string, at sqlerr.Pos, bind func(inner *binder, q *sql.Query)) error {
+	lowered := strings.ToLower(name)
+	if slices.Contains(b.expanding, lowered) {
+		fail(sqlerr.Name, at, "%s %q is defined by itself: %s", what, name, strings.Join(append(b.expanding, lowered), " → "))
 	}
-	return rel
+	if len(b.expanding) >= maxViews {
+		fail(sqlerr.Resource, at, "views stand in views more than %d levels deep: %s", maxViews, strings.Join(b.expanding, " → "))
+	}
+	inner := *b
+	inner.arguments, inner.expanding = nil, append(slices.Clone(b.expanding), lowered)
+	return caught(func() {
+		st, err := sql.Parse(text)
+		if err != nil {
+			panic(err)
+		}
+		q, ok := st.(*sql.Query)
+		if !ok {
+			fail(sqlerr.Syntax, 1, "its text is no SELECT")
+		}
+		bind(&inner, q)
+	})
+}
+
+// expanded is the relation that a text gives, as it is seen at the place that names it.
+func (r *relation) expanded(hidden, qualifier []string, at sqlerr.Pos) *relation {
+	r.node = placedAt(r.node, at)
+	for i := range r.fields {
+		f := &r.fields[i]
+		f.qualifier = qualifier
+		f.hidden = slices.ContainsFunc(hidden, func(h string) bool { return strings.EqualFold(h, f.name) })
+	}
+	return r
 }
 
 // placedAt gives all expressions of a view's plan the place of its name: theirs are in the view's text.
 func placedAt(n plan.Node, at sqlerr.Pos) plan.Node {
+	place := placing(at)
+	return plan.Rewrite(n, func(n plan.Node) plan.Node {
+		return plan.MapExprs(n, func(e expr.Expr) expr.Expr { return expr.Rewrite(e, place) })
+	})
+}
+
+// placing is what gives one expression a place, for expr.Rewrite.
+func placing(at sqlerr.Pos) func(e expr.Expr) expr.Expr {
 	var place func(e expr.Expr) expr.Expr
 	place = func(e expr.Expr) expr.Expr {
 		switch e := e.(type) {
@@ -250,9 +272,7 @@ func placedAt(n plan.Node, at sqlerr.Pos) plan.Node {
 		}
 		return e
 	}
-	return plan.Rewrite(n, func(n plan.Node) plan.Node {
-		return plan.MapExprs(n, func(e expr.Expr) expr.Expr { return expr.Rewrite(e, place) })
-	})
+	return place
 }
 
 var joinKinds = map[sql.JoinType]plan.JoinKind{

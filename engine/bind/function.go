@@ -47,16 +47,22 @@ func (x *exprs) function(f *sql.Func) expr.Expr {
 		}
 	}
 	if _, ok := fn.Lookup(name); !ok {
+		if m := x.macro(name, false); m != nil {
+			return x.macroCall(m, f)
+		}
 		if _, window := fn.LookupWindow(name); window {
 			failHint(sqlerr.Type, f.Pos(), name+"(…) OVER (PARTITION BY … ORDER BY …)", "%s is a window function: it needs an OVER", name)
 		}
-		unknownFunction(name, f.Pos())
+		x.unknownFunction(name, f.Pos())
 	}
 	return x.call(name, f)
 }
 
-func unknownFunction(name string, at sqlerr.Pos) {
-	hint := didYouMean(name, fn.Names())
+func (b *binder) unknownFunction(name string, at sqlerr.Pos) {
+	if m := b.macro(name, true); m != nil {
+		failHint(sqlerr.Type, at, "SELECT … FROM TABLE("+name+"(…))", "%s gives a table: it stands in FROM", name)
+	}
+	hint := didYouMean(name, b.functionNames())
 	if hint == "" {
 		hint = "SHOW FUNCTIONS lists them"
 	}

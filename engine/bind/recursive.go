@@ -11,7 +11,11 @@ import (
 
 // maxSteps bounds WITH RECURSIVE. Athena stops at 10, which is too few for the days of a month or a long chain of roles; here steps are
 // computed one after the other, not planned all at once, so a hundred cost nothing where fewer do. What never ends still ends in an error.
-const maxSteps = 100
+// The text of a macro knows when it ends.
+const (
+	maxSteps      = 100
+	maxMacroSteps = 10_000
+)
 
 // recursion is a WITH RECURSIVE query whose second part is being bound.
 type recursion struct {
@@ -74,9 +78,13 @@ func (b *binder) recursive(e *env) *relation {
 				"column %d of WITH RECURSIVE %s is %s in the first part and %s in the second", i+1, id.Name, columns[i].Type, c.Type)
 		}
 	}
+	steps := maxSteps
+	if b.arguments != nil {
+		steps = maxMacroSteps
+	}
 	rel := anonymous(&plan.Recursive{
 		First: converted(firstColumns(first.node, len(columns)), columns), Step: converted(firstColumns(second.node, len(columns)), columns),
-		ID: id, MaxSteps: maxSteps, Columns: columns,
+		ID: id, MaxSteps: steps, Columns: columns,
 	})
 	for i := range rel.fields {
 		rel.fields[i].name = strings.ToLower(columns[i].Name)

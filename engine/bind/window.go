@@ -93,8 +93,8 @@ func (x *exprs) window(f *sql.Func) expr.Expr {
 	w, ok := fn.LookupWindow(name)
 	if !ok {
 		isName := func(form fn.Form) bool { return form.Name == name }
-		if _, scalar := fn.Lookup(name); !scalar && !slices.ContainsFunc(fn.Forms(), isName) {
-			unknownFunction(name, f.Pos())
+		if _, scalar := fn.Lookup(name); !scalar && x.macro(name, false) == nil && !slices.ContainsFunc(fn.Forms(), isName) {
+			x.unknownFunction(name, f.Pos())
 		}
 		fail(sqlerr.Type, f.Pos(), "%s is no window function: it takes no OVER", name)
 	}

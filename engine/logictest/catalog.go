@@ -17,6 +17,7 @@ import (
 type Catalog struct {
 	relations map[string]source.Relation // by lower-case name
 	names     []string
+	macros    []*source.Macro
 }
 
 // Add puts a relation into the catalog, in place of one of that name.
@@ -57,6 +58,9 @@ func Columns(written []string) ([]source.Column, error) {
 // AddView puts a view into the catalog.
 func (c *Catalog) AddView(v *source.View) { c.Add(v.Name, v) }
 
+// AddMacro puts a function into the catalog.
+func (c *Catalog) AddMacro(m *source.Macro) { c.macros = append(c.macros, m) }
+
 // AddBound puts another name of a relation into the catalog. A column is written "name=from" or "name=from:format"; one whose name
 // begins with _ is hidden, and is called without it.
 func (c *Catalog) AddBound(name, of string, columns ...string) error {
@@ -94,3 +98,6 @@ func (c *Catalog) Resolve(name []string) (source.Relation, bool) {
 
 // Names lists the relations.
 func (c *Catalog) Names() []string { return c.names }
+
+// Macros lists the functions.
+func (c *Catalog) Macros() []*source.Macro { return c.macros }

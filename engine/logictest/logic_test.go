@@ -20,6 +20,7 @@ import (
 	"github.com/trailql/trailql/engine/optimize"
 	"github.com/trailql/trailql/engine/plan"
 	"github.com/trailql/trailql/engine/source"
+	"github.com/trailql/trailql/engine/sql"
 	"github.com/trailql/trailql/engine/sqltype"
 	"github.com/trailql/trailql/engine/vec"
 )
@@ -30,6 +31,7 @@ var rewrite = flag.Bool("rewrite", false, "write the results that queries give n
 //
 //	table NAME            the rows of the query below it become a table, in batches of three rows
 //	view NAME [HIDDEN…]   the query below it becomes a view, with these columns left out of *
+//	macro NAME [PARAM…]   the text below it becomes a function of these parameters; one that is a query gives a table
 //	bound NAME OF [C…]    NAME is OF with the columns C besides, each name=column or name=column:format; _name is hidden
 //	query TYPES [rowsort] the query, then ----, then its rows: a line each, cells parted by tabs. TYPES has a letter
 //	                      per column: I whole number, R other number, T anything else. NULL is NULL, no text (empty).
@@ -171,6 +173,13 @@ func runFile(t *testing.T, file string, stored *storedTables) {
 		case "view":
 			for _, l := range lanes {
 				l.catalog.AddView(&source.View{Name: r.directive[1], SQL: r.text, Hidden: r.directive[2:]})
+			}
+		case "macro":
+			_, notQuery := sql.Parse(r.text)
+			for _, l := range lanes {
+				l.catalog.AddMacro(&source.Macro{
+					Name: r.directive[1], Params: r.directive[2:], SQL: r.text, Table: notQuery == nil, Hidden: []string{"_n"}, Sig: "(any) -> any", Doc: "A macro.",
+				})
 			}
 		case "bound":
 			for _, l := range lanes {

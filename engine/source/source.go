@@ -38,6 +38,8 @@ type Snapshot interface {
 	Resolve(name []string) (r Relation, ok bool)
 	// Names lists the relations, sorted, as they are written in FROM.
 	Names() []string
+	// Macros lists the functions that the catalog defines.
+	Macros() []*Macro
 }
 
 // Relation is a Stored table, a View, or one of the two Bound.

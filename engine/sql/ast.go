@@ -139,7 +139,7 @@ type OrderItem struct {
 	NullsSet   bool // NULLS FIRST or LAST was written
 }
 
-// TableExpr is one of: *TableName, *SubqueryTable, *UnnestTable, *JoinTable, *LateralTable. Aliased wraps any, Sampled any of them.
+// TableExpr is one of: *TableName, *SubqueryTable, *UnnestTable, *JoinTable, *LateralTable, *TableFunction. Aliased wraps any, Sampled any of them.
 type TableExpr interface {
 	Node
 	tableExpr()
@@ -161,6 +161,13 @@ type SubqueryTable struct {
 type LateralTable struct {
 	At
 	Query *Query
+}
+
+// TableFunction is TABLE(name(args)), or name(args) alone.
+type TableFunction struct {
+	At
+	Name []Ident
+	Args []Expr
 }
 
 // UnnestTable is UNNEST(…) [WITH ORDINALITY].
@@ -548,6 +555,7 @@ func (*TableName) tableExpr()     {}
 func (*SubqueryTable) tableExpr() {}
 func (*LateralTable) tableExpr()  {}
 func (*UnnestTable) tableExpr()   {}
+func (*TableFunction) tableExpr() {}
 func (*Aliased) tableExpr()       {}
 func (*JoinTable) tableExpr()     {}
 func (*Sampled) tableExpr()       {}

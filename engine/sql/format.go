@@ -331,6 +331,12 @@ func (f *formatter) table(t TableExpr) {
 	case *LateralTable:
 		f.write("LATERAL ")
 		f.parenQuery(t.Query)
+	case *TableFunction:
+		f.write("TABLE(")
+		f.path(t.Name)
+		f.write("(")
+		commas(f, t.Args, func(e Expr) { f.expr(e, 0) })
+		f.write("))")
 	case *UnnestTable:
 		f.write("UNNEST(")
 		commas(f, t.Exprs, func(e Expr) { f.expr(e, 0) })

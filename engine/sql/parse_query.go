@@ -513,9 +513,28 @@ func (p *parser) table() TableExpr {
 		}
 		return u
 	case p.ahead("TABLE", "("):
-		p.unsupported(p.tok(), "", "table functions are not supported")
+		p.next()
+		p.opening("(")
+		f := p.tableFunction(p.here(), p.tableName())
+		p.closing(")")
+		return f
 	}
-	return &TableName{At: start, Name: p.tableName()}
+	name := p.tableName()
+	if p.ahead("(") {
+		return p.tableFunction(start, name)
+	}
+	return &TableName{At: start, Name: name}
+}
+
+// tableFunction reads the arguments behind a name.
+func (p *parser) tableFunction(at At, name []Ident) *TableFunction {
+	f := &TableFunction{At: at, Name: name}
+	p.opening("(")
+	if !p.ahead(")") {
+		f.Args = list(p, p.expr)
+	}
+	p.closing(")")
+	return f
 }
 
 // parenTable reads ( query ) or ( relation ).

@@ -368,7 +368,6 @@ func TestUnsupported(t *testing.T) {
 	tests := []struct{ text, at, want string }{
 		{"SELECT a FROM t FOR VERSION AS OF 3", "1:17", "FOR VERSION AS OF"},
 		{"SELECT a FROM t MATCH_RECOGNIZE (PATTERN (A))", "1:17", "MATCH_RECOGNIZE"},
-		{"SELECT a FROM TABLE(f(1))", "1:15", "table functions"},
 		{"SHOW SESSION", "1:6", "SHOW SESSION is not supported"},
 	}
 	for _, test := range tests {
