@@ -21,7 +21,7 @@ var views = sync.OnceValue(func() map[string]*source.View {
 	CASE lower(managementevent) WHEN 'true' THEN true WHEN 'false' THEN false END AS managementevent,
 	recipientaccountid, sharedeventid, annotation, vpcendpointid, vpcendpointaccountid,
 	json_to_map(serviceeventdetails) AS serviceeventdetails,
-	IF(addendum IS NOT NULL, MAP(ARRAY['reason', 'updatedFields', 'originalRequestID', 'originalEventID'],
+	IF(addendum IS NOT NULL, MAP(ARRAY[CAST('reason' AS varchar), 'updatedFields', 'originalRequestID', 'originalEventID'],
 		ARRAY[addendum.reason, addendum.updatedfields, addendum.originalrequestid, addendum.originaleventid])) AS addendum,
 	json_to_map(edgedevicedetails) AS edgedevicedetails, eventcontext, CAST(NULL AS map(varchar, varchar)) AS insightdetails, eventcategory,
 	CASE lower(sessioncredentialfromconsole) WHEN 'true' THEN true WHEN 'false' THEN false END AS sessioncredentialfromconsole,

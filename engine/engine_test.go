@@ -325,7 +325,7 @@ func TestParams(t *testing.T) {
 		{"WITH w AS (SELECT i + ? AS j FROM n) SELECT a.j FROM w AS a JOIN w AS b ON a.j = b.j WHERE a.j = ?", []string{"10", "12"}, "[12]"},
 		{"SELECT ? || ?", []string{"'a'", "'?'"}, "[a?]"},
 		{"SELECT i FROM n FETCH FIRST ? ROWS ONLY", []string{"'1'"}, "LIMIT takes a whole number, such as LIMIT 10"},
-		{"SELECT i FROM n WHERE i = ?", []string{"'x'"}, "= cannot compare bigint with varchar; write the number without quotes: x"},
+		{"SELECT i FROM n WHERE i = ?", []string{"'x'"}, "= cannot compare bigint with varchar(1); write the number without quotes: x"},
 		{"SELECT i FROM n WHERE i = ?", nil, "no value is given for this parameter"},
 		{"SELECT i FROM n LIMIT ?", nil, "no value is given for this parameter"},
 		{"EXPLAIN SELECT i FROM n WHERE i = ?", []string{"1", "2"}, "parameters (?) in the statement: 1, values given for them: 2"},

@@ -35,13 +35,16 @@ func orderable(t sqltype.Type) bool {
 // coerce makes e of type t, to which its type is known to be coercible.
 func coerce(e expr.Expr, t sqltype.Type) expr.Expr {
 	from := e.Type()
+	lit, constant := e.(*expr.Literal)
 	switch {
-	case from.Identical(t), from.Kind == sqltype.Varchar && t.Kind == sqltype.Varchar && t.Length == 0:
+	case from.Identical(t):
 		return e
-	case from.Kind == sqltype.Unknown:
-		if _, ok := e.(*expr.Literal); ok {
-			return expr.NullLiteral(t)
-		}
+	case constant && from.Kind == sqltype.Varchar && t.Kind == sqltype.Varchar && (t.Length == 0 || from.Length > 0 && from.Length <= t.Length):
+		return &expr.Literal{T: t, Value: lit.Value}
+	case from.Kind == sqltype.Varchar && t.Kind == sqltype.Varchar && t.Length == 0:
+		return e
+	case constant && from.Kind == sqltype.Unknown:
+		return expr.NullLiteral(t)
 	}
 	return &expr.Cast{Arg: e, T: t}
 }

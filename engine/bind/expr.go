@@ -3,6 +3,7 @@ package bind
 import (
 	"fmt"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/trailql/trailql/engine/expr"
 	"github.com/trailql/trailql/engine/fn"
@@ -53,7 +54,7 @@ func (x *exprs) expr(e sql.Expr) expr.Expr {
 	case *sql.Bool:
 		return expr.NewLiteral(sqltype.BooleanType, e.Value)
 	case *sql.Str:
-		return expr.NewLiteral(sqltype.VarcharType, e.Value)
+		return expr.NewLiteral(sqltype.Type{Kind: sqltype.Varchar, Length: utf8.RuneCountInString(e.Value)}, e.Value)
 	case *sql.Bin:
 		return expr.NewLiteral(sqltype.VarbinaryType, e.Value)
 	case *sql.Num:

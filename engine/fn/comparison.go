@@ -24,7 +24,7 @@ var comparisonFunctions = []*Function{
 	{
 		Name: "typeof", Category: conditions, NullCall: true,
 		Doc:     "The name of the value's type.",
-		Example: "typeof('a') → 'varchar'",
+		Example: "typeof('abc') → 'varchar(3)'",
 		Overloads: []Overload{{Sig: "(any) -> varchar", Eval: func(c *Call) (arrow.Array, error) {
 			return constant(c, c.Types[0].String())
 		}}},
