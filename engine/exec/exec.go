@@ -51,7 +51,7 @@ type run struct {
 	disk       *disk
 	meters     map[plan.Node]*meter // complete once compiled
 	spools     map[*plan.SpoolID]*spool
-	lastRows   map[*plan.RecursionID]*held // of the recursions around
+	lastRows   map[*plan.RecursionID]*lastRows // of the recursions around
 }
 
 func newRun(ctx context.Context, opt Options) *run {

@@ -24,7 +24,7 @@ func (r *run) recursive(n *plan.Recursive, m *meter) (flow, error) {
 	}
 	return flow{tasks: 1, open: func(w *worker, _ int) operator {
 		o := &recursiveOperator{run: r, worker: w, meter: m, node: n, input: r.rows(w, m, first), step: step, next1: &next}
-		o.coming = held{account: o.account()}
+		o.coming = o.newStash()
 		return o
 	}}, nil
 }
@@ -38,23 +38,23 @@ func (r *run) again(id *plan.RecursionID) *run {
 	b := &r.budget
 	c.budget.limit, c.budget.parent, c.budget.spills, c.budget.always, c.budget.share = b.limit, b, b.spills, b.always, b.share
 	if c.lastRows == nil {
-		c.lastRows = map[*plan.RecursionID]*held{}
+		c.lastRows = map[*plan.RecursionID]*lastRows{}
 	}
-	c.lastRows[id] = &held{}
+	c.lastRows[id] = &lastRows{}
 	return c
 }
 
-// held are the rows of one step.
-type held struct {
-	batches []vec.Batch
-	account account
+// lastRows are the rows of one step, for the next one.
+type lastRows struct {
+	stash *stash // nil: none yet
+	rows  []stashed
 }
 
 // lastRowsOf has a task per worker, each of which puts out its share of the batches.
 func (r *run) lastRowsOf(n *plan.LastRows) flow {
 	rows := r.lastRows[n.ID]
 	return flow{tasks: r.workers, open: func(_ *worker, task int) operator {
-		return &shareOperator{batches: func() ([]vec.Batch, error) { return rows.batches, nil }, task: task, tasks: r.workers}
+		return &shareOperator{rows: func() ([]stashed, error) { return rows.rows, nil }, task: task, tasks: r.workers}
 	}}
 }
 
@@ -66,17 +66,14 @@ type recursiveOperator struct {
 	node   *plan.Recursive
 	input  operator // the first part, or a step; nil: closed
 	steps  int      // begun
-	coming held     // what input has put out
+	coming *stash   // what input has put out
 	step   *run     // of the step being run, or the next one
 	next1  *flow    // the first step, compiled; nil afterwards
-	weigh  footprint
 }
 
-func (o *recursiveOperator) account() account {
-	return account{
-		budget: &o.run.budget, meter: o.meter, doing: "holding the rows of a step of WITH RECURSIVE " + o.node.ID.Name,
-		try: "let the steps end sooner, or select fewer columns",
-	}
+func (o *recursiveOperator) newStash() *stash {
+	return o.run.newStash(o.meter, o.node.Schema(), 1,
+		"holding the rows of a step of WITH RECURSIVE "+o.node.ID.Name, "let the steps end sooner, or select fewer columns")
 }
 
 func (o *recursiveOperator) next() (vec.Batch, error) {
@@ -90,11 +87,7 @@ func (o *recursiveOperator) next() (vec.Batch, error) {
 			return vec.Batch{}, sqlerr.New(sqlerr.Resource, 0, "WITH RECURSIVE %s had not ended after %d steps", o.node.ID.Name, o.node.MaxSteps).
 				WithHint("add a condition to its second part that ends it, such as a column that counts the steps")
 		case err == nil:
-			for _, col := range b.Cols {
-				settled(col)
-			}
-			o.coming.batches = append(o.coming.batches, b)
-			return b, o.coming.account.add(o.weigh.of(b))
+			return b, o.coming.add(b)
 		case !errors.Is(err, io.EOF):
 			return vec.Batch{}, err
 		}
@@ -107,8 +100,9 @@ func (o *recursiveOperator) next() (vec.Batch, error) {
 // begin starts the next step over what came last, if something did.
 func (o *recursiveOperator) begin() error {
 	o.stop()
-	if len(o.coming.batches) == 0 {
-		return nil
+	rows, err := o.coming.take()
+	if err != nil || len(rows) == 0 {
+		return err
 	}
 	o.steps++
 	f := o.next1
@@ -120,8 +114,8 @@ func (o *recursiveOperator) begin() error {
 		}
 		f = &compiled
 	}
-	*o.step.lastRows[o.node.ID] = o.coming
-	o.coming, o.weigh = held{account: o.account()}, footprint{}
+	*o.step.lastRows[o.node.ID] = lastRows{o.coming, rows}
+	o.coming = o.newStash()
 	o.input = o.step.rows(o.worker, o.meter, *f)
 	return nil
 }
@@ -136,11 +130,14 @@ func (o *recursiveOperator) stop() {
 	if o.steps == 0 {
 		return
 	}
-	o.step.lastRows[o.node.ID].account.close()
+	o.step.lastRows[o.node.ID].stash.close()
+	for _, s := range o.step.spools {
+		s.close()
+	}
 	o.run.budget.add(-o.step.budget.used.Load())
 }
 
 func (o *recursiveOperator) close() {
 	o.stop()
-	o.coming.account.close()
+	o.coming.close()
 }

@@ -195,6 +195,18 @@ func (s *spill) close() {
 	delete(d.open, s)
 }
 
+// read returns the rows of one extent. For any goroutine, once they are written.
+func (s *spill) read(extent int) (vec.Batch, error) {
+	if s.run.ctx.Err() != nil {
+		return vec.Batch{}, cancelled(s.run.ctx)
+	}
+	b, err := vec.ReadExtent(s.file, s.start, s.columns, s.extents[extent])
+	if err != nil {
+		return vec.Batch{}, sqlerr.Wrap(sqlerr.Data, err, "a temporary file of the query cannot be read").WithHint("run it again; if this comes back, look after the disk")
+	}
+	return b, nil
+}
+
 // reader reads all rows from the first on, in batches of up to run.batchRows. The first reader is taken by the goroutine that wrote.
 func (s *spill) reader() *spillReader {
 	end, err := s.mark()
@@ -218,17 +230,9 @@ func (r *spillReader) next() (vec.Batch, error) {
 	if r.at == r.end {
 		return vec.Batch{}, io.EOF
 	}
-	s := r.spill
-	if s.run.ctx.Err() != nil {
-		return vec.Batch{}, cancelled(s.run.ctx)
-	}
-	e := s.extents[r.at]
-	b, err := vec.ReadExtent(s.file, s.start, s.columns, e)
-	if err != nil {
-		return vec.Batch{}, sqlerr.Wrap(sqlerr.Data, err, "a temporary file of the query cannot be read").WithHint("run it again; if this comes back, look after the disk")
-	}
+	b, err := r.spill.read(r.at)
 	r.at++
-	return b, nil
+	return b, err
 }
 
 // close does nothing: the file is the spill's.

@@ -2,6 +2,7 @@ package exec
 
 import (
 	"io"
+	"slices"
 	"sync"
 
 	"github.com/trailql/trailql/engine/plan"
@@ -13,11 +14,12 @@ import (
 type spool struct {
 	run   *run
 	input flow
+	make  func() *stash
 
 	once    sync.Once
 	err     error
-	account account
-	batches []vec.Batch
+	stashes []*stash // by worker; nil: took in nothing
+	rows    []stashed
 }
 
 // spool returns a flow with a task per worker, each of which puts out its share of the batches.
@@ -28,14 +30,13 @@ func (r *run) spool(n *plan.Spool, m *meter) (flow, error) {
 		if err != nil {
 			return flow{}, err
 		}
-		s = &spool{run: r, input: input}
-		s.account = account{
-			budget: &r.budget, meter: m, doing: "holding rows that are used several times", try: "filter the rows around the subquery more",
-		}
+		s = &spool{run: r, input: input, make: func() *stash {
+			return r.newStash(m, n.Schema(), r.workers, "holding rows that are used several times", "filter the rows around the subquery more")
+		}}
 		r.spools[n.ID] = s
 	}
 	return flow{tasks: r.workers, open: func(w *worker, task int) operator {
-		return &shareOperator{batches: func() ([]vec.Batch, error) { return s.rows(w) }, task: task, tasks: r.workers}
+		return &shareOperator{rows: func() ([]stashed, error) { return s.filled(w) }, task: task, tasks: r.workers}
 	}}, nil
 }
 
@@ -44,50 +45,53 @@ func (s *spool) fill(w *worker) error {
 	outer := w.charge(nil)
 	defer w.charge(outer)
 	own := &worker{ctx: s.run.ctx}
-	own.charge(s.account.meter)
-	defer own.charge(nil)
-	tasks := make([][]vec.Batch, s.input.tasks)
-	var lock sync.Mutex // of account and weigh
-	var weigh footprint
-	err := s.run.each(own, s.input, func(_, task int, op operator) error {
-		return drain(op, func(b vec.Batch) error {
-			for _, col := range b.Cols {
-				settled(col)
-			}
-			tasks[task] = append(tasks[task], b)
-			lock.Lock()
-			defer lock.Unlock()
-			return s.account.add(weigh.of(b))
-		})
+	s.stashes = make([]*stash, s.run.workers)
+	tasks := make([][]stashed, s.input.tasks)
+	err := s.run.each(own, s.input, func(slot, task int, op operator) error {
+		if s.stashes[slot] == nil {
+			s.stashes[slot] = s.make()
+		}
+		err := drain(op, s.stashes[slot].add)
+		if err == nil {
+			tasks[task], err = s.stashes[slot].take()
+		}
+		return err
 	})
-	for _, batches := range tasks {
-		s.batches = append(s.batches, batches...)
-	}
+	s.rows = slices.Concat(tasks...)
 	return err
 }
 
-// rows returns the batches, which the first caller computes.
-func (s *spool) rows(w *worker) ([]vec.Batch, error) {
+// filled returns the rows, which the first caller computes.
+func (s *spool) filled(w *worker) ([]stashed, error) {
 	s.once.Do(func() { s.err = guard(func() error { return s.fill(w) }) })
-	return s.batches, s.err
+	return s.rows, s.err
 }
 
-// shareOperator puts out one task's share of batches that are held.
+// close gives back what is held, before the end of the run.
+func (s *spool) close() {
+	for _, st := range s.stashes {
+		if st != nil {
+			st.close()
+		}
+	}
+}
+
+// shareOperator puts out one task's share of rows that are kept.
 type shareOperator struct {
-	batches     func() ([]vec.Batch, error)
+	rows        func() ([]stashed, error)
 	task, tasks int
 	done        int // of the share
 }
 
 func (o *shareOperator) next() (vec.Batch, error) {
-	batches, err := o.batches()
+	rows, err := o.rows()
 	if err != nil {
 		return vec.Batch{}, err
 	}
-	n := len(batches)
+	n := len(rows)
 	if at := o.task*n/o.tasks + o.done; at < (o.task+1)*n/o.tasks {
 		o.done++
-		return batches[at], nil
+		return rows[at].read()
 	}
 	return vec.Batch{}, io.EOF
 }

@@ -3,6 +3,7 @@ package exec
 import (
 	"context"
 	"errors"
+	"io"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -13,6 +14,7 @@ import (
 	"github.com/trailql/trailql/engine/plan"
 	"github.com/trailql/trailql/engine/sqlerr"
 	"github.com/trailql/trailql/engine/sqltype"
+	"github.com/trailql/trailql/engine/vec"
 )
 
 // Two places of a spool give the same rows.
@@ -169,5 +171,34 @@ func TestRecursiveCancelled(t *testing.T) {
 	var e *sqlerr.Error
 	if !errors.As(err, &e) || e.Kind != sqlerr.Cancelled {
 		t.Fatalf("got %v", err)
+	}
+}
+
+// With somewhere to spill to, rows that do not fit into memory are used several times all the same.
+func TestSpoolSpills(t *testing.T) {
+	for _, workers := range []int{1, 4} {
+		noLeaks(t)
+		rng := rand.New(rand.NewPCG(1, 1))
+		r := people(rng, 5000)
+		input, id, scratch := r.scan(rng, false), new(plan.SpoolID), &memoryScratch{}
+		spool := &plan.Spool{Input: input, ID: id}
+		n := &plan.Union{Children: []plan.Node{spool, &plan.Spool{Input: input, ID: id}}, Columns: r.columns}
+		s, err := Run(context.Background(), n, Options{Workers: workers, BatchRows: 100, Memory: 100_000, Scratch: scratch})
+		if err != nil {
+			t.Fatal(err)
+		}
+		rows := 0
+		for err == nil {
+			var b vec.Batch
+			b, err = s.Next()
+			rows += b.Len
+		}
+		if !errors.Is(err, io.EOF) || rows != 10_000 {
+			t.Errorf("%d rows, then %v", rows, err)
+		}
+		if m := s.Metrics()[spool]; m.SpilledBytes < 50_000 || m.Memory == 0 || m.Memory > 25_000 {
+			t.Errorf("%d bytes on disk and %d in memory", m.SpilledBytes, m.Memory)
+		}
+		scratch.done(t)
 	}
 }
