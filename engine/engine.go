@@ -4,6 +4,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -31,6 +32,15 @@ func Version() string { return fn.Version() }
 // New returns an engine over cat.
 func New(cat source.Catalog) *Engine { return &Engine{catalog: cat} }
 
+// Scratch is where queries that outgrow their memory write.
+type Scratch = exec.Scratch
+
+// NewScratch makes temporary files in a folder, which is made when it is needed. They are gone with the process, however it ends.
+func NewScratch(dir string) Scratch { return exec.NewScratchFolder(dir) }
+
+// mostScratch is what the temporary files of a query may take, unless Options say otherwise.
+const mostScratch = 100 << 30
+
 // Options of one query; the zero value is right for a shell.
 type Options struct {
 	Workers      int             // 0: all cores
@@ -38,8 +48,8 @@ type Options struct {
 	Memory       int64           // bytes the query may hold; 0: no limit
 	Now          time.Time       // zero: the clock
 	Snapshot     source.Snapshot // nil: the newest of the catalog
-	Scratch      exec.Scratch    // where a query that outgrows Memory writes; nil: it fails
-	ScratchBytes int64           // bytes that it may have there at a time; 0: no limit
+	Scratch      Scratch         // nil: a query that outgrows Memory fails
+	ScratchBytes int64           // bytes that the query may have there at a time; 0: 100 GiB
 	Off          source.Switches // steps turned off, for tests
 	SpillAlways  bool            // write to Scratch as if no memory were left, for tests
 	WithoutRules []string        // optimizer rules turned off, for tests
@@ -90,7 +100,7 @@ func (e *Engine) start(ctx context.Context, text string, opt Options) (*Result, 
 		without: opt.WithoutRules,
 		exec: exec.Options{
 			Workers: opt.Workers, BatchRows: opt.BatchRows, Memory: opt.Memory, Off: opt.Off,
-			Scratch: opt.Scratch, ScratchBytes: opt.ScratchBytes, SpillAlways: opt.SpillAlways,
+			Scratch: opt.Scratch, ScratchBytes: cmp.Or(opt.ScratchBytes, mostScratch), SpillAlways: opt.SpillAlways,
 			Session: fn.Session{Now: opt.Now, Zone: time.UTC, User: opt.User},
 		},
 	}

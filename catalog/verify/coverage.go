@@ -16,8 +16,7 @@ import (
 	"github.com/trailql/trailql/engine/source"
 )
 
-// Coverage returns the judge of a period by the ledger that e answers for, with so many bytes of memory for its queries, which come one after
-// the other; 0: no limit. Time is time of delivery, as in the names of objects and in
+// Coverage returns the judge of a period by the ledger that e answers for by queries with these options, one after the other. Time is time of delivery, as in the names of objects and in
 // digests. Each account and region that the ledger has seen before the end of the period is judged by itself.
 //
 // Where there are digest files, CloudTrail's own hourly lists of what it delivered: together they must cover the period, and each
@@ -26,12 +25,14 @@ import (
 // is an object that could not be read in full.
 //
 // Where nothing was delivered in the whole period, in no account, or nothing after some moment of it, that is one gap for all.
-func Coverage(e *engine.Engine, memory int64) report.Covered {
+func Coverage(e *engine.Engine, opt engine.Options) report.Covered {
 	return func(ctx context.Context, snap source.Snapshot, p report.Period) (report.Coverage, error) {
 		if !p.From.Before(p.To) {
 			return report.Coverage{}, fmt.Errorf("the period ends at %s, before it begins at %s", p.To, p.From)
 		}
-		j := &judge{ledger: ledger{e, engine.Options{Snapshot: snap, Memory: memory}}, period: p}
+		opt := opt
+		opt.Snapshot = snap
+		j := &judge{ledger: ledger{e, opt}, period: p}
 		if err := j.run(ctx); err != nil {
 			return report.Coverage{}, fmt.Errorf("judging the coverage of the period: %w", err)
 		}

@@ -127,7 +127,7 @@ func (l *ledgerRows) digest(account, region string, from, to time.Time, names ..
 
 func (l *ledgerRows) covered(t testing.TB, from, to time.Time) report.Coverage {
 	t.Helper()
-	c, err := Coverage(engine.New(l), 0)(context.Background(), l, report.Period{From: from, To: to})
+	c, err := Coverage(engine.New(l), engine.Options{})(context.Background(), l, report.Period{From: from, To: to})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -140,10 +140,10 @@ func TestCoverageWithinMemory(t *testing.T) {
 	from := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
 	l.every(time.Hour, "111111111111", "eu-west-1", from, from.AddDate(0, 0, 2))
 	period := report.Period{From: from, To: from.AddDate(0, 0, 1)}
-	if _, err := Coverage(engine.New(l), 1)(t.Context(), l, period); sqlerr.KindOf(err) != sqlerr.Resource {
+	if _, err := Coverage(engine.New(l), engine.Options{Memory: 1})(t.Context(), l, period); sqlerr.KindOf(err) != sqlerr.Resource {
 		t.Errorf("with a byte of memory: %v", err)
 	}
-	if _, err := Coverage(engine.New(l), 64<<20)(t.Context(), l, period); err != nil {
+	if _, err := Coverage(engine.New(l), engine.Options{Memory: 64 << 20})(t.Context(), l, period); err != nil {
 		t.Errorf("with enough memory: %v", err)
 	}
 }

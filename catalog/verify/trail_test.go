@@ -97,7 +97,7 @@ func covered(t testing.TB, l *catalog.Lake, from, to time.Time) report.Coverage 
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := Coverage(engine.New(l), 0)(context.Background(), snap, report.Period{From: from, To: to})
+	c, err := Coverage(engine.New(l), engine.Options{})(context.Background(), snap, report.Period{From: from, To: to})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,12 +3,14 @@ package main
 import (
 	"fmt"
 	"math"
+	"os"
 	"runtime/debug"
 	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"github.com/trailql/trailql/engine"
 	"github.com/trailql/trailql/engine/figure"
 )
 
@@ -66,3 +68,8 @@ func (b *byteSize) bound() error {
 
 // queries is the share that the operators of queries may account, 60 %.
 func (b *byteSize) queries() int64 { return int64(*b) / 10 * 6 }
+
+// queryOptions are those of queries that no service runs: they may account memory bytes, and spill to the system's temporary folder.
+func queryOptions(memory int64) engine.Options {
+	return engine.Options{Memory: memory, Scratch: engine.NewScratch(os.TempDir())}
+}

@@ -169,7 +169,7 @@ func (d demo) lake(ctx context.Context, truth *synth.Truth, memory *byteSize) er
 		return err
 	}
 	defer l.Close()
-	backend := shell.Direct(engine.New(l), engine.Options{Memory: memory.queries()})
+	backend := shell.Direct(engine.New(l), queryOptions(memory.queries()))
 	for _, q := range questions(truth) {
 		fmt.Fprintf(d.out, "\n-- %s\n%s;\n\n", q.title, q.sql)
 		s := shell.New(shell.Config{Backend: backend, Out: d.out, Errs: d.errs, Format: "table", Size: terminalSize(d.out)})

@@ -199,7 +199,7 @@ func openReports(ctx context.Context, folder string, memory int64) (l *catalog.L
 
 // coverage judges the periods of reports over a lake, with so many bytes of memory; 0: no limit.
 func coverage(l *catalog.Lake, memory int64) report.Covered {
-	return verify.Coverage(engine.New(l), memory)
+	return verify.Coverage(engine.New(l), queryOptions(memory))
 }
 
 // shares divides memory between the queries of a service that runs so many at once, and the coverage of reports beside them.

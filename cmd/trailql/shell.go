@@ -171,7 +171,7 @@ func (a answerer) with(ctx context.Context, state string, memory int64, kept boo
 	}
 	defer l.Close()
 	if !kept {
-		return do(func(string) shell.Backend { return shell.Direct(engine.New(l), engine.Options{Memory: memory}) })
+		return do(func(string) shell.Backend { return shell.Direct(engine.New(l), queryOptions(memory)) })
 	}
 	// One query is the person's, one may be completion's.
 	s, err := service.Open(ctx, service.Config{

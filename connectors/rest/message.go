@@ -46,6 +46,7 @@ type statsJSON struct {
 	ElapsedMS         float64 `json:"elapsed_ms"`
 	QueuedMS          float64 `json:"queued_ms"`
 	Memory            int64   `json:"memory"`
+	Spilled           int64   `json:"spilled"`
 }
 
 // show puts a query on the wire as it is now.
@@ -60,7 +61,7 @@ func show(q service.Query, now time.Time) queryJSON {
 			Files: q.Stats.Files, FilesSkipped: q.Stats.FilesPruned,
 			RowGroups: q.Stats.RowGroups, RowGroupsSkipped: q.Stats.RowGroupsPruned,
 			Splits: q.Stats.Morsels, SplitsDone: q.Stats.MorselsDone,
-			ElapsedMS: millis(q.Stats.Elapsed), QueuedMS: millis(queued(q, now)), Memory: q.Stats.Memory,
+			ElapsedMS: millis(q.Stats.Elapsed), QueuedMS: millis(queued(q, now)), Memory: q.Stats.Memory, Spilled: q.Stats.Spilled,
 		},
 	}
 	if q.Err != nil {
@@ -101,7 +102,7 @@ func (j queryJSON) query() service.Query {
 			Files: j.Stats.Files, FilesPruned: j.Stats.FilesSkipped,
 			RowGroups: j.Stats.RowGroups, RowGroupsPruned: j.Stats.RowGroupsSkipped,
 			Morsels: j.Stats.Splits, MorselsDone: j.Stats.SplitsDone,
-			Elapsed: time.Duration(j.Stats.ElapsedMS * float64(time.Millisecond)), Memory: j.Stats.Memory,
+			Elapsed: time.Duration(j.Stats.ElapsedMS * float64(time.Millisecond)), Memory: j.Stats.Memory, Spilled: j.Stats.Spilled,
 		},
 	}
 	if j.Error != nil {

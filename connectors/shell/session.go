@@ -172,13 +172,24 @@ func (s *Session) summary(n int64, rows Rows, took time.Duration) {
 // cost says what a query read and skipped; "" if it reads no files.
 func cost(s engine.Stats) string {
 	if s.Files == 0 {
-		return ""
+		return spilled(s)
 	}
 	line := fmt.Sprintf("read %s of %d of %d %s", figure.Bytes(s.BytesRead), s.Files-s.FilesPruned, s.Files, figure.Plural(s.Files, "file"))
 	if s.PartitionsPruned > 0 {
 		line += fmt.Sprintf(", skipped %d of %d partitions", s.PartitionsPruned, s.Partitions)
 	}
+	if s.Spilled > 0 {
+		line += ", " + spilled(s)
+	}
 	return line
+}
+
+// spilled says what went to temporary files; "" if nothing did.
+func spilled(s engine.Stats) string {
+	if s.Spilled == 0 {
+		return ""
+	}
+	return "spilled " + figure.Bytes(s.Spilled)
 }
 
 // table shows rows of text as a result.

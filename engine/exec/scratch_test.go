@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"testing"
 )
 
@@ -25,21 +26,17 @@ func names(t *testing.T, dir string) (out []string) {
 
 func TestScratchFolder(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "state [1]", "spill")
-	folder, err := NewScratchFolder(dir)
+	file, err := NewScratchFolder(dir).Create()
 	if err != nil {
 		t.Fatal(err)
 	}
 	if info, err := os.Stat(dir); err != nil || runtime.GOOS != "windows" && info.Mode().Perm() != 0o700 {
 		t.Errorf("%v, %v", info.Mode(), err)
 	}
-	file, err := folder.Create()
-	if err != nil {
-		t.Fatal(err)
-	}
 	if left := names(t, dir); runtime.GOOS != "windows" && len(left) > 0 {
 		t.Errorf("%v have a name while they are in use", left)
 	}
-	if info, err := file.(*os.File).Stat(); err == nil && info.Mode().Perm() != 0o600 {
+	if info, err := file.(*folderFile).Stat(); err == nil && info.Mode().Perm() != 0o600 {
 		t.Errorf("the mode is %v", info.Mode())
 	}
 	if _, err := file.Write([]byte("rows")); err != nil {
@@ -64,7 +61,7 @@ func TestScratchFilesWithNames(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := (removedLate{left}).Close(); err != nil || len(names(t, dir)) > 0 {
+	if err := (&folderFile{File: left, named: true}).Close(); err != nil || len(names(t, dir)) > 0 {
 		t.Errorf("%v are left, %v", names(t, dir), err)
 	}
 	for _, name := range []string{"trailql-123.spill", "trailql-123.arrow", "notes.spill"} {
@@ -72,14 +69,43 @@ func TestScratchFilesWithNames(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if _, err := NewScratchFolder(dir); err != nil {
-		t.Fatal(err)
-	}
+	NewScratchFolder(dir)
 	if left := names(t, dir); len(left) != 2 || left[0] != "notes.spill" || left[1] != "trailql-123.arrow" {
 		t.Errorf("%v are left", left)
 	}
-	if _, err := NewScratchFolder(filepath.Join(dir, "notes.spill")); err == nil {
+	if _, err := NewScratchFolder(filepath.Join(dir, "notes.spill")).Create(); err == nil {
 		t.Error("a file was taken for a folder")
+	}
+}
+
+// Files do not fill a disk to the brim: a twentieth of it, or 1 GiB, is left to others.
+func TestScratchLeavesSpace(t *testing.T) {
+	left, all := int64(10<<30), int64(100<<30)
+	folder := NewScratchFolder(t.TempDir())
+	folder.space = func(string) (int64, int64, bool) { return left, all, true }
+	file, err := folder.Create()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	part := make([]byte, askEvery/4)
+	write := func() (err error) {
+		for i := 0; i < 4 && err == nil; i++ {
+			_, err = file.Write(part)
+		}
+		return err
+	}
+	if err := write(); err != nil {
+		t.Error(err)
+	}
+	if left = 1 << 30; write() == nil {
+		t.Error("it wrote with 1 GiB left of 100 GiB")
+	}
+	if _, err := folder.Create(); err == nil || !strings.Contains(err.Error(), "only 1 GiB left") {
+		t.Errorf("another file: %v", err)
+	}
+	if all = 4 << 30; write() != nil {
+		t.Error("it did not write with 1 GiB left of 4 GiB")
 	}
 }
 
@@ -88,11 +114,7 @@ const spillAndWait = "TRAILQL_TEST_SPILL_AND_WAIT"
 
 func TestMain(m *testing.M) {
 	if dir := os.Getenv(spillAndWait); dir != "" {
-		folder, err := NewScratchFolder(dir)
-		if err != nil {
-			panic(err)
-		}
-		file, err := folder.Create()
+		file, err := NewScratchFolder(dir).Create()
 		if err != nil {
 			panic(err)
 		}
@@ -130,9 +152,7 @@ func TestKilledProcessLeavesNothing(t *testing.T) {
 	}
 	_ = child.Wait() // it was killed, and says so
 	if runtime.GOOS == "windows" {
-		if _, err := NewScratchFolder(dir); err != nil { // there the next start removes it
-			t.Fatal(err)
-		}
+		NewScratchFolder(dir) // there the next start removes it
 	}
 	if left := names(t, dir); len(left) > 0 {
 		t.Errorf("%v are left", left)

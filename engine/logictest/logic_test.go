@@ -15,7 +15,6 @@ import (
 	"time"
 
 	"github.com/trailql/trailql/engine"
-	"github.com/trailql/trailql/engine/exec"
 	"github.com/trailql/trailql/engine/logictest"
 	"github.com/trailql/trailql/engine/optimize"
 	"github.com/trailql/trailql/engine/plan"
@@ -67,16 +66,14 @@ func logicFiles(t *testing.T) []string {
 var now = time.Date(2024, 3, 10, 12, 30, 45, 0, time.UTC)
 
 // scratch is where the settings that spill do.
-var scratch *exec.ScratchFolder
+var scratch engine.Scratch
 
 func TestMain(m *testing.M) {
 	dir, err := os.MkdirTemp("", "trailql-logic-")
-	if err == nil {
-		scratch, err = exec.NewScratchFolder(dir)
-	}
 	if err != nil {
 		panic(err)
 	}
+	scratch = engine.NewScratch(dir)
 	code := m.Run()
 	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
 		fmt.Println("temporary files are left:", left, err)

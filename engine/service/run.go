@@ -93,7 +93,9 @@ func (s *Service) stream(q *query, snap source.Snapshot) (whole *stored, err err
 	if memory > 0 {
 		memory = max(1, memory/int64(s.limits.Concurrent))
 	}
-	result, err := s.engine.Query(q.ctx, q.request.SQL, engine.Options{Memory: memory, Snapshot: snap, Now: s.now(), User: q.request.User})
+	result, err := s.engine.Query(q.ctx, q.request.SQL, engine.Options{
+		Memory: memory, Scratch: s.config.Scratch, Snapshot: snap, Now: s.now(), User: q.request.User,
+	})
 	if err != nil {
 		return nil, err
 	}

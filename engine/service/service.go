@@ -49,6 +49,7 @@ type Config struct {
 	Catalog source.Catalog
 	Lake    string           // tells lakes apart in the cache: the lake's URL
 	State   string           // folder, made if missing; "": a temporary one, removed by Close
+	Scratch engine.Scratch   // for queries that outgrow their memory; nil: in the state folder
 	Tables  []Table          // relations beside the catalog's; the service adds query_history
 	Limits  Limits           //
 	Now     func() time.Time // the clock
@@ -200,6 +201,9 @@ func Open(ctx context.Context, c Config) (_ *Service, err error) {
 		return nil, err
 	}
 	s.engine = engine.New(s.catalog)
+	if s.config.Scratch == nil {
+		s.config.Scratch = engine.NewScratch(filepath.Join(s.folder, "spill"))
+	}
 	if err := s.history.recover(ctx, s.now()); err != nil {
 		return nil, err
 	}
