@@ -231,10 +231,11 @@ func drawValue(t *rapid.T, typ sqltype.Type, nulls bool) any {
 	return n
 }
 
-// Update in one go gives what it gives over any parts that are merged, for every aggregate, with groups numbered anew.
+// Update in one go gives what it gives over any parts that are merged, group by group or together, for every aggregate, with groups
+// numbered anew.
 func TestMergeEqualsUpdate(t *testing.T) {
 	n, d, s, b := sqltype.BigIntType, sqltype.DoubleType, sqltype.VarcharType, sqltype.BooleanType
-	constant := map[string]any{"approx_percentile": 0.5, "numeric_histogram": int64(50), "listagg": "; "}
+	constant := map[string]any{"approx_percentile": 0.5, "numeric_histogram": int64(50), "listagg": "; ", "max": int64(2)}
 	for _, c := range []struct {
 		name  string
 		types []sqltype.Type
@@ -248,7 +249,8 @@ func TestMergeEqualsUpdate(t *testing.T) {
 		{"bitwise_and_agg", []sqltype.Type{n}}, {"bitwise_or_agg", []sqltype.Type{n}}, {"bitwise_xor_agg", []sqltype.Type{n}},
 		{"approx_distinct", []sqltype.Type{s}}, {"approx_percentile", []sqltype.Type{n, d}}, {"numeric_histogram", []sqltype.Type{n, d}},
 		{"stddev", []sqltype.Type{d}}, {"var_pop", []sqltype.Type{d}}, {"skewness", []sqltype.Type{d}}, {"kurtosis", []sqltype.Type{d}},
-		{"corr", []sqltype.Type{d, d}}, {"regr_slope", []sqltype.Type{d, d}},
+		{"corr", []sqltype.Type{d, d}}, {"regr_slope", []sqltype.Type{d, d}}, {"max", []sqltype.Type{n, n}}, {"set_agg", []sqltype.Type{s}},
+		{"checksum", []sqltype.Type{s}},
 	} {
 		t.Run(fmt.Sprint(c.name, c.types), func(t *testing.T) {
 			a, newAccumulator, result := resolveAggregate(t, c.name, c.types)
@@ -288,8 +290,15 @@ func TestMergeEqualsUpdate(t *testing.T) {
 					if err := part.Update(data, in, groups); err != nil {
 						t.Fatal(err)
 					}
-					if err := merged.Merge(part, remap, groups); err != nil {
-						t.Fatal(err)
+					cut := rapid.IntRange(0, groups).Draw(t, "cut")
+					for _, from := range [][]uint32{rapid.Permutation(identity[:cut]).Draw(t, "some"), identity[cut:]} {
+						to := make([]uint32, len(from))
+						for i, g := range from {
+							to[i] = remap[g]
+						}
+						if err := merged.Merge(part.Gather(from), to, groups); err != nil {
+							t.Fatal(err)
+						}
 					}
 					if start = end; count == 0 {
 						break

@@ -232,7 +232,7 @@ func newHistograms(_ []sqltype.Type, t sqltype.Type) Accumulator {
 
 // pair finds the number of a group and a value whose hash is h; a new pair is noted for the caller to keep.
 func (s *histograms) pair(a arrow.Array, row int, g uint32, h uint64, fresh map[uint32]int32) uint32 {
-	h ^= uint64(g) * 0x9e3779b97f4a7c15
+	h ^= groupHash(g)
 	for _, p := range s.pairs[h] {
 		if s.group[p] != g {
 			continue
@@ -252,6 +252,8 @@ func (s *histograms) pair(a arrow.Array, row int, g uint32, h uint64, fresh map[
 	fresh[p] = int32(row)
 	return p
 }
+
+func groupHash(g uint32) uint64 { return uint64(g) * 0x9e3779b97f4a7c15 }
 
 // add counts rows of a, each n[i] times (once if n is nil).
 func (s *histograms) add(a arrow.Array, groups []uint32, n []int64) error {

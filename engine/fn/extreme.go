@@ -51,7 +51,7 @@ type extreme interface {
 	merge(other extreme, remap []uint32, count int) ([]uint32, error)
 	result(t sqltype.Type, count int) (arrow.Array, error)
 	bytes() int64
-	gather(from []uint32) extreme // as gatherer has it
+	gather(from []uint32) extreme // as Accumulator.Gather
 }
 
 func newExtreme(t sqltype.Type, greatest bool) extreme {

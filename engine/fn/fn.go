@@ -116,6 +116,9 @@ type Accumulator interface {
 	Update(args []vec.Datum, groups []uint32, count int) error
 	// Merge adds the states of other, an accumulator made by the same overload: its group i goes to remap[i], all below count.
 	Merge(other Accumulator, remap []uint32, count int) error
+	// Gather returns a new accumulator whose group i has the state of group from[i]; from names no group twice where states may grow. Both may
+	// then be added to.
+	Gather(from []uint32) Accumulator
 	// Result returns one row per group 0…count-1; a group never updated has the value of empty input.
 	Result(count int) (arrow.Array, error)
 	// Bytes is the memory held, for the query's budget.

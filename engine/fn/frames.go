@@ -8,13 +8,14 @@ import (
 	"github.com/trailql/trailql/engine/vec"
 )
 
-// gatherer is an accumulator whose states can be copied, so that frames can share what they have in common. The result must not
-// depend on the order in which rows and states are added.
-type gatherer interface {
-	Accumulator
-	// gather returns a new accumulator whose group i has the state of group from[i].
-	gather(from []uint32) Accumulator
-}
+// growing is an accumulator whose states grow with their rows, or whose result depends on the order of these: frames do not share them.
+type growing interface{ grows() }
+
+func (*collected) grows()         {}
+func (*histograms) grows()        {}
+func (*distincts) grows()         {}
+func (*percentiles[T]) grows()    {}
+func (*numericHistograms) grows() {}
 
 const (
 	// mostRepeats is how often the rows of a partition are added to frames one by one, on average, before states are shared.
@@ -30,7 +31,7 @@ func aggregateFrames(a *Aggregate, o *AggregateOverload, c *WindowCall) (arrow.A
 	f := &frames{call: c, args: slices.Clone(c.Args), empty: func() Accumulator { return o.New(c.Types, c.Result) }}
 	f.total = f.empty()
 	f.distinguish(c.counted(a))
-	_, shares := f.total.(gatherer)
+	_, grows := f.total.(growing)
 	for from := 0; from < len(f.of); {
 		first, to := f.of[from], int(c.Partition.End[from])
 		last, cost := f.of[to-1], 0
@@ -38,7 +39,7 @@ func aggregateFrames(a *Aggregate, o *AggregateOverload, c *WindowCall) (arrow.A
 			cost += int(f.end[k] - f.start[k])
 		}
 		var err error
-		if shares && cost > mostRepeats*(to-from) {
+		if !grows && cost > mostRepeats*(to-from) {
 			err = f.addShared(first, last)
 		} else {
 			err = f.addRows(first, last)
@@ -209,8 +210,8 @@ func (f *frames) addShared(first, last uint32) error {
 }
 
 // leaves has the state of each row that counts, from base on.
-func (f *frames) leaves(base int32, rows int) (gatherer, error) {
-	level := f.empty().(gatherer)
+func (f *frames) leaves(base int32, rows int) (Accumulator, error) {
+	level := f.empty()
 	args := make([]vec.Datum, len(f.args))
 	for i, arg := range f.args {
 		if args[i] = arg; !arg.Const {
@@ -224,15 +225,15 @@ func (f *frames) leaves(base int32, rows int) (gatherer, error) {
 	return level, level.Update(args, groups, rows)
 }
 
-func (f *frames) addStates(level gatherer, nodes, groups []uint32) error {
+func (f *frames) addStates(level Accumulator, nodes, groups []uint32) error {
 	if len(nodes) == 0 {
 		return nil
 	}
-	return f.total.Merge(level.gather(nodes), groups, len(f.start))
+	return f.total.Merge(level.Gather(nodes), groups, len(f.start))
 }
 
 // parents returns the states of twice the width. Those that are inside of no frame are not whole.
-func parents(level gatherer, reach []int32, width int) (gatherer, error) {
+func parents(level Accumulator, reach []int32, width int) (Accumulator, error) {
 	n := len(reach) / width / 2
 	lefts := make([]uint32, n)
 	var rights, groups []uint32
@@ -242,70 +243,9 @@ func parents(level gatherer, reach []int32, width int) (gatherer, error) {
 			rights, groups = append(rights, uint32(2*i+1)), append(groups, uint32(i))
 		}
 	}
-	next := level.gather(lefts).(gatherer)
+	next := level.Gather(lefts)
 	if len(rights) == 0 {
 		return next, nil
 	}
-	return next, next.Merge(level.gather(rights), groups, n)
-}
-
-// gathered is states[from[i]] for each i.
-func gathered[S any](states []S, from []uint32) []S {
-	out := make([]S, len(from))
-	for i, g := range from {
-		out[i] = states[g]
-	}
-	return out
-}
-
-func (c *counts) gather(from []uint32) Accumulator {
-	return &counts{condition: c.condition, of: gathered(c.of, from)}
-}
-
-func (s *integerSums[T]) gather(from []uint32) Accumulator {
-	return &integerSums[T]{t: s.t, mean: s.mean, sums: gathered(s.sums, from), counts: gathered(s.counts, from)}
-}
-
-func (s *floatSums[T]) gather(from []uint32) Accumulator {
-	return &floatSums[T]{t: s.t, sums: gathered(s.sums, from), counts: gathered(s.counts, from)}
-}
-
-func (m *means[T]) gather(from []uint32) Accumulator {
-	return &means[T]{t: m.t, sums: gathered(m.sums, from), counts: gathered(m.counts, from)}
-}
-
-func (s *decimalSums) gather(from []uint32) Accumulator {
-	return &decimalSums{t: s.t, mean: s.mean, sums: gathered(s.sums, from), counts: gathered(s.counts, from)}
-}
-
-func (f *fold[A, R, S]) gather(from []uint32) Accumulator {
-	return &fold[A, R, S]{t: f.t, states: gathered(f.states, from)}
-}
-
-func (f *foldPairs[A, B, R, S]) gather(from []uint32) Accumulator {
-	return &foldPairs[A, B, R, S]{fold[pair[A, B], R, S]{t: f.t, states: gathered(f.states, from)}}
-}
-
-func (e *extremes) gather(from []uint32) Accumulator { return &extremes{e.t, e.best.gather(from)} }
-
-func (e *extremesBy) gather(from []uint32) Accumulator {
-	return &extremesBy{t: e.t, best: e.best.gather(from), values: e.values.picked(from)}
-}
-
-func (f *firsts) gather(from []uint32) Accumulator {
-	return &firsts{t: f.t, values: f.values.picked(from)}
-}
-
-func (o *ordered[T]) gather(from []uint32) extreme {
-	out := &ordered[T]{greatest: o.greatest, best: gathered(o.best, from), has: gathered(o.has, from)}
-	if texts, ok := any(out.best).([]string); ok {
-		for _, s := range texts {
-			out.held += int64(len(s))
-		}
-	}
-	return out
-}
-
-func (c *compared) gather(from []uint32) extreme {
-	return &compared{greatest: c.greatest, best: c.best.picked(from)}
+	return next, next.Merge(level.Gather(rights), groups, n)
 }

@@ -118,7 +118,13 @@ func (k *kept) take(other *kept, from []uint32, remap []uint32) error {
 
 // picked has for each i the value of group from[i]. The chunks, which are never written to, are shared.
 func (k *kept) picked(from []uint32) kept {
-	return kept{chunks: slices.Clip(k.chunks), at: gathered(k.at, from), size: k.size, rows: k.rows}
+	out := kept{chunks: slices.Clip(k.chunks), at: make([]place, len(from)), size: k.size, rows: k.rows}
+	for i, g := range from {
+		if out.at[i] = (place{-1, -1}); int(g) < len(k.at) {
+			out.at[i] = k.at[g]
+		}
+	}
+	return out
 }
 
 func (k *kept) bytes() int64 { return k.size + bytesOf(k.at) }
