@@ -1,390 +1,183 @@
 package exec
 
 import (
-	"context"
 	"io"
 	"slices"
 
-	"github.com/apache/arrow-go/v18/arrow"
-	"github.com/apache/arrow-go/v18/arrow/array"
-
 	"github.com/trailql/trailql/engine/expr"
-	"github.com/trailql/trailql/engine/fn"
 	"github.com/trailql/trailql/engine/plan"
 	"github.com/trailql/trailql/engine/sqltype"
 	"github.com/trailql/trailql/engine/vec"
 )
 
 // aggregate takes in all rows on all workers, each with a state of its own, then merges the states and puts out the groups. Where an
-// aggregate depends on the order of its input, the rows are taken in their order by one state.
+// aggregate depends on the order of its input, the rows are taken in their order by one state. States that outgrow the memory become full:
+// see aggregatespill.go.
 func (r *run) aggregate(n *plan.Aggregate, m *meter, input flow) flow {
+	n, inputs := overColumns(n)
 	return flow{tasks: 1, open: func(w *worker, _ int) operator {
-		return &aggregateOperator{run: r, worker: w, meter: m, node: n, input: input, out: pieces{most: r.batchRows}}
+		return &aggregateOperator{run: r, worker: w, meter: m, node: n, inputs: inputs, input: input, out: pieces{most: r.batchRows}}
 	}}
+}
+
+// overColumns returns n over columns in the place of its expressions, and these expressions: so the rows can be kept and read again.
+func overColumns(n *plan.Aggregate) (*plan.Aggregate, []expr.Expr) {
+	var inputs []expr.Expr
+	column := func(e expr.Expr) expr.Expr {
+		if _, ok := e.(*expr.Literal); ok {
+			return e
+		}
+		at := slices.IndexFunc(inputs, func(x expr.Expr) bool { return expr.Equal(x, e) && !expr.Volatile(e) })
+		if at < 0 {
+			at = len(inputs)
+			inputs = append(inputs, e)
+		}
+		return &expr.Column{Index: at, T: e.Type()}
+	}
+	over := *n
+	over.Keys, over.Aggs = slices.Clone(n.Keys), slices.Clone(n.Aggs)
+	for i, key := range over.Keys {
+		over.Keys[i] = column(key)
+	}
+	for i := range over.Aggs {
+		call := &over.Aggs[i]
+		call.Args, call.OrderBy = slices.Clone(call.Args), slices.Clone(call.OrderBy)
+		for j, arg := range call.Args {
+			call.Args[j] = column(arg)
+		}
+		for j := range call.OrderBy {
+			call.OrderBy[j].Expr = column(call.OrderBy[j].Expr)
+		}
+		if call.Filter != nil {
+			call.Filter = column(call.Filter)
+		}
+	}
+	return &over, inputs
 }
 
 type aggregateOperator struct {
 	run    *run
 	worker *worker
 	meter  *meter
-	node   *plan.Aggregate
+	node   *plan.Aggregate // over columns
+	inputs []expr.Expr     // which these are
 	input  flow
+
+	began  bool
 	states []*aggregateState // by worker; nil: took in nothing
-	merged *aggregateState   // nil until all is taken in
-	put    int               // grouping sets of merged whose groups are out, or are the rest of out
+	todo   []share           // partitions to be computed, the next one last
+	state  *aggregateState   // being put out; nil: none
+	put    int               // grouping sets of state whose groups are out, or are the rest of out
 	out    pieces
 }
 
 func (o *aggregateOperator) next() (vec.Batch, error) {
-	if o.merged == nil {
-		if err := o.takeIn(); err != nil {
-			return vec.Batch{}, err
-		}
-		if err := o.merge(); err != nil {
+	if !o.began {
+		o.began = true
+		if err := o.begin(); err != nil {
 			return vec.Batch{}, err
 		}
 	}
 	for o.out.empty() {
-		if o.put == len(o.merged.sets) {
+		switch {
+		case o.state == nil && len(o.todo) == 0:
 			return vec.Batch{}, io.EOF
+		case o.state == nil:
+			sh := o.todo[len(o.todo)-1]
+			o.todo = o.todo[:len(o.todo)-1]
+			var err error
+			if o.state, err = o.compute(sh); err != nil {
+				return vec.Batch{}, err
+			}
+			o.put = 0
+		case o.put == len(o.state.sets):
+			o.state.account.close()
+			o.state = nil
+		default:
+			var err error
+			if o.out.rest, err = o.state.result(o.worker.ctx, o.put); err != nil {
+				return vec.Batch{}, err
+			}
+			o.put++
 		}
-		var err error
-		if o.out.rest, err = o.merged.result(o.put); err != nil {
-			return vec.Batch{}, err
-		}
-		o.put++
 	}
 	return o.out.next(), nil
 }
 
 func (o *aggregateOperator) close() {
-	for _, s := range o.states {
+	for _, s := range append(o.states, o.state) {
 		if s != nil {
 			s.account.close()
 		}
 	}
-	o.states, o.out = nil, pieces{}
+	for _, sh := range o.todo {
+		sh.close()
+	}
+	o.states, o.state, o.todo, o.out = nil, nil, nil, pieces{}
 }
 
-func (o *aggregateOperator) takeIn() error {
+// begin takes in all rows, and merges the states or divides what is in them.
+func (o *aggregateOperator) begin() error {
 	o.states = make([]*aggregateState, o.run.workers)
-	for _, call := range o.node.Aggs {
-		if call.Fn.OrderSensitive {
-			o.states[0] = newAggregateState(o)
-			rows := o.run.rows(o.worker, o.meter, o.input)
-			defer rows.close()
-			return drain(rows, o.states[0].add)
-		}
+	var rest *partitions
+	if o.run.budget.spills && slices.ContainsFunc(groupingSets(o.node), func(keys []int) bool { return len(keys) > 0 }) {
+		rest = o.newPartitions(0)
 	}
-	return o.run.each(o.worker, o.input, func(slot, _ int, op operator) error {
-		if o.states[slot] == nil {
-			o.states[slot] = newAggregateState(o)
-		}
-		return drain(op, o.states[slot].add)
-	})
-}
-
-// merge brings all states into one.
-func (o *aggregateOperator) merge() error {
-	var all *aggregateState
-	for i, s := range o.states {
-		if s == nil {
-			continue
-		}
-		if all == nil {
-			all = s
-			continue
-		}
-		if err := all.merge(o.worker.ctx, s); err != nil {
-			return err
-		}
-		s.account.close()
-		o.states[i] = nil
-	}
-	if all == nil { // no tasks at all
-		all = newAggregateState(o)
-		o.states[0] = all
-	}
-	o.merged = all
-	return nil
-}
-
-// aggregateState is the groups and aggregates of the rows that one worker took in.
-type aggregateState struct {
-	node    *plan.Aggregate
-	session *fn.Session
-	sets    []setState
-	groups  []uint32 // scratch: the group of each row of the batch
-	account account
-}
-
-// setState is the part of one grouping set.
-type setState struct {
-	keys    []int // ordinals of the node's keys
-	grouper *grouper
-	calls   []aggregateCall
-}
-
-// aggregateCall is one aggregate's part of a state.
-type aggregateCall struct {
-	*plan.AggregateCall
-	accumulator fn.Accumulator
-	kept        keptRows // for DISTINCT and ORDER BY: rows that reach the accumulator at the end; nil: they do at once
-}
-
-func newAggregateState(o *aggregateOperator) *aggregateState {
-	s := &aggregateState{
-		node: o.node, session: o.run.session,
-		account: account{
-			budget: &o.run.budget, meter: o.meter, doing: "grouping rows",
-			try: "filter more rows, or group by fewer or less distinct columns",
-		},
-	}
-	for _, keys := range groupingSets(o.node) {
-		set := setState{keys: keys, grouper: newGrouper(len(keys)), calls: make([]aggregateCall, len(o.node.Aggs))}
-		for i := range set.calls {
-			call := &o.node.Aggs[i]
-			types := make([]sqltype.Type, len(call.Args))
-			for j, arg := range call.Args {
-				types[j] = arg.Type()
-			}
-			set.calls[i] = aggregateCall{AggregateCall: call, accumulator: call.Overload.New(types, call.T), kept: newKeptRows(call)}
-		}
-		s.sets = append(s.sets, set)
-	}
-	return s
-}
-
-func groupingSets(n *plan.Aggregate) [][]int {
-	if n.Sets != nil {
-		return n.Sets
-	}
-	all := make([]int, len(n.Keys))
-	for i := range all {
-		all[i] = i
-	}
-	return [][]int{all}
-}
-
-func (s *aggregateState) add(b vec.Batch) error {
-	keys, err := evaluated(s.node.Keys, b, s.session)
-	if err != nil {
+	if err := o.takeIn(rest); err != nil {
 		return err
 	}
-	inputs := make([]callInput, len(s.node.Aggs))
-	for i := range inputs {
-		if inputs[i], err = inputOf(&s.node.Aggs[i], b, s.session); err != nil {
-			return err
-		}
-	}
-	s.groups = grown(s.groups, b.Len)
-	for _, set := range s.sets {
-		set.grouper.intern(pick(keys, set.keys), s.groups)
-		for i := range set.calls {
-			if err := set.calls[i].add(inputs[i], s.groups, set.grouper.count()); err != nil {
+	states := slices.DeleteFunc(o.states, func(s *aggregateState) bool { return s == nil })
+	o.states = states
+	switch {
+	case len(states) == 0: // no tasks at all
+		o.state = o.newState(nil)
+	case slices.ContainsFunc(states, func(s *aggregateState) bool { return s.full }):
+		o.states = nil // their accounts go over to the division
+		return o.divide(states, rest, true)
+	default:
+		o.states, o.state = states[1:], states[0]
+		for _, s := range o.states {
+			if err := o.state.merge(o.worker.ctx, s); err != nil {
 				return err
 			}
-		}
-	}
-	return s.weigh()
-}
-
-func pick(columns []arrow.Array, at []int) []arrow.Array {
-	out := make([]arrow.Array, len(at))
-	for i, c := range at {
-		out[i] = columns[c]
-	}
-	return out
-}
-
-func (s *aggregateState) weigh() error {
-	bytes := 4 * int64(cap(s.groups))
-	for _, set := range s.sets {
-		bytes += set.grouper.bytes()
-		for i := range set.calls {
-			bytes += set.calls[i].accumulator.Bytes()
-			if set.calls[i].kept != nil {
-				bytes += set.calls[i].kept.bytes()
-			}
-		}
-	}
-	return s.account.set(bytes)
-}
-
-// callInput is what the rows of a batch that count give to an aggregate.
-type callInput struct {
-	args []vec.Datum
-	keys []arrow.Array // to sort by
-	some bool          // not all rows count
-	rows []int32       // those that do, if not all
-}
-
-func inputOf(c *plan.AggregateCall, b vec.Batch, session *fn.Session) (callInput, error) {
-	in := callInput{args: make([]vec.Datum, len(c.Args))}
-	for i, arg := range c.Args {
-		var err error
-		if in.args[i], err = expr.Eval(arg, b, session); err != nil {
-			return in, err
-		}
-	}
-	for _, key := range c.OrderBy {
-		d, err := expr.Eval(key.Expr, b, session)
-		if err != nil {
-			return in, err
-		}
-		in.keys = append(in.keys, vec.Column(d, b.Len))
-	}
-	if c.Filter != nil {
-		rows, all, err := expr.Select([]expr.Expr{c.Filter}, b, session)
-		if err != nil {
-			return in, err
-		}
-		if !all {
-			in.keep(rows)
-		}
-	}
-	if !c.Fn.KeepsNulls {
-		if rows, some := withoutNulls(in.args); some {
-			in.keep(rows)
-		}
-	}
-	return in, nil
-}
-
-// keep drops all rows but these.
-func (in *callInput) keep(rows []int32) {
-	for i := range in.args {
-		if !in.args[i].Const {
-			in.args[i].Arr = vec.Take(in.args[i].Arr, rows)
-		}
-	}
-	for i := range in.keys {
-		in.keys[i] = vec.Take(in.keys[i], rows)
-	}
-	if in.some {
-		kept := make([]int32, len(rows))
-		for i, row := range rows {
-			kept[i] = in.rows[row]
-		}
-		rows = kept
-	}
-	in.some, in.rows = true, rows
-}
-
-// add gives the rows to the accumulator, or keeps them; groups are those of all rows of the batch.
-func (c *aggregateCall) add(in callInput, groups []uint32, count int) error {
-	if in.some {
-		groups = taken(groups, in.rows)
-	}
-	if len(groups) == 0 {
-		return nil
-	}
-	if c.kept != nil {
-		return c.kept.add(in.args, in.keys, groups)
-	}
-	return c.accumulator.Update(in.args, groups, count)
-}
-
-// withoutNulls returns the rows in which no argument is NULL; some is false if these are all.
-func withoutNulls(args []vec.Datum) (rows []int32, some bool) {
-	var valid *array.Boolean
-	for _, arg := range args {
-		if arg.Const {
-			if arg.Arr.NullN() > 0 || arg.Arr.DataType().ID() == arrow.NULL {
-				return nil, true
-			}
-			continue
-		}
-		if arg.Arr.NullN() == 0 && arg.Arr.DataType().ID() != arrow.NULL {
-			continue
-		}
-		v := vec.Not(vec.IsNull(arg.Arr))
-		if valid != nil {
-			v = vec.And(valid, v)
-		}
-		valid = v
-	}
-	if valid == nil {
-		return nil, false
-	}
-	return vec.True(valid), true
-}
-
-func taken(groups []uint32, rows []int32) []uint32 {
-	out := make([]uint32, len(rows))
-	for i, row := range rows {
-		out[i] = groups[row]
-	}
-	return out
-}
-
-// merge adds the rows that other took in.
-func (s *aggregateState) merge(ctx context.Context, other *aggregateState) error {
-	for i := range s.sets {
-		if err := s.sets[i].merge(ctx, &other.sets[i]); err != nil {
-			return err
-		}
-	}
-	return s.weigh()
-}
-
-func (s *setState) merge(ctx context.Context, other *setState) error {
-	keys, err := other.grouper.keys()
-	if err != nil {
-		return err
-	}
-	remap := make([]uint32, other.grouper.count())
-	if err := s.grouper.internMany(ctx, keys, remap); err != nil {
-		return err
-	}
-	for i := range s.calls {
-		c, o := &s.calls[i], &other.calls[i]
-		if c.kept != nil {
-			err = c.kept.merge(ctx, o.kept, remap)
-		} else {
-			err = c.accumulator.Merge(o.accumulator, remap, s.grouper.count())
-		}
-		if err != nil {
-			return err
+			s.account.close()
 		}
 	}
 	return nil
 }
 
-// result returns a row per group of a set: the keys, then the aggregates, then the groupings.
-func (s *aggregateState) result(at int) (vec.Batch, error) {
-	set := &s.sets[at]
-	out := vec.Batch{Len: set.grouper.count()}
-	if out.Len == 0 {
-		return out, nil
-	}
-	keys, err := set.grouper.keys()
-	if err != nil {
-		return vec.Batch{}, err
-	}
-	for i, key := range s.node.Keys {
-		if in := slices.Index(set.keys, i); in >= 0 {
-			out.Cols = append(out.Cols, keys[in])
-		} else {
-			out.Cols = append(out.Cols, vec.Nulls(key.Type(), out.Len))
+func (o *aggregateOperator) takeIn(rest *partitions) error {
+	add := func(slot int) func(vec.Batch) error {
+		if o.states[slot] == nil {
+			o.states[slot] = o.newState(rest)
 		}
-	}
-	for i := range set.calls {
-		c := &set.calls[i]
-		if c.kept != nil {
-			if err := c.kept.flush(c.accumulator, out.Len); err != nil {
-				return vec.Batch{}, err
+		s := o.states[slot]
+		return func(b vec.Batch) error {
+			cols, err := evaluated(o.inputs, b, o.run.session)
+			if err != nil {
+				return err
 			}
-			c.kept = nil
+			return s.add(vec.Batch{Len: b.Len, Cols: cols}, 0, len(s.sets))
 		}
-		col, err := c.accumulator.Result(out.Len)
-		if err != nil {
-			return vec.Batch{}, err
+	}
+	for _, call := range o.node.Aggs {
+		if call.Fn.OrderSensitive {
+			rows := o.run.rows(o.worker, o.meter, o.input)
+			defer rows.close()
+			return drain(rows, add(0))
 		}
-		out.Cols = append(out.Cols, col)
 	}
-	for _, g := range s.node.Groupings {
-		out.Cols = append(out.Cols, vec.Column(vec.Datum{Arr: vec.FromValue(sqltype.BigIntType, g[at]), Const: true}, out.Len))
+	return o.run.each(o.worker, o.input, func(slot, _ int, op operator) error { return drain(op, add(slot)) })
+}
+
+// newPartitions are for rows of the inputs, and their set where there are several.
+func (o *aggregateOperator) newPartitions(level int) *partitions {
+	var types []sqltype.Type
+	for _, e := range o.inputs {
+		types = append(types, e.Type())
 	}
-	return out, s.weigh()
+	if len(groupingSets(o.node)) > 1 {
+		types = append(types, sqltype.BigIntType)
+	}
+	return o.run.newPartitions(o.meter, types, level)
 }

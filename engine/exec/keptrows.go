@@ -9,6 +9,7 @@ import (
 	"github.com/trailql/trailql/engine/fn"
 	"github.com/trailql/trailql/engine/plan"
 	"github.com/trailql/trailql/engine/sqlerr"
+	"github.com/trailql/trailql/engine/sqltype"
 	"github.com/trailql/trailql/engine/vec"
 )
 
@@ -16,44 +17,79 @@ import (
 type keptRows interface {
 	// add keeps rows: arguments and sort keys of len(groups) rows.
 	add(args []vec.Datum, keys []arrow.Array, groups []uint32) error
-	// merge adds what other keeps; its group i is group remap[i] here. It stops where ctx is done.
-	merge(ctx context.Context, other keptRows, remap []uint32) error
+	// packed returns the rows, in order. Nothing is added any more.
+	packed() (packedRows, error)
+	// take keeps rows that another one of the same call has packed. It stops where ctx is done.
+	take(ctx context.Context, rows packedRows) error
 	// flush gives the rows to acc, in order.
-	flush(acc fn.Accumulator, count int) error
+	flush(ctx context.Context, acc fn.Accumulator, count int) error
 	bytes() int64
 }
 
 // newKeptRows returns nil for a call whose rows need not be kept. An order is of no interest to an aggregate whose result does not
-// depend on it.
-func newKeptRows(call *plan.AggregateCall) keptRows {
+// depend on it. a is an account for what the rows need while they are flushed.
+func (r *run) newKeptRows(call *plan.AggregateCall, a account) keptRows {
 	order := call.OrderBy
 	if !call.Fn.OrderSensitive {
 		order = nil
 	}
-	l := layout{args: call.Args, order: order}
+	l := layout{args: call.Args, order: order, sensitive: call.Fn.OrderSensitive}
 	switch {
 	case call.Distinct:
-		return &distinctRows{layout: l, values: newGrouper(l.columns()), pairs: newPairTable()}
+		return newDistinctRows(r, l, a, 0)
 	case len(order) > 0:
 		return &orderedRows{layout: l}
 	}
 	return nil
 }
 
-// layout says how a kept row is stored: the arguments that are not literals, then the sort keys.
-type layout struct {
-	args  []expr.Expr
-	order []plan.SortKey
+// packedRows are rows as they are stored, and the group of each.
+type packedRows struct {
+	cols    []arrow.Array
+	groups  []uint32
+	spilled []spilledPairs // more of them
 }
 
-func (l *layout) columns() int {
-	n := len(l.order)
-	for _, arg := range l.args {
-		if _, ok := arg.(*expr.Literal); !ok {
-			n++
+// renumbered returns the rows of the groups that to has another number than none for, under that number.
+func (p packedRows) renumbered(to []uint32) packedRows {
+	var out packedRows
+	var rows []int32
+	for row, group := range p.groups {
+		if to[group] != none {
+			rows = append(rows, int32(row))
+			out.groups = append(out.groups, to[group])
 		}
 	}
-	return n
+	for _, col := range p.cols {
+		if len(rows) < len(p.groups) {
+			col = vec.Take(col, rows)
+		}
+		out.cols = append(out.cols, col)
+	}
+	for _, s := range p.spilled {
+		out.spilled = append(out.spilled, s.renumbered(to))
+	}
+	return out
+}
+
+// layout says how a kept row is stored: the arguments that are not literals, then the sort keys.
+type layout struct {
+	args      []expr.Expr
+	order     []plan.SortKey
+	sensitive bool // the result depends on the order of the rows
+}
+
+// types are those of the columns.
+func (l *layout) types() (types []sqltype.Type) {
+	for _, arg := range l.args {
+		if _, ok := arg.(*expr.Literal); !ok {
+			types = append(types, arg.Type())
+		}
+	}
+	for _, key := range l.order {
+		types = append(types, key.Expr.Type())
+	}
+	return types
 }
 
 func (l *layout) pack(args []vec.Datum, keys []arrow.Array, n int) []arrow.Array {
@@ -95,75 +131,6 @@ func (l *layout) flush(cols []arrow.Array, groups []uint32, acc fn.Accumulator, 
 	return acc.Update(args, groups, count)
 }
 
-// distinctRows keeps each row once per group.
-type distinctRows struct {
-	layout
-	values  *grouper  // of packed rows
-	pairs   pairTable // group, value
-	scratch []uint32
-}
-
-func (k *distinctRows) add(args []vec.Datum, keys []arrow.Array, groups []uint32) error {
-	k.scratch = grown(k.scratch, len(groups))
-	k.values.intern(k.pack(args, keys, len(groups)), k.scratch)
-	k.keep(groups)
-	return nil
-}
-
-// keep adds the pairs of groups[i] and scratch[i].
-func (k *distinctRows) keep(groups []uint32) {
-	for i, group := range groups {
-		k.pairs.number(group, k.scratch[i])
-	}
-}
-
-// split returns the group and the packed row of each pair.
-func (k *distinctRows) split() (groups []uint32, cols []arrow.Array, err error) {
-	values, err := k.values.keys()
-	if err != nil {
-		return nil, nil, err
-	}
-	groups = make([]uint32, len(k.pairs.words))
-	rows := make([]int32, len(k.pairs.words))
-	for i, pair := range k.pairs.words {
-		groups[i], rows[i] = uint32(pair>>32), int32(uint32(pair))
-	}
-	if len(rows) > 0 {
-		for i := range values {
-			values[i] = vec.Take(values[i], rows)
-		}
-	}
-	return groups, values, nil
-}
-
-func (k *distinctRows) merge(ctx context.Context, other keptRows, remap []uint32) error {
-	groups, cols, err := other.(*distinctRows).split()
-	if err != nil || len(groups) == 0 {
-		return err
-	}
-	for i, group := range groups {
-		groups[i] = remap[group]
-	}
-	k.scratch = grown(k.scratch, len(groups))
-	if err := k.values.internMany(ctx, cols, k.scratch); err != nil {
-		return err
-	}
-	k.keep(groups)
-	return nil
-}
-
-func (k *distinctRows) flush(acc fn.Accumulator, count int) error {
-	groups, cols, err := k.split()
-	if err != nil {
-		return err
-	}
-	return k.layout.flush(cols, groups, acc, count)
-}
-
-func (k *distinctRows) bytes() int64 {
-	return k.values.bytes() + k.pairs.bytes() + 4*int64(cap(k.scratch))
-}
-
 // orderedRows keeps all rows.
 type orderedRows struct {
 	layout
@@ -174,26 +141,38 @@ type orderedRows struct {
 }
 
 func (k *orderedRows) add(args []vec.Datum, keys []arrow.Array, groups []uint32) error {
-	b := vec.Batch{Len: len(groups), Cols: k.pack(args, keys, len(groups))}
+	return k.take(context.Background(), packedRows{cols: k.pack(args, keys, len(groups)), groups: groups})
+}
+
+func (k *orderedRows) take(_ context.Context, rows packedRows) error {
+	if len(rows.groups) == 0 {
+		return nil
+	}
+	b := vec.Batch{Len: len(rows.groups), Cols: rows.cols}
 	k.batches = append(k.batches, b)
-	k.groups = append(k.groups, groups...)
+	k.groups = append(k.groups, rows.groups...)
 	k.held += k.weigh.of(b)
 	return nil
 }
 
-func (k *orderedRows) merge(context.Context, keptRows, []uint32) error {
-	panic("exec: rows in order are taken in by one state")
-}
-
-func (k *orderedRows) flush(acc fn.Accumulator, count int) error {
+func (k *orderedRows) packed() (packedRows, error) {
 	if len(k.batches) == 0 {
-		return nil
+		return packedRows{}, nil
 	}
 	all, err := vec.ConcatBatches(k.batches)
 	if err != nil {
-		return sqlerr.Wrap(sqlerr.Resource, err, "the rows of an aggregate with ORDER BY are too large")
+		return packedRows{}, sqlerr.Wrap(sqlerr.Resource, err, "the rows of an aggregate with ORDER BY are too large")
 	}
-	return k.layout.flush(all.Cols, k.groups, acc, count)
+	k.batches = nil
+	return packedRows{cols: all.Cols, groups: k.groups}, nil
+}
+
+func (k *orderedRows) flush(_ context.Context, acc fn.Accumulator, count int) error {
+	rows, err := k.packed()
+	if err != nil {
+		return err
+	}
+	return k.layout.flush(rows.cols, rows.groups, acc, count)
 }
 
 func (k *orderedRows) bytes() int64 { return k.held + 4*int64(cap(k.groups)) }

@@ -1,0 +1,169 @@
+package exec
+
+import (
+	"io"
+	"sync"
+
+	"github.com/apache/arrow-go/v18/arrow"
+
+	"github.com/trailql/trailql/engine/sqltype"
+	"github.com/trailql/trailql/engine/vec"
+)
+
+const (
+	// fanout is how many partitions rows are spread over at a time.
+	fanout = 32
+	// partitionBytes is how much of a partition may wait to be written: fanout times that is the memory that partitions take.
+	partitionBytes = 64 << 10
+	// deepest is how often the rows of a partition are spread again at most: more would not divide them either.
+	deepest = 4
+)
+
+// partitions are rows in a temporary file, spread by a hash of their keys, so that equal keys are in the same partition. The rows of a
+// partition stay in order. Any number of goroutines add; after end any number read.
+type partitions struct {
+	level int // hashes of different levels have nothing in common
+	file  *spill
+
+	lock  sync.Mutex // of all that follows, until the end
+	parts [fanout]partition
+	rows  int64
+}
+
+// partition is a part of the rows.
+type partition struct {
+	rows, bytes int64       // of all; the bytes are those of plain arrays
+	waiting     []vec.Batch // not in the file yet; plain
+	size        int64       // bytes of waiting
+	written     []marks
+}
+
+// marks are where something begins and ends in a spill.
+type marks struct{ from, to int }
+
+func (r *run) newPartitions(m *meter, types []sqltype.Type, level int) *partitions {
+	return &partitions{level: level, file: r.newSpill(m, types)}
+}
+
+// partitionsOf returns the partition of each row; rows without keys are all in one.
+func partitionsOf(keys []arrow.Array, rows, level int) []uint8 {
+	hashes := make([]uint64, rows)
+	for i := range hashes {
+		hashes[i] = uint64(level)
+	}
+	for _, key := range keys {
+		vec.Hash(key, hashes)
+	}
+	out := make([]uint8, rows)
+	for i, h := range hashes {
+		out[i] = uint8(h>>32) % fanout // keys are few at times: any bits do but the lowest, which tables use
+	}
+	return out
+}
+
+// add takes in the rows of b, whose columns have the types of the partitions.
+func (p *partitions) add(b vec.Batch, keys []arrow.Array) error {
+	var rows [fanout][]int32
+	for row, at := range partitionsOf(keys, b.Len, p.level) {
+		rows[at] = append(rows[at], int32(row))
+	}
+	for at, rows := range rows {
+		if len(rows) == 0 {
+			continue
+		}
+		some := b.Take(rows)
+		for i, col := range some.Cols {
+			some.Cols[i] = vec.Plain(col)
+		}
+		if err := p.put(&p.parts[at], some); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (p *partitions) put(part *partition, b vec.Batch) error {
+	size := b.Size()
+	p.lock.Lock()
+	defer p.lock.Unlock()
+	p.rows += int64(b.Len)
+	part.rows += int64(b.Len)
+	part.bytes += size
+	part.waiting = append(part.waiting, b)
+	if part.size += size; part.size < partitionBytes {
+		return nil
+	}
+	return p.write(part)
+}
+
+// write brings what waits into the file; the lock is held.
+func (p *partitions) write(part *partition) error {
+	from, err := p.file.mark()
+	for _, b := range part.waiting {
+		if err == nil {
+			err = p.file.write(b)
+		}
+	}
+	if err != nil {
+		return err
+	}
+	to, err := p.file.mark()
+	part.waiting, part.size = nil, 0
+	part.written = append(part.written, marks{from, to})
+	return err
+}
+
+// end brings all rows into the file.
+func (p *partitions) end() error {
+	p.lock.Lock()
+	defer p.lock.Unlock()
+	for i := range p.parts {
+		if part := &p.parts[i]; len(part.waiting) > 0 {
+			if err := p.write(part); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// most is the number of rows of the largest partition.
+func (p *partitions) most() (rows int64) {
+	for i := range p.parts {
+		rows = max(rows, p.parts[i].rows)
+	}
+	return rows
+}
+
+// reader reads a partition.
+func (p *partitions) reader(at int) operator {
+	return &partitionReader{file: p.file, rest: p.parts[at].written}
+}
+
+// close gives the space back; harmless twice. Nobody may be reading.
+func (p *partitions) close() { p.file.close() }
+
+type partitionReader struct {
+	file *spill
+	rest []marks
+	open operator // nil: none
+}
+
+func (r *partitionReader) next() (vec.Batch, error) {
+	for {
+		if r.open == nil {
+			if len(r.rest) == 0 {
+				return vec.Batch{}, io.EOF
+			}
+			r.open = r.file.section(r.rest[0].from, r.rest[0].to)
+			r.rest = r.rest[1:]
+		}
+		b, err := r.open.next()
+		if err != io.EOF {
+			return b, err
+		}
+		r.open = nil
+	}
+}
+
+func (r *partitionReader) close() {}
