@@ -17,7 +17,8 @@ import (
 )
 
 // join builds a table of the right side once, by whichever worker needs it first; all workers probe it with their share of the left
-// side. A join without keys (cross, or by residual only) is the case in which all rows have the same key.
+// side. A join without keys (cross, or by residual only) is the case in which all rows have the same key. Where the right side outgrows the
+// memory, both sides are spread over partitions, and tasks of their own come after those of the left side: see joinspill.go.
 func (r *run) join(n *plan.Join, m *meter) (flow, error) {
 	left, err := r.compile(n.Left)
 	if err != nil {
@@ -27,22 +28,38 @@ func (r *run) join(n *plan.Join, m *meter) (flow, error) {
 	if err != nil {
 		return flow{}, err
 	}
-	build := &buildSide{run: r, meter: m, node: n, input: right}
+	build := r.newBuildSide(n, m)
+	build.input, build.probes = right, left.tasks
 	residual := newResidual(n)
-	return flow{tasks: left.tasks, open: func(w *worker, task int) operator {
-		return &probeOperator{input: left.open(w, task), run: r, worker: w, node: n, build: build, residual: residual}
+	tasks := left.tasks
+	if r.budget.spills && left.tasks > 0 {
+		tasks += r.workers
+	}
+	return flow{tasks: tasks, open: func(w *worker, task int) operator {
+		probe := probeOperator{run: r, worker: w, node: n, build: build, residual: residual}
+		if task >= left.tasks {
+			return &partitionJoin{probe: probe, first: task - left.tasks}
+		}
+		probe.input = left.open(w, task)
+		return &probe
 	}}, nil
 }
 
 // buildSide is the right side of a join. Once built it is only read. What it accounts is given back with the run.
 type buildSide struct {
-	run   *run
-	meter *meter
-	node  *plan.Join
-	input flow
+	run    *run
+	meter  *meter
+	node   *plan.Join
+	input  flow
+	probes int // tasks that probe it
 
 	once    sync.Once
 	err     error
+	lock    sync.Mutex    // of what follows, until it is built
+	spilled *spilledJoin  // nil: the rows are in memory
+	tasks   [][]vec.Batch // rows that were taken in
+	weigh   footprint
+	level   int // how often they were spread over partitions before
 	account account
 	batch   vec.Batch // all rows
 	groups  *grouper  // of the keys
@@ -56,32 +73,59 @@ func (s *buildSide) built(w *worker) (*buildSide, error) {
 	return s, s.err
 }
 
-func (s *buildSide) build(w *worker) error {
-	s.account = account{
-		budget: &s.run.budget, meter: s.meter, doing: "joining",
+func (r *run) newBuildSide(n *plan.Join, m *meter) *buildSide {
+	return &buildSide{run: r, meter: m, node: n, account: account{
+		budget: &r.budget, meter: m, doing: "joining", spills: r.budget.spills,
 		try: "filter the right side of the join more, or put the larger table on the left",
-	}
-	tasks := make([][]vec.Batch, s.input.tasks)
-	var lock sync.Mutex // of account and weigh
-	var weigh footprint
+	}}
+}
+
+func (s *buildSide) build(w *worker) error {
+	s.tasks = make([][]vec.Batch, s.input.tasks)
 	err := s.run.each(w, s.input, func(_, task int, op operator) error {
-		return drain(op, func(b vec.Batch) error {
-			tasks[task] = append(tasks[task], b)
-			lock.Lock()
-			defer lock.Unlock()
-			return s.account.add(weigh.of(b))
-		})
+		return drain(op, func(b vec.Batch) error { return s.keep(task, b) })
 	})
 	if err != nil {
 		return err
 	}
+	if s.spilled == nil {
+		if err := s.index(w.ctx, true); err != nil {
+			return err
+		}
+	}
+	if s.spilled != nil {
+		return s.spilled.right.end()
+	}
+	return nil
+}
+
+// keep takes in rows of a task, to memory as long as they fit there three times: as they come, put together, and in a table.
+func (s *buildSide) keep(task int, b vec.Batch) error {
+	s.lock.Lock()
+	if s.spilled == nil {
+		size := s.weigh.of(b)
+		if s.account.fits(2*s.account.held + 3*size) {
+			defer s.lock.Unlock()
+			s.tasks[task] = append(s.tasks[task], b)
+			return s.account.add(size)
+		}
+		if err := s.spill(slices.Concat(s.tasks...)); err != nil {
+			s.lock.Unlock()
+			return err
+		}
+	}
+	s.lock.Unlock()
+	return s.spilled.addRight(b)
+}
+
+// index puts the rows together and groups them by their keys. If it may, it moves them to disk where there is no room for that.
+func (s *buildSide) index(ctx context.Context, spills bool) error {
+	batches := slices.Concat(s.tasks...)
+	s.tasks = nil
 	if err := s.account.add(s.account.held); err != nil { // for a moment the rows are there twice
 		return err
 	}
-	var batches []vec.Batch
-	for _, task := range tasks {
-		batches = append(batches, task...)
-	}
+	var err error
 	if len(batches) == 0 {
 		s.batch.Cols = make([]arrow.Array, len(s.node.Right.Schema()))
 		for i, c := range s.node.Right.Schema() {
@@ -93,23 +137,26 @@ func (s *buildSide) build(w *worker) error {
 	for _, col := range s.batch.Cols {
 		settled(col)
 	}
-	weigh = footprint{}
-	if err := s.account.set(weigh.of(s.batch)); err != nil {
+	s.weigh = footprint{}
+	if err := s.account.set(s.weigh.of(s.batch)); err != nil {
 		return err
 	}
-	return s.index(w.ctx)
-}
-
-// index groups the rows by their keys.
-func (s *buildSide) index(ctx context.Context) error {
 	keys, err := evaluated(s.node.RightKeys, s.batch, s.run.session)
 	if err != nil {
 		return err
 	}
 	s.groups = newGrouper(len(keys))
 	groups := make([]uint32, s.batch.Len)
-	if err := s.groups.internMany(ctx, keys, groups); err != nil {
-		return err
+	const piece = 1 << 16
+	for from := 0; from < len(groups); from += piece {
+		to := min(from+piece, len(groups))
+		some := vec.Batch{Cols: keys}.Slice(from, to).Cols
+		if err := s.groups.internMany(ctx, some, groups[from:to]); err != nil {
+			return err
+		}
+		if spills && !s.account.fits(s.groups.bytes()+12*int64(len(groups))) {
+			return s.spill([]vec.Batch{s.batch})
+		}
 	}
 	unmatchable(s.node, keys, groups)
 	s.starts = make([]int32, s.groups.count()+1)
@@ -218,6 +265,8 @@ type probeOperator struct {
 
 	leftRows, rightRows []int32 // candidate pairs; rightRows -1: NULLs
 
+	marks *marks // what other chunks of the right side said of the left rows; nil: it is there in one
+
 	// Where one match of a left row is enough, its candidates are tried in growing chunks, and no more once it matched.
 	tried []int32 // by left row: how many of its candidates are paired
 	chunk int     // how many more in this pass over the left rows
@@ -230,13 +279,13 @@ const firstChunk = 4
 func (o *probeOperator) close() { o.input.close() }
 
 // atEnd reports whether left rows are put out at the end of their batch, by whether they matched: always for semi, anti and mark joins, and
-// the unmatched rows of a left join where only the residual says which these are.
+// the unmatched rows of a left join where only the residual or another chunk says which these are.
 func (o *probeOperator) atEnd() bool {
 	switch o.node.Kind {
 	case plan.SemiJoin, plan.AntiJoin, plan.MarkJoin:
 		return true
 	case plan.LeftJoin:
-		return o.residual != nil
+		return o.residual != nil || o.marks != nil
 	}
 	return false
 }
@@ -247,11 +296,14 @@ func (o *probeOperator) next() (vec.Batch, error) {
 		if err != nil {
 			return vec.Batch{}, err
 		}
+		if right.spilled != nil {
+			return vec.Batch{}, o.spread(right.spilled)
+		}
 		o.right, o.lookup = right, newLookup(right.groups)
 	}
 	switch o.node.Kind {
 	case plan.InnerJoin, plan.CrossJoin, plan.SemiJoin:
-		if o.right.batch.Len == 0 {
+		if o.right.batch.Len == 0 && o.marks == nil {
 			return vec.Batch{}, io.EOF
 		}
 	}
@@ -313,11 +365,14 @@ func (o *probeOperator) probe() error {
 		clear(o.unknown)
 		o.tried, o.chunk, o.again = grown(o.tried, left.Len), firstChunk, false
 		clear(o.tried)
-		if o.residual == nil { // nothing to pair: a group is a match
+		o.marks.load(o.matched, o.unknown)
+		if o.residual == nil { // a group is a match
 			for row := range o.matched {
-				o.matched[row] = len(o.candidates(row)) > 0
+				o.matched[row] = o.matched[row] || len(o.candidates(row)) > 0
 			}
-			o.row = left.Len
+			if !o.puts() {
+				o.row = left.Len // nothing to pair
+			}
 		}
 	}
 	return nil
@@ -342,7 +397,7 @@ func (o *probeOperator) pair() {
 	}
 	for o.row < o.left.Len && len(o.leftRows) < most {
 		candidates := o.candidates(o.row)
-		if len(candidates) == 0 && o.node.Kind == plan.LeftJoin && o.residual == nil {
+		if len(candidates) == 0 && o.node.Kind == plan.LeftJoin && !o.atEnd() {
 			o.leftRows, o.rightRows = append(o.leftRows, int32(o.row)), append(o.rightRows, -1)
 		}
 		some := candidates[o.at:min(len(candidates), o.at+most-len(o.leftRows))]
@@ -430,6 +485,9 @@ func (o *probeOperator) mark(b vec.Batch) error {
 // ended returns what the end of a left batch puts out: all rows of a mark join, the matched ones of a semi join, the unmatched ones
 // otherwise.
 func (o *probeOperator) ended() vec.Batch {
+	if o.marks.store(o.matched, o.unknown) {
+		return vec.Batch{} // that is up to the last chunk
+	}
 	if o.node.Kind == plan.MarkJoin {
 		marks := array.NewBooleanBuilder(memory.DefaultAllocator)
 		marks.Reserve(o.left.Len)

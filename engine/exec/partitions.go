@@ -35,11 +35,11 @@ type partition struct {
 	rows, bytes int64       // of all; the bytes are those of plain arrays
 	waiting     []vec.Batch // not in the file yet; plain
 	size        int64       // bytes of waiting
-	written     []marks
+	written     []stretch
 }
 
-// marks are where something begins and ends in a spill.
-type marks struct{ from, to int }
+// stretch is what is between two marks of a spill.
+type stretch struct{ from, to int }
 
 func (r *run) newPartitions(m *meter, types []sqltype.Type, level int) *partitions {
 	return &partitions{level: level, file: r.newSpill(m, types)}
@@ -109,7 +109,7 @@ func (p *partitions) write(part *partition) error {
 	}
 	to, err := p.file.mark()
 	part.waiting, part.size = nil, 0
-	part.written = append(part.written, marks{from, to})
+	part.written = append(part.written, stretch{from, to})
 	return err
 }
 
@@ -145,7 +145,7 @@ func (p *partitions) close() { p.file.close() }
 
 type partitionReader struct {
 	file *spill
-	rest []marks
+	rest []stretch
 	open operator // nil: none
 }
 
