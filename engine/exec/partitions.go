@@ -1,6 +1,7 @@
 package exec
 
 import (
+	"errors"
 	"io"
 	"sync"
 
@@ -159,7 +160,7 @@ func (r *partitionReader) next() (vec.Batch, error) {
 			r.rest = r.rest[1:]
 		}
 		b, err := r.open.next()
-		if err != io.EOF {
+		if !errors.Is(err, io.EOF) {
 			return b, err
 		}
 		r.open = nil
