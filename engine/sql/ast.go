@@ -21,7 +21,7 @@ type Ident struct {
 }
 
 // Statement is one of: *Query, *Explain, *ShowTables, *ShowColumns, *ShowFunctions, *ShowSchemas, *ShowCreate, *ShowPartitions, *ShowStats,
-// *CreateView, *Drop, *CreateTableAs, *Unload, *CreateExternal.
+// *CreateView, *Drop, *CreateTableAs, *Unload, *CreateExternal, and those of a session.
 type Statement interface {
 	Node
 	statement()

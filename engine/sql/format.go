@@ -79,6 +79,9 @@ func (f *formatter) columns(names []Ident) {
 // Statements and queries.
 
 func (f *formatter) statement(s Statement) {
+	if f.session(s) {
+		return
+	}
 	switch s := s.(type) {
 	case *Query:
 		f.query(s)

@@ -3,27 +3,46 @@ package sql
 import (
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/trailql/trailql/engine/sqlerr"
 )
 
-// param reads a ?, for which the literal stands that was given for it, if there is one.
-func (p *parser) param() Expr {
-	e := &Param{At: p.here(), Index: p.params}
-	p.params++
-	p.next()
-	if e.Index >= len(p.values) {
-		return e
+// ParseUsing is Parse with constants for the ?, as EXECUTE … USING has them; they take the place of the ?.
+func ParseUsing(text string, using []Expr) (Statement, error) {
+	values := make([]string, len(using))
+	for i, e := range using {
+		values[i] = Format(e)
 	}
-	value, err := parseLiteral(p.values[e.Index], e.At)
-	if err != nil {
-		panic(failure{&sqlerr.Error{Kind: err.Kind, Pos: e.At.At, Msg: fmt.Sprintf("parameter %d: %s", e.Index+1, err.Msg), Hint: err.Hint}})
-	}
-	return value
+	return parse(text, values, isConstant)
 }
 
-// parseLiteral reads a literal, or a constructor, cast or operator over such. All of it is placed at.
-func parseLiteral(text string, at At) (e Expr, failed *sqlerr.Error) {
+// param reads a ?, for which the value stands that was given for it, if there is one.
+func (p *parser) param() Expr {
+	e := &Param{At: p.here(), Index: p.params}
+	p.next()
+	if p.params >= len(p.values) {
+		p.params++
+		return e
+	}
+	return p.given(e.At)
+}
+
+// given reads the next of the values. All of it is placed at.
+func (p *parser) given(at At) Expr {
+	e, err := parseValue(p.values[p.params], at)
+	p.params++
+	if err == nil && !p.isValue(e) {
+		err = sqlerr.New(sqlerr.Syntax, 1, "the value of a parameter is a literal, such as 'text', 10 or DATE '2024-01-31'")
+	}
+	if err != nil {
+		panic(failure{&sqlerr.Error{Kind: err.Kind, Pos: at.At, Msg: fmt.Sprintf("parameter %d: %s", p.params, err.Msg), Hint: err.Hint}})
+	}
+	return e
+}
+
+func parseValue(text string, at At) (e Expr, failed *sqlerr.Error) {
 	if len(text) > MaxText {
 		return nil, sqlerr.New(sqlerr.Resource, 1, "the text has %d bytes, the limit is %d", len(text), MaxText)
 	}
@@ -38,20 +57,33 @@ func parseLiteral(text string, at At) (e Expr, failed *sqlerr.Error) {
 	if errors.As(err, &failed) {
 		return nil, failed
 	}
-	if !isConstant(e) {
-		return nil, sqlerr.New(sqlerr.Syntax, 1, "the value of a parameter is a literal, such as 'text', 10 or DATE '2024-01-31'")
-	}
 	return e, nil
 }
 
+// isLiteral reports whether e is one value that is written down: nothing in it is computed but signs, casts and constructors.
+func isLiteral(e Expr) bool {
+	switch e := e.(type) {
+	case *Null, *Bool, *Str, *Num, *Bin, *TypedLiteral, *Interval:
+		return true
+	case *Unary:
+		_, number := e.Arg.(*Num)
+		return number && e.Op != "not"
+	case *CastExpr:
+		return isLiteral(e.Arg)
+	case *ArrayExpr:
+		return !slices.ContainsFunc(e.Elems, func(e Expr) bool { return !isLiteral(e) })
+	case *RowExpr:
+		return !slices.ContainsFunc(e.Elems, func(e Expr) bool { return !isLiteral(e) })
+	case *Func:
+		return len(e.Name) == 1 && strings.EqualFold(e.Name[0].Name, "map") && isConstant(e) && !slices.ContainsFunc(e.Args, func(e Expr) bool { return !isLiteral(e) })
+	}
+	return false
+}
+
+// isConstant reports whether e names no column, and holds no query and no parameter.
 func isConstant(e Expr) bool {
 	all := func(es ...Expr) bool {
-		for _, e := range es {
-			if !isConstant(e) {
-				return false
-			}
-		}
-		return true
+		return !slices.ContainsFunc(es, func(e Expr) bool { return !isConstant(e) })
 	}
 	switch e := e.(type) {
 	case *Null, *Bool, *Str, *Num, *Bin, *TypedLiteral, *Interval:
@@ -66,6 +98,8 @@ func isConstant(e Expr) bool {
 		return all(e.Elems...)
 	case *RowExpr:
 		return all(e.Elems...)
+	case *AtTimeZone:
+		return all(e.Arg, e.Zone)
 	case *Func:
 		return len(e.OrderBy) == 0 && e.Filter == nil && e.Over == nil && !e.Star && all(e.Args...)
 	}

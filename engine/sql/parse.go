@@ -17,15 +17,20 @@ const (
 )
 
 // Parse reads exactly one statement; semicolons may follow it. Values are the texts of the literals that stand for its ?, in order, as many
-// as there are; without any value each ? is a *Param. Errors are *sqlerr.Error with a place in text: of kind Syntax for text that is no
+// as there are; without any value each ? is a *Param. A value is one literal and cannot be more: a sign, ARRAY, ROW, MAP and CAST of
+// literals count as such. Errors are *sqlerr.Error with a place in text: of kind Syntax for text that is no
 // statement of the dialect, Unknown for statements that this engine does not do, Resource for text beyond the limits.
-func Parse(text string, values ...string) (stmt Statement, err error) {
+func Parse(text string, values ...string) (Statement, error) {
+	return parse(text, values, isLiteral)
+}
+
+func parse(text string, values []string, isValue func(Expr) bool) (stmt Statement, err error) {
 	if len(text) > MaxText {
 		return nil, sqlerr.New(sqlerr.Resource, 1, "the statement has %d bytes, the limit is %d", len(text), MaxText)
 	}
 	err = caught(func() {
 		p := newParser(text)
-		p.values = values
+		p.values, p.isValue = values, isValue
 		stmt = p.statement()
 		for p.accept(";") {
 		}
@@ -63,11 +68,12 @@ type parser struct {
 	text    string
 	tokens  []Token // without comments, closed by an endToken
 	cursor  int
-	depth   int      // of nesting, see enter
-	queries int      // how many queries the cursor is in
-	params  int      // ? seen so far
-	values  []string // for them
-	place   At       // of all nodes, if it is set
+	depth   int             // of nesting, see enter
+	queries int             // how many queries the cursor is in
+	params  int             // ? seen so far
+	values  []string        // for them
+	isValue func(Expr) bool // what they may be
+	place   At              // of all nodes, if it is set
 
 	primaryStart int   // where the last complete primary expression began
 	aliasAt      int   // the last table alias written without AS
@@ -294,6 +300,9 @@ func (p *parser) tablePart() Ident {
 
 func (p *parser) statement() Statement {
 	start := p.here()
+	if s := p.sessionStatement(start); s != nil {
+		return s
+	}
 	switch {
 	case p.ahead("EXPLAIN"):
 		return p.explain()

@@ -27,7 +27,7 @@ func (p *parser) refuse() {
 			p.unsupported(t, hint, "%s is not done: what tables hold cannot be changed by SQL", word)
 		}
 	}
-	const known = "the statements are SELECT, EXPLAIN, SHOW, DESCRIBE, CREATE, DROP and UNLOAD"
+	const known = "the statements are SELECT, EXPLAIN, SHOW, DESCRIBE, CREATE, DROP, UNLOAD, PREPARE, EXECUTE, USE and SET"
 	switch {
 	case p.ahead("ALTER", "TABLE"):
 		for n := 2; n < 12; n++ {
@@ -39,7 +39,7 @@ func (p *parser) refuse() {
 	case p.ahead("ALTER"):
 		p.unsupported(t, "CREATE OR REPLACE VIEW gives a view another query", "ALTER is not done")
 	}
-	if word := p.oneOf(0, "PREPARE", "EXECUTE", "DEALLOCATE", "GRANT", "REVOKE", "USE", "SET", "CALL", "ANALYZE"); word != "" {
+	if word := p.oneOf(0, "GRANT", "REVOKE", "CALL", "ANALYZE"); word != "" {
 		p.unsupported(t, known, "%s statements are not supported", word)
 	}
 }

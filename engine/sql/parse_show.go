@@ -93,6 +93,8 @@ func (p *parser) show(start At) Statement {
 			p.accept("IN")
 		}
 		return &ShowPartitions{At: start, Table: p.tableName()}
+	case p.accept("SESSION"):
+		return &ShowSession{At: start, Like: p.showPattern()}
 	case p.accept("STATS"):
 		p.expect("FOR")
 		if p.parenQueryAhead(0) {
@@ -101,8 +103,8 @@ func (p *parser) show(start At) Statement {
 		at := p.here()
 		return &ShowStats{At: start, Query: &Query{At: at, Body: &TableBody{At: at, Name: p.tableName()}}}
 	}
-	const known = "TABLES, VIEWS, COLUMNS, FUNCTIONS, SCHEMAS, CATALOGS, CREATE, PARTITIONS or STATS"
-	if word := p.oneOf(0, "SESSION", "TBLPROPERTIES", "ROLES", "GRANTS"); word != "" {
+	const known = "TABLES, VIEWS, COLUMNS, FUNCTIONS, SCHEMAS, CATALOGS, CREATE, PARTITIONS, SESSION or STATS"
+	if word := p.oneOf(0, "TBLPROPERTIES", "ROLES", "GRANTS"); word != "" {
 		p.unsupported(p.tok(), "write SHOW "+known, "SHOW %s is not supported", word)
 	}
 	p.fail("%s", known)

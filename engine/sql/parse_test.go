@@ -345,7 +345,7 @@ func TestErrors(t *testing.T) {
 		{"WITH a SELECT 1", "1:8", "expected AS, found SELECT"},
 		{"WITH a AS SELECT 1 SELECT 2", "1:11", `expected "(", found SELECT`},
 		{"EXPLAIN EXPLAIN SELECT 1", "1:9", "expected a query to explain"},
-		{"SHOW", "1:5", "expected TABLES, VIEWS, COLUMNS, FUNCTIONS, SCHEMAS, CATALOGS, CREATE, PARTITIONS or STATS"},
+		{"SHOW", "1:5", "expected TABLES, VIEWS, COLUMNS, FUNCTIONS, SCHEMAS, CATALOGS, CREATE, PARTITIONS, SESSION or STATS"},
 		{"SHOW CREATE t", "1:13", "expected TABLE or VIEW"},
 		{"SHOW STATS t", "1:12", "expected FOR"},
 		{"EXPLAIN (FORMAT XML) SELECT 1", "1:17", "expected TEXT or JSON"},
@@ -368,7 +368,7 @@ func TestUnsupported(t *testing.T) {
 	tests := []struct{ text, at, want string }{
 		{"SELECT a FROM t FOR VERSION AS OF 3", "1:17", "FOR VERSION AS OF"},
 		{"SELECT a FROM t MATCH_RECOGNIZE (PATTERN (A))", "1:17", "MATCH_RECOGNIZE"},
-		{"SHOW SESSION", "1:6", "SHOW SESSION is not supported"},
+		{"SET ROLE admin", "1:1", "this SET statement is not supported; there are SET SESSION name = value"},
 	}
 	for _, test := range tests {
 		checkError(t, test.text, sqlerr.Unknown, test.at, test.want)
@@ -454,6 +454,9 @@ func TestLimits(t *testing.T) {
 
 func FuzzParse(f *testing.F) {
 	for _, c := range slices.Concat(constructs, defining) {
+		f.Add(c.text)
+	}
+	for _, c := range sessionConstructs {
 		f.Add(c.text)
 	}
 	for _, text := range []string{"SELECT (all) - 1, (all)(1)", "SELECT 'a", "SELECT a FROM 1-2-3", "((((", "SELECT interval - 'x'"} {
