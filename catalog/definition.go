@@ -117,7 +117,7 @@ func (l *Lake) relationOf(d *definition) (source.Relation, error) {
 	}
 	switch st := st.(type) {
 	case *sql.CreateView:
-		v := &source.View{Name: d.written(), SQL: d.text[st.Query.Pos()-1:], Definition: d.text}
+		v := &source.View{Name: d.written(), Schema: d.schema, SQL: d.text[st.Query.Pos()-1:], Definition: d.text}
 		for _, id := range st.Columns {
 			v.Columns = append(v.Columns, id.Name)
 		}

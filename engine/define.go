@@ -32,6 +32,11 @@ func (q *query) createView(ctx context.Context, st *sql.CreateView) (*table, err
 	if err != nil {
 		return nil, err
 	}
+	name := q.exec.Session.Qualified(parts(st.Name))
+	q.exec.Session.Schema = "" // names in a view are looked up where the view is
+	if len(name) > 1 {
+		q.exec.Session.Schema = name[len(name)-2]
+	}
 	node, err := q.plan(st.Query)
 	if err != nil {
 		return nil, err
@@ -53,7 +58,7 @@ func (q *query) createView(ctx context.Context, st *sql.CreateView) (*table, err
 			return nil, err
 		}
 	}
-	d := source.Definition{Name: parts(st.Name), Text: st.Source, Replace: st.Replace}
+	d := source.Definition{Name: name, Text: st.Source, Replace: st.Replace}
 	if _, err := catalog.Define(ctx, d); err != nil {
 		return nil, moved(err, st.Pos(), st.Name[0].Pos())
 	}
@@ -89,7 +94,7 @@ func (q *query) createExternal(ctx context.Context, st *sql.CreateExternal) (*ta
 	if err != nil {
 		return nil, err
 	}
-	made, err := catalog.Define(ctx, source.Definition{Name: parts(st.Name), Text: st.Source, IfNotExists: st.IfNotExists})
+	made, err := catalog.Define(ctx, source.Definition{Name: q.exec.Session.Qualified(parts(st.Name)), Text: st.Source, IfNotExists: st.IfNotExists})
 	if err != nil {
 		return nil, moved(err, st.Pos(), st.Name[0].Pos())
 	}
@@ -108,7 +113,7 @@ func (q *query) drop(ctx context.Context, st *sql.Drop) (*table, error) {
 	if st.View {
 		what = "view"
 	}
-	dropped, err := catalog.Drop(ctx, parts(st.Name), st.View)
+	dropped, err := catalog.Drop(ctx, q.exec.Session.Qualified(parts(st.Name)), st.View)
 	switch {
 	case err != nil:
 		return nil, sqlerr.At(err, st.Name[0].Pos())

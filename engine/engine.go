@@ -55,14 +55,18 @@ type Options struct {
 	WithoutRules []string        // optimizer rules turned off, for tests
 	User         string          // who asks, for current_user; "": not known
 	Params       []string        // literals as they are written in SQL, for the statement's ? in order
+	Session      Session         // what earlier statements have set; its properties can lower Memory
 }
 
 // Result is a running query. Used by one goroutine, but Stats may be called by any.
 type Result struct {
 	Columns []plan.Column // names as shown: _col0 … for unnamed ones
 	Version int64         // of the snapshot
+	Change  *Change       // of the session, by this statement; nil: none
 
 	ctx     context.Context
+	cancel  context.CancelFunc
+	from    *executed    // nil: places are in the statement's own text
 	stream  *exec.Stream // nil: the answer is fixed
 	fixed   []vec.Batch
 	started time.Time
@@ -73,61 +77,86 @@ type Result struct {
 // Query parses, binds, plans and starts one statement. Errors are *sqlerr.Error with a place in text.
 // Cancel ctx or Close the result to stop it.
 func (e *Engine) Query(ctx context.Context, text string, opt Options) (*Result, error) {
-	r, err := e.start(ctx, text, opt)
+	started := time.Now()
+	if opt.Now.IsZero() {
+		opt.Now = started
+	}
+	st, set, err := begin(text, opt)
 	if err != nil {
+		return nil, shown(ctx, err)
+	}
+	cancel := func() {}
+	if set.time > 0 {
+		ctx, cancel = context.WithTimeoutCause(ctx, set.time, sqlerr.New(sqlerr.Resource, 0, "the query ran longer than %s", set.time).
+			WithHint("narrow the time range, or raise the session property query_max_run_time"))
+	}
+	r := &Result{ctx: ctx, cancel: cancel, started: started}
+	if r.from, err = opt.Session.execute(st); err == nil {
+		if r.from != nil {
+			st = r.from.statement
+		}
+		err = r.from.placed(e.start(r, st, text, opt, set))
+	}
+	if err != nil {
+		defer cancel()
 		return nil, shown(ctx, err)
 	}
 	return r, nil
 }
 
-func (e *Engine) start(ctx context.Context, text string, opt Options) (*Result, error) {
-	started := time.Now()
+// begin reads the statement, and what the session has set.
+func begin(text string, opt Options) (sql.Statement, settings, error) {
 	st, err := sql.Parse(text, opt.Params...)
 	if err != nil {
-		return nil, err
+		return nil, settings{}, err
 	}
+	if err := opt.Session.check(); err != nil {
+		return nil, settings{}, err
+	}
+	set, err := opt.Session.settings()
+	return st, set, err
+}
+
+// start makes r the running statement st, which is written in text.
+func (e *Engine) start(r *Result, st sql.Statement, text string, opt Options, set settings) (err error) {
 	snap := opt.Snapshot
 	if snap == nil {
-		if snap, err = e.catalog.Snapshot(ctx); err != nil {
-			return nil, err
+		if snap, err = e.catalog.Snapshot(r.ctx); err != nil {
+			return err
 		}
 	}
-	if opt.Now.IsZero() {
-		opt.Now = started
+	if opt.Memory == 0 || set.memory > 0 && set.memory < opt.Memory {
+		opt.Memory = set.memory
 	}
+	session := fn.Session{Now: opt.Now, Zone: set.zone, User: opt.User, Catalog: opt.Session.Catalog, Schema: opt.Session.Schema}
 	q := &query{
 		catalog: e.catalog,
 		without: opt.WithoutRules,
 		exec: exec.Options{
 			Workers: opt.Workers, BatchRows: opt.BatchRows, Memory: opt.Memory, Off: opt.Off,
 			Scratch: opt.Scratch, ScratchBytes: cmp.Or(opt.ScratchBytes, mostScratch), SpillAlways: opt.SpillAlways,
-			Session: fn.Session{Now: opt.Now, Zone: time.UTC, User: opt.User},
+			Session: session,
 		},
+		text: text, session: opt.Session,
 	}
 	q.snapshot = information{snap, q}
-	r := &Result{ctx: ctx, Version: snap.Version(), started: started}
-	switch st := st.(type) {
-	case *sql.Query:
+	r.Version = snap.Version()
+	if st, ok := st.(*sql.Query); ok {
 		node, err := q.plan(st)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		r.Columns = plan.ShownNames(node.Schema())
-		r.stream, err = exec.Run(ctx, node, q.exec)
-		if err != nil {
-			return nil, err
-		}
-	default:
-		t, err := q.answer(ctx, st)
-		if err != nil {
-			return nil, err
-		}
-		r.Columns = t.columns
-		if r.fixed, err = t.batches(); err != nil {
-			return nil, err
-		}
+		r.stream, err = exec.Run(r.ctx, node, q.exec)
+		return err
 	}
-	return r, nil
+	t, err := q.answer(r.ctx, st)
+	if err != nil {
+		return err
+	}
+	r.Columns, r.Change = t.columns, t.change
+	r.fixed, err = t.batches()
+	return err
 }
 
 // Repeatable reports whether a statement answers the same over the same snapshot whenever it is asked: it names no function that reads the
@@ -190,15 +219,20 @@ type query struct {
 	snapshot source.Snapshot
 	without  []string
 	exec     exec.Options
+	text     string // of the statement
+	session  Session
 }
 
-// plan binds and optimizes. A panic in there is a defect of ours, not the end of the process.
+// planning turns a panic into an error: it is a defect of ours, not the end of the process.
+func planning(err *error) {
+	if p := recover(); p != nil {
+		*err = sqlerr.New(sqlerr.Internal, 0, "planning failed: %v", p).WithHint("this is a defect: please report the statement")
+	}
+}
+
+// plan binds and optimizes.
 func (q *query) plan(st *sql.Query) (n plan.Node, err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = sqlerr.New(sqlerr.Internal, 0, "planning failed: %v", p).WithHint("this is a defect: please report the statement")
-		}
-	}()
+	defer planning(&err)
 	n, err = bind.Query(st, q.snapshot, &q.exec.Session)
 	if err != nil {
 		return nil, err
@@ -223,7 +257,7 @@ func (r *Result) Next() (vec.Batch, error) {
 		if errors.Is(err, io.EOF) {
 			return vec.Batch{}, io.EOF
 		}
-		return vec.Batch{}, shown(r.ctx, err)
+		return vec.Batch{}, shown(r.ctx, r.from.placed(err))
 	}
 	r.rows.Add(int64(b.Len))
 	return b, nil
@@ -231,11 +265,12 @@ func (r *Result) Next() (vec.Batch, error) {
 
 // Close ends the query; harmless twice.
 func (r *Result) Close() error {
+	defer r.cancel()
 	if r.stream == nil {
 		return nil
 	}
 	if err := r.stream.Close(); err != nil {
-		return shown(r.ctx, err)
+		return shown(r.ctx, r.from.placed(err))
 	}
 	return nil
 }

@@ -141,7 +141,7 @@ func (q *query) relations(catalog string) []named {
 			if at := strings.LastIndexByte(name, '.'); at >= 0 {
 				out = append(out, inSchema(name[:at], name[at+1:]))
 			} else {
-				out = append(out, named{fn.DefaultSchema, name, []sql.Ident{{Name: name}}})
+				out = append(out, inSchema(fn.DefaultSchema, name))
 			}
 		}
 	}

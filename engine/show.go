@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -40,6 +41,20 @@ func (q *query) answer(ctx context.Context, st sql.Statement) (*table, error) {
 		return q.createExternal(ctx, st)
 	case *sql.Drop:
 		return q.drop(ctx, st)
+	case *sql.ShowSession:
+		return q.showSession(st)
+	case *sql.Use:
+		return q.use(st)
+	case *sql.SetSession:
+		return q.setSession(st)
+	case *sql.SetTimeZone:
+		return q.setTimeZone(st)
+	case *sql.Prepare:
+		return q.prepare(st)
+	case *sql.Deallocate:
+		return q.deallocate(st)
+	case *sql.DescribePrepared:
+		return q.describePrepared(st)
 	}
 	return nil, sqlerr.New(sqlerr.Unknown, st.Pos(), "this statement is not supported yet")
 }
@@ -50,16 +65,17 @@ func (q *query) showTables(st *sql.ShowTables) (*table, error) {
 	if err != nil {
 		return nil, err
 	}
-	catalog := fn.CatalogName
-	if len(st.Schema) == 2 && strings.EqualFold(st.Schema[0].Name, systemCatalog) {
-		catalog = systemCatalog
+	catalog := q.catalogOf(nil)
+	if len(st.Schema) == 2 {
+		catalog = q.catalogOf(&st.Schema[0])
 	}
 	all := q.relations(catalog)
-	schema := fn.DefaultSchema
+	schema := cmp.Or(q.exec.Session.Schema, fn.DefaultSchema)
 	if len(st.Schema) > 0 {
-		if name := st.Schema[len(st.Schema)-1].Name; slices.ContainsFunc(all, func(r named) bool { return strings.EqualFold(r.schema, name) }) {
-			schema = name
-		}
+		schema = st.Schema[len(st.Schema)-1].Name
+	}
+	if !slices.ContainsFunc(all, func(r named) bool { return strings.EqualFold(r.schema, schema) }) {
+		schema = fn.DefaultSchema
 	}
 	t := newTable("Table")
 	if st.Views {
@@ -73,15 +89,24 @@ func (q *query) showTables(st *sql.ShowTables) (*table, error) {
 	return t, nil
 }
 
+// catalogOf is the catalog that is named, or else the session's, of the two that there are.
+func (q *query) catalogOf(name *sql.Ident) string {
+	given := q.exec.Session.Catalog
+	if name != nil {
+		given = name.Name
+	}
+	if strings.EqualFold(given, systemCatalog) {
+		return systemCatalog
+	}
+	return fn.CatalogName
+}
+
 func (q *query) showSchemas(st *sql.ShowSchemas) (*table, error) {
 	match, err := matcher(st.Like)
 	if err != nil {
 		return nil, err
 	}
-	catalog := fn.CatalogName
-	if st.Catalog != nil && strings.EqualFold(st.Catalog.Name, systemCatalog) {
-		catalog = systemCatalog
-	}
+	catalog := q.catalogOf(st.Catalog)
 	t, names := newTable("Schema"), q.schemas(catalog)
 	if st.Catalogs {
 		t, names = newTable("Catalog"), catalogs
@@ -203,7 +228,7 @@ func (q *query) showPartitions(ctx context.Context, st *sql.ShowPartitions) (*ta
 }
 
 func (q *query) resolve(name []sql.Ident) source.Relation {
-	r, _ := q.snapshot.Resolve(parts(name))
+	r, _ := q.snapshot.Resolve(q.exec.Session.Qualified(parts(name)))
 	return r
 }
 

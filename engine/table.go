@@ -12,6 +12,7 @@ import (
 type table struct {
 	columns []plan.Column
 	rows    [][]any
+	change  *Change // of the session
 }
 
 // newTable has columns of text.

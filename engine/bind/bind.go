@@ -21,7 +21,7 @@ import (
 // Query binds q against the relations of snap. Errors are *sqlerr.Error with a place in the statement's text.
 func Query(q *sql.Query, snap source.Snapshot, s *fn.Session) (n plan.Node, err error) {
 	err = caught(func() {
-		b := &binder{snapshot: snap, session: s, relations: new(int), lambdas: new(int), outers: new(int)}
+		b := newBinder(snap, s)
 		n = b.query(q, nil, nil).node
 	})
 	return n, err
@@ -56,19 +56,20 @@ func unsupported(pos sqlerr.Pos, what string) {
 	fail(sqlerr.Unknown, pos, "%s not supported yet", what)
 }
 
-func noValue(pos sqlerr.Pos) {
-	fail(sqlerr.Value, pos, "no value is given for this parameter")
-}
-
 // binder is what all parts of one query share.
 type binder struct {
 	snapshot  source.Snapshot
 	session   *fn.Session
-	expanding []string   // views and macros, outermost first
-	arguments *arguments // of the macro that is being expanded; nil: none
-	relations *int       // bound so far, see maxRelations
-	lambdas   *int       // likewise, see maxLambdas
-	outers    *int       // how many params there are, see scope
+	expanding []string       // views and macros, outermost first
+	arguments *arguments     // of the macro that is being expanded; nil: none
+	relations *int           // bound so far, see maxRelations
+	lambdas   *int           // likewise, see maxLambdas
+	outers    *int           // how many params there are, see scope
+	open      []sqltype.Type // of the ? without values, while a statement is described; nil: a ? must have one
+}
+
+func newBinder(snap source.Snapshot, s *fn.Session) *binder {
+	return &binder{snapshot: snap, session: s, relations: new(int), lambdas: new(int), outers: new(int)}
 }
 
 // env is the chain of common table expressions in sight, innermost first.
@@ -110,11 +111,11 @@ func (b *binder) query(q *sql.Query, with *env, outer *scope) *relation {
 	limit, offset := int64(-1), int64(0)
 	if q.Limit != nil {
 		if _, all := q.Limit.(*sql.Null); !all {
-			limit = rowCount(q.Limit, "LIMIT")
+			limit = b.rowCount(q.Limit, "LIMIT")
 		}
 	}
 	if q.Offset != nil {
-		offset = rowCount(q.Offset, "OFFSET")
+		offset = b.rowCount(q.Offset, "OFFSET")
 	}
 	switch {
 	case q.Ties && len(q.OrderBy) == 0:
@@ -133,19 +134,6 @@ func withTies(n plan.Node, limit, offset int64) plan.Node {
 		return &plan.Sort{Input: s.Input, Keys: s.Keys, Limit: limit, Offset: offset, Ties: true}
 	}
 	return plan.WithInputs(n, []plan.Node{withTies(n.Inputs()[0], limit, offset)})
-}
-
-func rowCount(e sql.Expr, clause string) int64 {
-	if num, ok := e.(*sql.Num); ok {
-		if n, err := strconv.ParseInt(num.Text, 10, 64); err == nil {
-			return n
-		}
-	}
-	if _, ok := e.(*sql.Param); ok {
-		noValue(e.Pos())
-	}
-	fail(sqlerr.Type, e.Pos(), "%s takes a whole number, such as %s 10", clause, clause)
-	return 0
 }
 
 func (b *binder) body(body sql.QueryBody, with *env, outer *scope) *relation {

@@ -121,7 +121,7 @@ func (x *exprs) expr(e sql.Expr) expr.Expr {
 	case *sql.Lambda:
 		fail(sqlerr.Type, e.Pos(), "a lambda can only be the argument of a function that takes one, such as filter or transform")
 	case *sql.Param:
-		noValue(e.Pos())
+		return x.param(e)
 	}
 	fail(sqlerr.Internal, e.Pos(), "no binding of %T", e)
 	return nil

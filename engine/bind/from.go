@@ -133,7 +133,7 @@ func (b *binder) table(t *sql.TableName, with *env) *relation {
 			return rel.as(&sql.Aliased{Alias: e.cte.Name, Columns: e.cte.Columns})
 		}
 	}
-	found, ok := b.snapshot.Resolve(written)
+	found, ok := b.snapshot.Resolve(b.session.Qualified(written))
 	if !ok {
 		b.unknownTable(t, with)
 	}
@@ -189,6 +189,7 @@ func (b *binder) unknownTable(t *sql.TableName, with *env) {
 func (b *binder) view(v *source.View, t *sql.TableName, parts []string) *relation {
 	var rel *relation
 	err := b.expand("view", v.Name, v.SQL, t.Pos(), func(inner *binder, q *sql.Query) {
+		inner.session.Schema = v.Schema
 		rel = inner.query(q, nil, nil)
 		if len(v.Columns) > 0 {
 			rel = rel.visible()
@@ -220,8 +221,9 @@ func (b *binder) expand(what, name, text string, at sqlerr.Pos, bind func(inner 
 	if len(b.expanding) >= maxViews {
 		fail(sqlerr.Resource, at, "views stand in views more than %d levels deep: %s", maxViews, strings.Join(b.expanding, " → "))
 	}
-	inner := *b
-	inner.arguments, inner.expanding = nil, append(slices.Clone(b.expanding), lowered)
+	inner, session := *b, *b.session
+	session.Catalog, session.Schema = "", "" // whatever those of the asker are
+	inner.session, inner.arguments, inner.expanding = &session, nil, append(slices.Clone(b.expanding), lowered)
 	return caught(func() {
 		st, err := sql.Parse(text)
 		if err != nil {

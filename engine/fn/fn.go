@@ -17,10 +17,11 @@ import (
 
 // Session is what a function may know of its query.
 type Session struct {
-	Now    time.Time      // the start of the query: now() does not move within it
-	Zone   *time.Location // of the session, UTC by default
-	User   string         // who asks; "": not known
-	Schema string         // of names without one; "": DefaultSchema
+	Now     time.Time      // the start of the query: now() does not move within it
+	Zone    *time.Location // of the session, UTC by default
+	User    string         // who asks; "": not known
+	Catalog string         // "": CatalogName
+	Schema  string         // of names without one; "": DefaultSchema
 }
 
 // Function is one scalar function. Overloads are tried in order: first an exact match, then with coercions.

@@ -1,6 +1,7 @@
 package fn
 
 import (
+	"cmp"
 	"runtime/debug"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -15,6 +16,18 @@ const (
 	DefaultSchema = "default"
 )
 
+// Qualified puts the schema of the session, and its catalog, before a name without them. The default ones stay away, so that a catalog may
+// choose what a bare name means.
+func (s *Session) Qualified(name []string) []string {
+	if len(name) == 1 && s.Schema != "" && s.Schema != DefaultSchema {
+		name = []string{s.Schema, name[0]}
+	}
+	if len(name) == 2 && s.Catalog != "" && s.Catalog != CatalogName {
+		name = []string{s.Catalog, name[0], name[1]}
+	}
+	return name
+}
+
 const sessions = "session"
 
 var sessionFunctions = []*Function{
@@ -28,17 +41,14 @@ var sessionFunctions = []*Function{
 		Name: "current_catalog", Category: sessions,
 		Doc:       "The name of the catalog: there is one, by Athena's name.",
 		Example:   "current_catalog → 'awsdatacatalog'",
-		Overloads: []Overload{{Sig: "() -> varchar", Eval: func(c *Call) (arrow.Array, error) { return constant(c, CatalogName) }}},
+		Overloads: []Overload{{Sig: "() -> varchar", Eval: func(c *Call) (arrow.Array, error) { return constant(c, cmp.Or(c.Session.Catalog, CatalogName)) }}},
 	},
 	{
-		Name: "current_schema", Category: sessions, Clock: true,
-		Doc:     "The schema of names that are written without one.",
+		Name: "current_schema", Category: sessions,
+		Doc:     "The schema of names that are written without one: the one that USE set.",
 		Example: "current_schema → 'default'",
 		Overloads: []Overload{{Sig: "() -> varchar", Eval: func(c *Call) (arrow.Array, error) {
-			if c.Session.Schema == "" {
-				return constant(c, DefaultSchema)
-			}
-			return constant(c, c.Session.Schema)
+			return constant(c, cmp.Or(c.Session.Schema, DefaultSchema))
 		}}},
 	},
 	{

@@ -49,6 +49,7 @@ type Relation interface{ relation() }
 type View struct {
 	Name       string
 	SQL        string
+	Schema     string   // where names in SQL without one are looked up; "": in the default one
 	Columns    []string // names of its columns in place of those of the query; nil: those
 	Hidden     []string // output columns that * leaves out
 	Comment    string

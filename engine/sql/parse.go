@@ -37,7 +37,7 @@ func parse(text string, values []string, isValue func(Expr) bool) (stmt Statemen
 		if p.tok().Kind != endToken {
 			p.fail("the end of the statement")
 		}
-		if len(values) > 0 && len(values) != p.params {
+		if values != nil && len(values) != p.params {
 			panic(failure{sqlerr.New(sqlerr.Syntax, 1, "parameters (?) in the statement: %d, values given for them: %d", p.params, len(values))})
 		}
 	})

@@ -1,5 +1,7 @@
 package sql
 
+import "github.com/trailql/trailql/engine/sqlerr"
+
 // queryAhead reports whether token n ahead is a word that only a query begins with.
 func (p *parser) queryAhead(n int) bool {
 	return p.oneOf(n, "SELECT", "WITH", "VALUES", "TABLE") != ""
@@ -128,7 +130,11 @@ func (p *parser) fetch() (limit Expr, ties bool) {
 func (p *parser) rowCount() Expr {
 	t := p.tok()
 	if p.ahead("?") {
-		return p.param()
+		e := p.param()
+		if _, null := e.(*Null); null { // which is how a tree has LIMIT ALL
+			p.failAt(t, sqlerr.Value, "parameter %d: the number of rows cannot be NULL", p.params)
+		}
+		return e
 	}
 	if t.Kind != NumberToken || digitsLength(p.str(t)) != t.End-t.Start {
 		p.fail("a whole number of rows")

@@ -110,6 +110,9 @@ func TestParseUsing(t *testing.T) {
 	if got, want := Format(got), "SELECT 2 * (1 + 2) FROM t WHERE b IN ('a' || 'b')"; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
+	if _, err := ParseUsing("SELECT ?", nil); err == nil || err.Error() != "parameters (?) in the statement: 1, values given for them: 0" {
+		t.Errorf("no value for one ?: %v", err)
+	}
 	if _, err := ParseUsing("SELECT ?", stmt.(*Execute).Using); err == nil || err.Error() != "parameters (?) in the statement: 1, values given for them: 2" {
 		t.Errorf("two values for one ?: %v", err)
 	}
