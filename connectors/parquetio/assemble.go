@@ -1,8 +1,10 @@
 package parquetio
 
 import (
+	"errors"
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
@@ -58,6 +60,28 @@ func (v *leafValues) appendValid(n int) {
 func (v *leafValues) appendText(b []byte) {
 	v.text = append(v.text, b...)
 	v.ends = append(v.ends, int32(len(v.text)))
+}
+
+// maxBatchText is how much text a batch may have: offsets are 32 bits wide.
+const maxBatchText = math.MaxInt32 / 2
+
+var errTooMuchText = errors.New("more than 1 GiB of text in one batch")
+
+// appendTexts appends len(ends)-1 texts that stand one after the other in raw, each after its length in four bytes.
+func (v *leafValues) appendTexts(raw []byte, ends []int32) error {
+	n := len(ends) - 1
+	at := len(v.text)
+	size := at + int(ends[n]-ends[0]) - 4*n
+	if size > maxBatchText {
+		return errTooMuchText
+	}
+	v.text = slices.Grow(v.text, size-at)[:size]
+	v.ends = slices.Grow(v.ends, n)
+	for i, end := range ends[1:] {
+		at += copy(v.text[at:], raw[ends[i]+4:end])
+		v.ends = append(v.ends, int32(at))
+	}
+	return nil
 }
 
 // keepLevels keeps the levels of the entries [from, to) of p.

@@ -3,9 +3,9 @@ package parquetio
 import (
 	"errors"
 	"fmt"
-	"math"
 	"slices"
 	"sort"
+	"sync"
 
 	"github.com/apache/arrow-go/v18/arrow/array"
 
@@ -25,12 +25,31 @@ type columnReader struct {
 	dict    *entryTable
 	entries *array.String // dict as an array, made once
 	current int           // page that is decoded, -1: none
-	page    page
-	scratch []byte
-	loaded  int // pages decoded so far
+	loaded  int           // pages decoded so far
+	*buffers
+}
 
-	entryList []int32 // scratch
+// buffers are what a column is decoded in. No batch refers to them, so that the next column can have them when this one is done.
+type buffers struct {
+	page      page
+	scratch   []byte // of decompression
+	window    []byte // of chunkBytes
+	entryList []int32
 	slots     []int32
+}
+
+var spareBuffers = sync.Pool{New: func() any { return new(buffers) }}
+
+// maxSpare bounds the bytes of a buffer that waits for the next column: a few columns have pages of many megabytes.
+const maxSpare = 1 << 20
+
+// release gives the buffers back; the column is not read any more.
+func (c *columnReader) release() {
+	b := c.buffers
+	c.buffers = nil
+	if b != nil && cap(b.scratch) <= maxSpare && cap(b.window) <= maxSpare && 4*cap(b.page.ends) <= maxSpare {
+		spareBuffers.Put(b)
+	}
 }
 
 // pagePlace is a data page in the file.
@@ -41,12 +60,11 @@ type pagePlace struct {
 
 // chunkBytes reads the bytes of a chunk, ahead where it is read in order.
 type chunkBytes struct {
-	file   blob.Object
-	chunk  span
-	count  func(int)
-	window []byte
-	start  int64 // of the window, in the file
-	ahead  int64
+	file  blob.Object
+	chunk span
+	count func(int)
+	start int64 // of the window, in the file
+	ahead int64
 }
 
 const (
@@ -54,34 +72,35 @@ const (
 	maxAhead   = 1 << 20
 )
 
-// get returns the bytes of s, which must lie in the chunk; valid until the next call.
-func (b *chunkBytes) get(s span) ([]byte, error) {
+// get returns the bytes of s, which must lie in the chunk; valid until the next call. window is the caller's: empty at first, and then what
+// the last call left in it.
+func (b *chunkBytes) get(s span, window *[]byte) ([]byte, error) {
 	end := b.chunk.offset + b.chunk.length
 	if s.offset < b.chunk.offset || s.length < 0 || s.length > end-s.offset {
 		return nil, errors.New("a page lies outside of its column chunk")
 	}
-	windowEnd := b.start + int64(len(b.window))
+	windowEnd := b.start + int64(len(*window))
 	if s.offset < b.start || s.offset+s.length > windowEnd {
 		from, to := s.offset, s.offset+s.length
 		switch {
 		case b.chunk.length <= wholeChunk:
 			from, to = b.chunk.offset, end
-		case s.offset >= b.start && s.offset <= windowEnd && len(b.window) > 0: // goes on where the last read ended
+		case s.offset >= b.start && s.offset <= windowEnd && len(*window) > 0: // goes on where the last read ended
 			b.ahead = min(max(2*b.ahead, wholeChunk), maxAhead)
 			to = min(max(to, from+b.ahead), end)
 		default:
 			b.ahead = 0
 		}
-		window := slices.Grow(b.window[:0], int(to-from))[:to-from]
-		b.window = window[:0]
-		if err := readAt(b.file, window, from); err != nil {
+		read := slices.Grow((*window)[:0], int(to-from))[:to-from]
+		*window = read[:0]
+		if err := readAt(b.file, read, from); err != nil {
 			return nil, err
 		}
-		b.count(len(window))
-		b.window, b.start = window, from
+		b.count(len(read))
+		*window, b.start = read, from
 	}
 	at := s.offset - b.start
-	return b.window[at : at+s.length], nil
+	return (*window)[at : at+s.length], nil
 }
 
 // open finds the pages.
@@ -90,7 +109,8 @@ func (c *columnReader) open() error {
 		return nil
 	}
 	c.current = -1
-	if c.chunk.offsetIndex.length == 0 {
+	// A small chunk is read in one piece: to go from page to page there costs less than to read the index.
+	if c.chunk.offsetIndex.length == 0 || c.node.rep == 0 && c.chunk.pages.length <= wholeChunk {
 		return c.walk()
 	}
 	if c.chunk.offsetIndex.length > maxPage {
@@ -183,7 +203,7 @@ func (c *columnReader) header(offset, left int64) (pageHeader, error) {
 	var err error
 	for _, guess := range []int64{512, 64 << 10, maxPage} { // headers have no length; with statistics they may be long
 		var data []byte
-		if data, err = c.in.get(span{offset, min(guess, left)}); err != nil {
+		if data, err = c.in.get(span{offset, min(guess, left)}, &c.window); err != nil {
 			return h, err
 		}
 		if h, err = readPageHeader(data); err == nil || guess >= left {
@@ -198,7 +218,7 @@ func (c *columnReader) dictionary() error {
 	if c.dict != nil || !c.chunk.hasDict {
 		return nil
 	}
-	data, err := c.in.get(span{c.chunk.dictionary, c.chunk.data - c.chunk.dictionary})
+	data, err := c.in.get(span{c.chunk.dictionary, c.chunk.data - c.chunk.dictionary}, &c.window)
 	if err != nil {
 		return err
 	}
@@ -241,7 +261,7 @@ func (c *columnReader) load(i int) error {
 	if err := c.dictionary(); err != nil {
 		return err
 	}
-	data, err := c.in.get(c.places[i].span)
+	data, err := c.in.get(c.places[i].span, &c.window)
 	if err != nil {
 		return err
 	}
@@ -374,6 +394,9 @@ func (c *columnReader) appendRange(out *leafValues, from, to int32) error {
 			out.codes = append(out.codes, p.codes[from:to]...)
 			return nil
 		}
+		if c.node.physical == physicalByteArray && len(p.codes) == 0 {
+			return out.appendTexts(p.raw, p.ends[from:to+1])
+		}
 		c.slots = c.slots[:0]
 		for e := from; e < to; e++ {
 			c.slots = append(c.slots, e)
@@ -441,8 +464,8 @@ func (c *columnReader) appendSlots(out *leafValues) error {
 				out.appendText(raw[ends[v]+4 : ends[v+1]])
 			}
 		}
-		if len(out.text) > math.MaxInt32/2 {
-			return errors.New("more than 1 GiB of text in one batch")
+		if len(out.text) > maxBatchText {
+			return errTooMuchText
 		}
 	}
 	return nil

@@ -274,7 +274,7 @@ func FuzzPage(f *testing.F) {
 			return
 		}
 		// Whatever passed must be safe to gather from.
-		c := columnReader{node: n, chunk: &chunk{}, page: p, dict: dict}
+		c := columnReader{node: n, chunk: &chunk{}, buffers: &buffers{page: p}, dict: dict}
 		var out leafValues
 		if err := c.appendRange(&out, 0, int32(p.entries)); err != nil {
 			t.Fatal(err)

@@ -57,6 +57,7 @@ func (r *reader) openGroup(i int) (*groupReader, error) {
 		g.columns = append(g.columns, c)
 	}
 	if keep, err := g.prune(); err != nil || !keep {
+		g.release()
 		return nil, err
 	}
 	g.step = batchRows
@@ -80,7 +81,8 @@ func (r *reader) openGroup(i int) (*groupReader, error) {
 
 func (g *groupReader) column(n *node, sh *shape) *columnReader {
 	c := &g.group.chunks[n.leaf]
-	reader := &columnReader{node: n, chunk: c, rows: g.group.rows, current: -1}
+	reader := &columnReader{node: n, chunk: c, rows: g.group.rows, current: -1, buffers: spareBuffers.Get().(*buffers)}
+	reader.window = reader.window[:0]
 	reader.in = chunkBytes{file: g.r.object, chunk: c.pages, count: g.r.count}
 	reader.coded = sh.isLeaf() && isText(sh.t) && c.coded && c.hasDict
 	reader.slot = slotLevel(g.r.footer, n)
@@ -102,12 +104,22 @@ func slotLevel(f *footer, leaf *node) uint8 {
 	return uint8(level)
 }
 
-// finish counts the pages that were spared.
+// finish counts the pages that were spared and gives back the buffers.
 func (g *groupReader) finish() {
 	for _, c := range g.columns {
 		for _, l := range c.leaves {
 			g.r.s.report.Pages.Add(int64(len(l.places)))
 			g.r.s.report.PagesPruned.Add(int64(len(l.places) - l.loaded))
+		}
+	}
+	g.release()
+}
+
+// release gives back the buffers of the columns.
+func (g *groupReader) release() {
+	for _, c := range g.columns {
+		for _, l := range c.leaves {
+			l.release()
 		}
 	}
 }
