@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"strconv"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -127,6 +128,8 @@ func readDamaged(ctx context.Context, args []string) error {
 }
 
 func answerFromLake(ctx context.Context, args []string) error {
+	debug.SetMemoryLimit(2 << 30 / 10 * 9) // both as trailql query sets them
+	debug.SetGCPercent(400)
 	lake, err := openLake(ctx, args[0], catalog.Options{ReadOnly: true})
 	if err != nil {
 		return err
