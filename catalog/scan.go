@@ -199,13 +199,10 @@ func (t *table) Scan(ctx context.Context, req source.Request) (source.Scan, erro
 	for i, p := range req.Paths {
 		leaves[i] = t.leaf(p)
 	}
-	t.snap.mu.Lock()
-	known, err := t.snap.table(ctx, t.layout.Name)
-	t.snap.mu.Unlock()
+	partitions, err := t.snap.summaries(ctx, t.layout.Name)
 	if err != nil {
 		return nil, err
 	}
-	partitions := known.partitions
 	pruned := newTally(t, req, leaves)
 	report := &source.Report{}
 	var kept []Partition

@@ -186,14 +186,12 @@ func (s *Snapshot) Macros() []*source.Macro { return macros }
 
 // Partitions lists a table's partitions that hold files.
 func (s *Snapshot) Partitions(ctx context.Context, table string) ([]Partition, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	t, err := s.table(ctx, table)
+	partitions, err := s.summaries(ctx, table)
 	if err != nil {
 		return nil, err
 	}
-	out := make([]Partition, len(t.partitions))
-	for i, p := range t.partitions {
+	out := make([]Partition, len(partitions))
+	for i, p := range partitions {
 		out[i] = p.Partition
 	}
 	return out, nil
@@ -226,6 +224,17 @@ func (s *Snapshot) table(ctx context.Context, name string) (*tableFiles, error) 
 		s.tables[name] = t
 	}
 	return t, nil
+}
+
+// summaries are the partitions of a table, with what is known of each as a whole.
+func (s *Snapshot) summaries(ctx context.Context, table string) ([]partitionSummary, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	t, err := s.table(ctx, table)
+	if err != nil {
+		return nil, err
+	}
+	return t.partitions, nil
 }
 
 func (s *Snapshot) withIndex(ctx context.Context, f func(x *index) error) error {

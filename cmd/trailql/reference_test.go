@@ -652,8 +652,10 @@ func variants() map[string]engine.Options {
 		"without dictionaries":    {Off: source.Switches{Dictionary: true}},
 		"without pages":           {Off: source.Switches{Page: true}},
 		"without late columns":    {Off: source.Switches{Late: true}},
+		"without top":             {Off: source.Switches{Top: true}},
+		"without summaries":       {Off: source.Switches{Summary: true}},
 		"without any skipping": {Workers: 1, Off: source.Switches{Partition: true, File: true, RowGroup: true, Bloom: true,
-			Dictionary: true, Page: true, Late: true}},
+			Dictionary: true, Page: true, Late: true, Top: true, Summary: true}},
 	}
 }
 

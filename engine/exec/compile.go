@@ -17,7 +17,7 @@ func (r *run) compile(node plan.Node) (flow, error) {
 	if err != nil {
 		return flow{}, err
 	}
-	return flow{tasks: f.tasks, open: func(w *worker, task int) operator {
+	return flow{tasks: f.tasks, order: f.order, open: func(w *worker, task int) operator {
 		return &metered{operator: f.open(w, task), worker: w, meter: m}
 	}}, nil
 }
@@ -38,6 +38,11 @@ func (r *run) compileNode(node plan.Node, m *meter) (flow, error) {
 		return r.recursive(n, m)
 	case *plan.LastRows:
 		return r.lastRowsOf(n), nil
+	}
+	if n, ok := node.(*plan.Aggregate); ok {
+		if row, err := r.summary(n); err != nil || row != nil {
+			return r.values(row), err
+		}
 	}
 	inputs := node.Inputs()
 	if len(inputs) != 1 {

@@ -102,6 +102,27 @@ type Partitioned interface {
 	Partitions(ctx context.Context) ([]string, error)
 }
 
+// Summarized is a Table that knows of many rows at once.
+type Summarized interface {
+	Table
+	// Summary tells of the rows for which all conjuncts of req are true, without opening a file; nil if that is not known exactly.
+	Summary(ctx context.Context, req Request) (*Summary, error)
+}
+
+// Summary of rows; Columns has an Extent per path.
+type Summary struct {
+	Rows    int64
+	Columns []Extent
+}
+
+// Extent is the least and the greatest value of a column, as Go values (int64, string), nil where all are NULL, and its NULLs.
+type Extent struct {
+	Min, Max      any
+	BoundsUnknown bool
+	Nulls         int64
+	NullsUnknown  bool
+}
+
 // Path names a column or a field below it: Column is an ordinal into Table.Columns, Fields are ordinals into nested rows.
 type Path struct {
 	Column int
@@ -146,6 +167,7 @@ type Switches struct {
 	Page       bool // pruning by page statistics
 	Late       bool // late columns: read all columns of all rows first
 	Top        bool // leaving out rows that do not come first
+	Summary    bool // answering by what is known without reading
 }
 
 // Scan is a planned read, split into morsels that any number of workers may open in any order. Safe for concurrent use.
