@@ -128,14 +128,13 @@ func (e *Engine) start(r *Result, st sql.Statement, text string, opt Options, se
 	if opt.Memory == 0 || set.memory > 0 && set.memory < opt.Memory {
 		opt.Memory = set.memory
 	}
-	session := fn.Session{Now: opt.Now, Zone: set.zone, User: opt.User, Catalog: opt.Session.Catalog, Schema: opt.Session.Schema}
 	q := &query{
 		catalog: e.catalog,
 		without: opt.WithoutRules,
 		exec: exec.Options{
 			Workers: opt.Workers, BatchRows: opt.BatchRows, Memory: opt.Memory, Off: opt.Off,
 			Scratch: opt.Scratch, ScratchBytes: cmp.Or(opt.ScratchBytes, mostScratch), SpillAlways: opt.SpillAlways,
-			Session: session,
+			Session: set.forFunctions(opt),
 		},
 		text: text, session: opt.Session,
 	}
@@ -176,22 +175,40 @@ func Repeatable(text string) bool {
 	return true
 }
 
-// Reads lists the tables and views that a query reads over a snapshot, those that stand in views and under other names too. What is no query,
-// or has a mistake in it, is an error.
-func Reads(text string, snap source.Snapshot) ([]source.Relation, error) {
-	st, err := sql.Parse(text)
+// Identity is what makes the answer of a query beside the rows of a snapshot: equal parts, equal answers.
+type Identity struct {
+	Parts []string          // the query itself, with the values for its ?, and what its session adds to what it means
+	Reads []source.Relation // the tables and views that it reads, those that stand in views and under other names too
+}
+
+// Identify looks at the query that text is or executes; opt are those for Query. What is no query, has a mistake in it, or may answer another
+// time other than now, is an error.
+func Identify(text string, snap source.Snapshot, opt Options) (Identity, error) {
+	st, set, err := begin(text, opt)
 	if err != nil {
-		return nil, err
+		return Identity{}, err
+	}
+	from, err := opt.Session.execute(st)
+	if err != nil {
+		return Identity{}, err
+	}
+	if from != nil {
+		st = from.statement
 	}
 	asked, ok := st.(*sql.Query)
 	if !ok {
-		return nil, sqlerr.New(sqlerr.Unknown, st.Pos(), "this is no query")
+		return Identity{}, sqlerr.New(sqlerr.Unknown, st.Pos(), "this is no query")
 	}
-	q := &query{exec: exec.Options{Session: fn.Session{Now: time.Now(), Zone: time.UTC}}}
+	id := Identity{Parts: []string{sql.Format(asked), set.zone.String(), opt.Session.Catalog, opt.Session.Schema}}
+	if !Repeatable(id.Parts[0]) {
+		return Identity{}, sqlerr.New(sqlerr.Unknown, st.Pos(), "the answer of this query changes")
+	}
+	q := &query{exec: exec.Options{Session: set.forFunctions(opt)}}
 	found := &recorded{Snapshot: information{snap, q}}
 	q.snapshot = found
 	_, err = bind.Query(asked, found, &q.exec.Session)
-	return found.relations, err
+	id.Reads = found.relations
+	return id, err
 }
 
 // recorded is a snapshot that keeps a list of what was resolved.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/trailql/trailql/engine/bind"
 	"github.com/trailql/trailql/engine/expr"
+	"github.com/trailql/trailql/engine/fn"
 	"github.com/trailql/trailql/engine/sql"
 	"github.com/trailql/trailql/engine/sqlerr"
 	"github.com/trailql/trailql/engine/sqltype"
@@ -21,6 +22,11 @@ type settings struct {
 	zone   *time.Location
 	time   time.Duration // 0: no limit
 	memory int64         // bytes; 0: no limit
+}
+
+// forFunctions is what functions may know of a session with these settings.
+func (s settings) forFunctions(opt Options) fn.Session {
+	return fn.Session{Now: opt.Now, Zone: s.zone, User: opt.User, Catalog: opt.Session.Catalog, Schema: opt.Session.Schema}
 }
 
 // property is one that has a meaning here. They can lower the limits of a query, never raise them.

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/trailql/trailql/engine"
 	"github.com/trailql/trailql/engine/service"
 )
 
@@ -59,11 +60,13 @@ func (c *Client) Close() error {
 func (c *Client) call(ctx context.Context, method, path string, body any, header ...string) (*http.Response, error) {
 	var send io.Reader
 	if body != nil {
-		text, err := json.Marshal(body)
-		if err != nil {
+		var text bytes.Buffer
+		e := json.NewEncoder(&text)
+		e.SetEscapeHTML(false) // SQL is full of < and >, each of which would take six bytes
+		if err := e.Encode(body); err != nil {
 			return nil, fmt.Errorf("asking the server: %w", err)
 		}
-		send = bytes.NewReader(text)
+		send = &text
 	}
 	req, err := http.NewRequestWithContext(ctx, method, c.base+path, send)
 	if err != nil {
@@ -147,14 +150,16 @@ func (c *Client) Submit(ctx context.Context, r service.Request) (service.Query, 
 		return service.Query{}, errors.New("a server takes the newest snapshot; it cannot be given one")
 	}
 	return c.readQuery(ctx, http.MethodPost, "/api/v1/queries", struct {
-		SQL       string `json:"sql"`
-		Wait      int    `json:"wait_ms"`
-		MaxBytes  int64  `json:"max_bytes,omitempty"`
-		MaxRows   int64  `json:"max_rows,omitempty"`
-		MaxTimeMS int64  `json:"max_time_ms,omitempty"`
-		Fresh     bool   `json:"fresh,omitempty"`
-		Source    string `json:"source,omitempty"`
-	}{r.SQL, 0, max(0, r.MaxBytes), max(0, r.MaxRows), max(0, int64((r.MaxTime+time.Millisecond-1)/time.Millisecond)), r.Fresh, r.Source})
+		SQL       string         `json:"sql"`
+		Wait      int            `json:"wait_ms"`
+		MaxBytes  int64          `json:"max_bytes,omitempty"`
+		MaxRows   int64          `json:"max_rows,omitempty"`
+		MaxTimeMS int64          `json:"max_time_ms,omitempty"`
+		Fresh     bool           `json:"fresh,omitempty"`
+		Source    string         `json:"source,omitempty"`
+		Params    []string       `json:"params,omitempty"`
+		Session   engine.Session `json:"session"`
+	}{r.SQL, 0, max(0, r.MaxBytes), max(0, r.MaxRows), max(0, int64((r.MaxTime+time.Millisecond-1)/time.Millisecond)), r.Fresh, r.Source, r.Params, r.Session})
 }
 
 // Get returns a query as it is now.

@@ -15,11 +15,13 @@ import (
 type queryJSON struct {
 	ID          string           `json:"id"`
 	SQL         string           `json:"sql"`
+	Params      []string         `json:"params"`
 	User        string           `json:"user"`
 	Source      string           `json:"source"`
 	State       string           `json:"state"`
 	Error       *errorJSON       `json:"error"`
 	Snapshot    int64            `json:"snapshot"`
+	Change      *engine.Change   `json:"change"`
 	Cached      bool             `json:"cached"`
 	Submitted   *time.Time       `json:"submitted"`
 	Started     *time.Time       `json:"started"`
@@ -52,7 +54,7 @@ type statsJSON struct {
 // show puts a query on the wire as it is now.
 func show(q service.Query, now time.Time) queryJSON {
 	out := queryJSON{
-		ID: q.ID, SQL: q.SQL, User: q.User, Source: q.Source, State: string(q.State), Snapshot: q.Snapshot, Cached: q.Cached,
+		ID: q.ID, SQL: q.SQL, Params: append([]string{}, q.Params...), User: q.User, Source: q.Source, State: string(q.State), Snapshot: q.Snapshot, Change: q.Change, Cached: q.Cached,
 		Submitted: stamp(q.Submitted), Started: stamp(q.Started), Finished: stamp(q.Finished), Expires: stamp(q.Expires),
 		Columns: q.Columns, RowsReady: q.Rows, ResultBytes: q.ResultBytes,
 		Stats: statsJSON{
@@ -93,7 +95,7 @@ func queued(q service.Query, now time.Time) time.Duration {
 // query reads a query off the wire.
 func (j queryJSON) query() service.Query {
 	q := service.Query{
-		ID: j.ID, SQL: j.SQL, User: j.User, Source: j.Source, State: service.State(j.State), Snapshot: j.Snapshot, Cached: j.Cached,
+		ID: j.ID, SQL: j.SQL, Params: j.Params, User: j.User, Source: j.Source, State: service.State(j.State), Snapshot: j.Snapshot, Change: j.Change, Cached: j.Cached,
 		Submitted: moment(j.Submitted), Started: moment(j.Started), Finished: moment(j.Finished), Expires: moment(j.Expires),
 		Columns: j.Columns, Rows: j.RowsReady, ResultBytes: j.ResultBytes,
 		Stats: engine.Stats{

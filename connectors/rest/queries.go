@@ -27,7 +27,7 @@ func (h *handler) submit(w *response, r *http.Request) error {
 	}
 	user, _, _ := net.SplitHostPort(r.RemoteAddr) // one token opens the server: all that is known of its askers
 	q, err := h.Service.Submit(r.Context(), service.Request{
-		SQL: in.SQL, User: user, Source: in.Source, Fresh: in.Fresh,
+		SQL: in.SQL, Params: in.Params, Session: in.Session, User: user, Source: in.Source, Fresh: in.Fresh,
 		MaxBytes: in.MaxBytes, MaxRows: in.MaxRows, MaxTime: time.Duration(in.maxTimeMS) * time.Millisecond,
 	})
 	if err != nil {

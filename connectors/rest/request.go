@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"math"
 	"mime"
 	"net/http"
@@ -15,10 +16,12 @@ import (
 	"strings"
 	"time"
 	"unicode"
+
+	"github.com/trailql/trailql/engine"
 )
 
 const (
-	maxBody     = 1 << 20
+	maxBody     = 2 << 20 // a statement, its parameters and a session, each of the largest, with some characters written as escapes
 	defaultWait = 10 * time.Second
 	maxWait     = 60 * time.Second
 	defaultRows = 1000
@@ -29,6 +32,8 @@ const (
 // submission is the body of POST /api/v1/queries. Rows 0 is the format's default.
 type submission struct {
 	SQL               string
+	Params            []string
+	Session           engine.Session
 	Source            string
 	Rows              int64
 	MaxBytes, MaxRows int64
@@ -66,7 +71,7 @@ func decodeSubmission(body []byte) (*submission, *fault) {
 	s := &submission{waitMS: defaultWait.Milliseconds(), Source: "rest"}
 	fields := []struct {
 		name      string
-		into      any // *string, *bool, *int64
+		into      any // *string, *bool, *int64, *[]string, *engine.Session
 		low, high int64
 	}{
 		{"sql", &s.SQL, 0, 0},
@@ -77,6 +82,8 @@ func decodeSubmission(body []byte) (*submission, *fault) {
 		{"max_time_ms", &s.maxTimeMS, 1, math.MaxInt64 / int64(time.Millisecond)},
 		{"fresh", &s.Fresh, 0, 0},
 		{"source", &s.Source, 0, 0},
+		{"params", &s.Params, 0, 0},
+		{"session", &s.Session, 0, 0},
 	}
 	names := make([]string, len(fields))
 	for i, f := range fields {
@@ -164,6 +171,55 @@ func readField(raw json.RawMessage, into any, low, high int64) error {
 			return fmt.Errorf("must be from %d to %d", low, high)
 		}
 		*into = n
+	case *[]string:
+		var texts []*string // so that null shows
+		if raw[0] != '[' || json.Unmarshal(raw, &texts) != nil || slices.Contains(texts, nil) {
+			return errors.New("must be an array of texts")
+		}
+		for _, text := range texts {
+			*into = append(*into, *text)
+		}
+	case *engine.Session:
+		return readSession(raw, into)
+	}
+	return nil
+}
+
+func readSession(raw json.RawMessage, into *engine.Session) error {
+	var fields map[string]json.RawMessage
+	if raw[0] != '{' || json.Unmarshal(raw, &fields) != nil {
+		return errors.New("must be an object")
+	}
+	for _, name := range slices.Sorted(maps.Keys(fields)) {
+		switch raw := fields[name]; name {
+		case "catalog", "schema":
+			text := &into.Catalog
+			if name == "schema" {
+				text = &into.Schema
+			}
+			if err := readField(raw, text, 0, 0); err != nil {
+				return fmt.Errorf("has a %s that %w", name, err)
+			}
+		case "properties", "prepared":
+			var texts map[string]*string
+			if raw[0] != '{' || json.Unmarshal(raw, &texts) != nil {
+				return fmt.Errorf("has %s that must be an object of texts", name)
+			}
+			all := make(map[string]string, len(texts))
+			for key, text := range texts {
+				if text == nil {
+					return fmt.Errorf("has %s that must be an object of texts", name)
+				}
+				all[key] = *text
+			}
+			if name == "properties" {
+				into.Properties = all
+			} else {
+				into.Prepared = all
+			}
+		default:
+			return fmt.Errorf("has no field %q; known: catalog, schema, properties, prepared", name)
+		}
 	}
 	return nil
 }

@@ -19,8 +19,12 @@ func (s *Service) Submit(ctx context.Context, r Request) (Query, error) {
 }
 
 func (s *Service) submit(ctx context.Context, r Request, followed bool) (*query, error) {
-	if len(r.SQL) > s.limits.Text {
-		return nil, fmt.Errorf("%w: %d bytes where %d are allowed", ErrTooLong, len(r.SQL), s.limits.Text)
+	text := len(r.SQL)
+	for _, value := range r.Params {
+		text += len(value)
+	}
+	if text > s.limits.Text {
+		return nil, fmt.Errorf("%w: %d bytes where %d are allowed", ErrTooLong, text, s.limits.Text)
 	}
 	id, err := newID(s.config.Rand)
 	if err != nil {

@@ -14,40 +14,29 @@ import (
 	"github.com/trailql/trailql/connectors/sqlitefile"
 	"github.com/trailql/trailql/engine"
 	"github.com/trailql/trailql/engine/source"
-	sqltext "github.com/trailql/trailql/engine/sql"
 )
 
 // cacheKey is what two queries share if the one's result answers the other: the lake, the version of its snapshot, what names stand for in it,
-// the state of external files that are read, and the tokens of the statement. It is nil if the answer may differ from time to time.
-func (s *Service) cacheKey(ctx context.Context, text string, snap *snapshot) []byte {
-	var tokens []string
-	for _, t := range sqltext.Tokens(text) {
-		if t.Kind != sqltext.CommentToken {
-			tokens = append(tokens, text[t.Start:t.End])
-		}
-	}
-	if !engine.Repeatable(text) {
+// the state of external files that are read, and the query with its parameters and session. It is nil if the answer may differ from time to time.
+func (s *Service) cacheKey(ctx context.Context, r Request, snap *snapshot) []byte {
+	query, err := engine.Identify(r.SQL, snap, engine.Options{Params: r.Params, Session: r.Session, Now: s.now()})
+	if err != nil || snap.readsOwn() {
 		return nil
 	}
-	states, ok := states(ctx, text, snap)
+	states, ok := states(ctx, query.Reads)
 	if !ok {
 		return nil
 	}
 	h := sha256.New()
-	for _, part := range slices.Concat([]string{s.config.Lake, snap.Definitions(), strconv.Itoa(len(states))}, states, tokens) {
+	for _, part := range slices.Concat([]string{s.config.Lake, snap.Definitions(), strconv.Itoa(len(states))}, states, query.Parts) {
 		h.Write(binary.AppendUvarint(nil, uint64(len(part))))
 		h.Write([]byte(part))
 	}
 	return binary.AppendVarint(h.Sum(nil), snap.Version())
 }
 
-// states are those of the tables that a query reads and that may change while the lake does not. ok is false for what is no query, and for one
-// that reads a table of the service or asks a view for the time.
-func states(ctx context.Context, text string, snap *snapshot) (states []string, ok bool) {
-	relations, err := engine.Reads(text, snap)
-	if err != nil || snap.readsOwn() {
-		return nil, false
-	}
+// states are those of the tables that may change while the lake does not. ok is false if one of the views asks for the time.
+func states(ctx context.Context, relations []source.Relation) (states []string, ok bool) {
 	for _, r := range relations {
 		switch r := r.(type) {
 		case *source.View:

@@ -23,12 +23,14 @@ type history struct {
 }
 
 // historyFormat counts changes of the schema below.
-const historyFormat = 2
+const historyFormat = 3
 
 // Times are microseconds since 1970, 0 where unknown.
 const historySchema = `
 CREATE TABLE queries(
 	seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, sql TEXT NOT NULL, user TEXT NOT NULL, source TEXT NOT NULL,
+	params TEXT NOT NULL DEFAULT 'null', -- JSON
+	change TEXT NOT NULL DEFAULT 'null', -- of the session; JSON
 	state TEXT NOT NULL, -- queued until it has ended
 	error TEXT NOT NULL DEFAULT '', -- JSON
 	columns TEXT NOT NULL DEFAULT '[]', -- JSON
@@ -74,8 +76,11 @@ func (h *history) recover(ctx context.Context, now time.Time) error {
 }
 
 func (h *history) insert(ctx context.Context, q *Query) error {
-	_, err := h.db.ExecContext(ctx, `INSERT INTO queries(id, sql, user, source, state, submitted) VALUES (?,?,?,?,?,?)`,
-		q.ID, q.SQL, q.User, q.Source, Queued, micros(q.Submitted))
+	params, err := json.Marshal(q.Params)
+	if err == nil {
+		_, err = h.db.ExecContext(ctx, `INSERT INTO queries(id, sql, params, user, source, state, submitted) VALUES (?,?,?,?,?,?,?)`,
+			q.ID, q.SQL, string(params), q.User, q.Source, Queued, micros(q.Submitted))
+	}
 	if err != nil {
 		return fmt.Errorf("the query cannot be entered in %s: %w", h.path, err)
 	}
@@ -89,6 +94,10 @@ func (h *history) finish(ctx context.Context, q *Query, o outcome) error {
 		return err
 	}
 	stats, err := json.Marshal(q.Stats)
+	if err != nil {
+		return err
+	}
+	change, err := json.Marshal(q.Change)
 	if err != nil {
 		return err
 	}
@@ -108,23 +117,23 @@ func (h *history) finish(ctx context.Context, q *Query, o outcome) error {
 			}
 		}
 		_, err := tx.ExecContext(ctx, `UPDATE queries SET state = ?, error = ?, columns = ?, snapshot = ?, cached = ?, started = ?, finished = ?, expires = ?,
-			rows = ?, bytes = ?, stats = ?, result = ? WHERE id = ?`, q.State, message, columns, q.Snapshot, q.Cached, micros(q.Started), micros(q.Finished),
-			micros(q.Expires), q.Rows, q.ResultBytes, string(stats), result, q.ID)
+			rows = ?, bytes = ?, stats = ?, change = ?, result = ? WHERE id = ?`, q.State, message, columns, q.Snapshot, q.Cached, micros(q.Started), micros(q.Finished),
+			micros(q.Expires), q.Rows, q.ResultBytes, string(stats), string(change), result, q.ID)
 		return err
 	})
 }
 
 // queryColumns are read by scanQuery. A result that has expired is not kept, whether or not it is deleted yet.
-const queryColumns = `q.seq, q.id, q.sql, q.user, q.source, q.state, q.error, q.snapshot, q.cached, q.submitted, q.started, q.finished, q.rows, q.bytes, q.stats,
+const queryColumns = `q.seq, q.id, q.sql, q.params, q.change, q.user, q.source, q.state, q.error, q.snapshot, q.cached, q.submitted, q.started, q.finished, q.rows, q.bytes, q.stats,
 	CASE WHEN r.id IS NULL THEN 0 ELSE q.expires END, q.columns
 	FROM queries q LEFT JOIN results r ON r.id = q.result AND q.expires > ?1`
 
 type scanner interface{ Scan(into ...any) error }
 
 func scanQuery(from scanner, more ...any) (q Query, seq int64, err error) {
-	var message, stats, columns string
+	var params, change, message, stats, columns string
 	var submitted, started, finished, expires int64
-	into := []any{&seq, &q.ID, &q.SQL, &q.User, &q.Source, &q.State, &message, &q.Snapshot, &q.Cached, &submitted, &started, &finished, &q.Rows,
+	into := []any{&seq, &q.ID, &q.SQL, &params, &change, &q.User, &q.Source, &q.State, &message, &q.Snapshot, &q.Cached, &submitted, &started, &finished, &q.Rows,
 		&q.ResultBytes, &stats, &expires, &columns}
 	if err := from.Scan(append(into, more...)...); err != nil {
 		return Query{}, 0, err
@@ -133,8 +142,13 @@ func scanQuery(from scanner, more ...any) (q Query, seq int64, err error) {
 	if q.Err, err = parseError(message); err != nil {
 		return Query{}, 0, err
 	}
-	if err := json.Unmarshal([]byte(stats), &q.Stats); err != nil {
-		return Query{}, 0, err
+	for _, field := range []struct {
+		text string
+		into any
+	}{{stats, &q.Stats}, {params, &q.Params}, {change, &q.Change}} {
+		if err := json.Unmarshal([]byte(field.text), field.into); err != nil {
+			return Query{}, 0, err
+		}
 	}
 	q.Columns, err = parseColumns(columns)
 	return q, seq, err

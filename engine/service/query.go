@@ -30,7 +30,7 @@ type query struct {
 
 func newQuery(ctx context.Context, id string, r Request) *query {
 	q := &query{id: id, request: r, changed: make(chan struct{})}
-	q.now = Query{ID: id, SQL: r.SQL, User: r.User, Source: r.Source, State: Queued}
+	q.now = Query{ID: id, SQL: r.SQL, Params: r.Params, User: r.User, Source: r.Source, State: Queued}
 	q.ctx, q.cancel = context.WithCancelCause(ctx)
 	return q
 }

@@ -63,7 +63,7 @@ func (s *Service) execute(q *query) outcome {
 	}
 	q.update(func() { q.now.Snapshot = snap.Version() })
 
-	key := s.cacheKey(q.ctx, q.request.SQL, snap)
+	key := s.cacheKey(q.ctx, q.request, snap)
 	if key != nil && !q.request.Fresh {
 		if hit := s.lookUp(q.ctx, key); hit != nil {
 			if err := s.tooManyRows(q, hit.rows); err != nil {
@@ -94,7 +94,8 @@ func (s *Service) stream(q *query, snap source.Snapshot) (whole *stored, err err
 		memory = max(1, memory/int64(s.limits.Concurrent))
 	}
 	result, err := s.engine.Query(q.ctx, q.request.SQL, engine.Options{
-		Memory: memory, Scratch: s.config.Scratch, Snapshot: snap, Now: s.now(), User: q.request.User,
+		Memory: memory, Scratch: s.config.Scratch, Snapshot: snap, Now: s.now(),
+		User: q.request.User, Params: q.request.Params, Session: q.request.Session,
 	})
 	if err != nil {
 		return nil, err
@@ -113,7 +114,7 @@ func (s *Service) stream(q *query, snap source.Snapshot) (whole *stored, err err
 			out.remove()
 		}
 	}()
-	q.update(func() { q.now.Columns, q.spool, q.result = columns, out, result })
+	q.update(func() { q.now.Columns, q.now.Change, q.spool, q.result = columns, result.Change, out, result })
 
 	check := func() error { return s.tooManyBytes(q, result.Stats().BytesRead) }
 	stop := make(chan struct{})
@@ -254,7 +255,7 @@ func (s *Service) conclude(end *Query, o outcome) {
 	default:
 		end.State = Failed
 	}
-	end.Rows, end.ResultBytes = 0, 0
+	end.Rows, end.ResultBytes, end.Change = 0, 0, nil
 }
 
 // count adds a query's end to the totals. The lock is held.

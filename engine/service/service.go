@@ -78,10 +78,12 @@ type Limits struct {
 
 // Request is a statement with its asker.
 type Request struct {
-	SQL    string
-	User   string // who asks, for the history
-	Source string // which face, or part of one: "shell", "shell completion", "rest", "report"
-	Fresh  bool   // do not answer from the cache
+	SQL     string
+	Params  []string       // literals as they are written in SQL, for the statement's ? in order
+	Session engine.Session // what earlier statements have set; the service keeps none
+	User    string         // who asks, for the history
+	Source  string         // which face, or part of one: "shell", "shell completion", "rest", "report"
+	Fresh   bool           // do not answer from the cache
 
 	// May lower the service's limits, never raise them; 0: as they are.
 	MaxBytes, MaxRows int64
@@ -111,6 +113,7 @@ type Column = sqltype.Column
 type Query struct {
 	ID           string // 36 characters, random, in UUID form
 	SQL          string
+	Params       []string // nil: none
 	User, Source string
 	State        State
 	Err          *sqlerr.Error // why it failed or was cancelled; nil otherwise
@@ -120,9 +123,10 @@ type Query struct {
 	Submitted, Started, Finished time.Time // zero: not yet
 	Expires                      time.Time // of the result; zero: none is kept
 
-	Columns     []Column // nil until they are known; those of a result that never came whole, too
-	Rows        int64    // stored and ready to be read
-	ResultBytes int64    // stored
+	Change      *engine.Change // of the session, once the statement succeeded; nil: none
+	Columns     []Column       // nil until they are known; those of a result that never came whole, too
+	Rows        int64          // stored and ready to be read
+	ResultBytes int64          // stored
 	Stats       engine.Stats
 }
 

@@ -220,6 +220,8 @@ var historyFields = []source.Field[historyRow]{
 	{Name: "state", Type: sqltype.VarcharType, Comment: "queued, running, succeeded, failed, cancelled",
 		Value: func(q historyRow) any { return string(q.State) }},
 	{Name: "sql", Type: sqltype.VarcharType, Value: func(q historyRow) any { return q.SQL }},
+	{Name: "parameters", Type: sqltype.VarcharType, Comment: "for the ? of the statement, with commas between them",
+		Value: func(q historyRow) any { return orNull(strings.Join(q.Params, ", ")) }},
 	{Name: "error", Type: sqltype.VarcharType, Comment: "why it failed or was cancelled", Value: historyRow.failure},
 	{Name: "snapshot", Type: sqltype.BigIntType, Comment: "version of the lake", Value: func(q historyRow) any { return q.Snapshot }},
 	{Name: "cached", Type: sqltype.BooleanType, Comment: "answered by an earlier query's result", Value: func(q historyRow) any { return q.Cached }},
@@ -229,6 +231,13 @@ var historyFields = []source.Field[historyRow]{
 	{Name: "elapsed_ms", Type: sqltype.BigIntType, Comment: "running", Value: historyRow.elapsed},
 	{Name: "queued_ms", Type: sqltype.BigIntType, Comment: "waiting", Value: historyRow.queued},
 	{Name: "result_bytes", Type: sqltype.BigIntType, Comment: "stored", Value: func(q historyRow) any { return q.ResultBytes }},
+}
+
+func orNull(text string) any {
+	if text == "" {
+		return nil
+	}
+	return text
 }
 
 func (q historyRow) failure() any {
