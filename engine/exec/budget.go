@@ -16,7 +16,7 @@ import (
 //
 // Operators that spill ask fits before they keep more, and write to disk what they hold when it says no. A quarter of the limit is theirs in equal shares,
 // so that none starves however much the others hold; the rest is for who comes first. What such an operator needs to go on, a few batches and
-// at most 1 MiB from each file that it reads, it takes also beyond its share.
+// at most 1 MiB from each file that it reads, or 2 MiB for partitions that it writes, it takes also beyond its share.
 type budget struct {
 	limit int64 // 0: none
 	used  atomic.Int64

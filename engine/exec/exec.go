@@ -4,7 +4,8 @@
 // A plan is compiled into flows (operator.go): a chain scan → filter → project → probe is opened once per morsel by whichever worker
 // takes it, and knows nothing of other goroutines. Workers exist in two places only, both in exchange.go: each, which operators that take in
 // all rows first (aggregate, sort, the build side of a join) use to fill one state per worker, and gather, which merges streams in
-// order. So the rows of a plan come in the same order whatever the number of workers, but for groups without ORDER BY.
+// order. So the rows of a plan come in the same order whatever the number of workers, but for groups without ORDER BY, and for joins whose
+// right side went to disk.
 package exec
 
 import (
