@@ -270,3 +270,20 @@ func TestUnknownFormat(t *testing.T) {
 		t.Errorf("got %v: an unknown format must name the known ones", err)
 	}
 }
+
+// TestWideCellsStickOut: one long cell, like the type of useridentity in DESCRIBE, leaves the other lines as they are.
+func TestWideCellsStickOut(t *testing.T) {
+	var out bytes.Buffer
+	s, err := New("table", &out, []Column{{Name: "a", Type: sqltype.VarcharType}, {Name: "b", Type: sqltype.VarcharType}}, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	long := strings.Repeat("x", 500)
+	if err := errors.Join(s.Write([]arrow.Array{texts("1", long), texts("one", "many")}, 2), s.Close()); err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(out.String(), "\n")
+	if lines[2] != " 1"+strings.Repeat(" ", mostWidth-1)+" | one" || lines[3] != " "+long+" | many" {
+		t.Errorf("got\n%s", out.String())
+	}
+}

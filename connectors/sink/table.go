@@ -16,6 +16,10 @@ import (
 // A result of any size thus needs memory for these only.
 const measuredRows = 1000
 
+// mostWidth is how wide a column gets where no terminal sets a width: wider cells stick out, so that one of them (the type of useridentity)
+// does not draw all lines apart.
+const mostWidth = 120
+
 // table aligns columns for a person. NULL is shown as NULL; control characters are shown escaped, since much of a
 // trail's text is chosen by strangers and must not steer the terminal.
 type table struct {
@@ -143,6 +147,10 @@ func (t *table) head() {
 	}
 	if t.options.Width > 0 {
 		fit(t.widths, t.options.Width)
+	} else {
+		for i, width := range t.widths {
+			t.widths[i] = min(width, mostWidth)
+		}
 	}
 	for i, name := range names {
 		if i > 0 {
