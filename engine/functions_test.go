@@ -114,8 +114,9 @@ func manual() []entry {
 func TestManual(t *testing.T) {
 	var b strings.Builder
 	b.WriteString("# Functions\n\n<!-- Made from the table in engine/fn and the macros of catalog by go test ./engine -run TestManual -rewrite. -->\n\n" +
-		"T, U, K, V and the like stand for any type, a last argument with dots repeats, and function(T, U) is a lambda, `x -> …`, that makes a U\n" +
-		"of a T. Unless a description says so, NULL in an argument gives NULL. SHOW FUNCTIONS lists them too, and `\\help NAME` in the shell.\n")
+		"T, U, K, V and the like stand for any type, O for one whose values have an order, a last argument with dots repeats, and function(T, U)\n" +
+		"is a lambda, `x -> …`, that makes a U of a T. Unless a description says so, NULL in an argument gives NULL.\n" +
+		"SHOW FUNCTIONS lists them too, and `\\help NAME` in the shell.\n")
 	var chapters []string
 	entries := map[string][]entry{}
 	for _, e := range manual() {

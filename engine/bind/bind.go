@@ -199,7 +199,7 @@ func ordinal(e sql.Expr, columns int, clause string) (int, bool) {
 }
 
 func sortKey(e expr.Expr, item sql.OrderItem) plan.SortKey {
-	if !orderable(e.Type()) {
+	if !e.Type().Orderable() {
 		fail(sqlerr.Type, item.Expr.Pos(), "values of type %s have no order", e.Type())
 	}
 	return plan.SortKey{Expr: e, Desc: item.Desc, NullsFirst: item.NullsFirst}

@@ -15,23 +15,6 @@ func numeric(t sqltype.Type) bool { return t.Kind >= sqltype.TinyInt && t.Kind <
 
 func temporal(t sqltype.Type) bool { return t.Kind >= sqltype.Date && t.Kind <= sqltype.TimestampTZ }
 
-// orderable reports whether values of t can be compared by < and sorted.
-func orderable(t sqltype.Type) bool {
-	switch t.Kind {
-	case sqltype.Map, sqltype.JSON:
-		return false
-	case sqltype.Array:
-		return orderable(*t.Elem)
-	case sqltype.Row:
-		for _, f := range t.Fields {
-			if !orderable(f.Type) {
-				return false
-			}
-		}
-	}
-	return true
-}
-
 // coerce makes e of type t, to which its type is known to be coercible.
 func coerce(e expr.Expr, t sqltype.Type) expr.Expr {
 	from := e.Type()
@@ -99,7 +82,7 @@ func (b *binder) compare(op expr.CompareOp, l, r operand, at sqlerr.Pos) expr.Ex
 	if t.Kind == sqltype.Unknown {
 		t = sqltype.BooleanType // NULL = NULL: any type will do
 	}
-	if !orderable(t) && op >= expr.Lt && op <= expr.Ge {
+	if !t.Orderable() && op >= expr.Lt && op <= expr.Ge {
 		fail(sqlerr.Type, at, "values of type %s have no order", t)
 	}
 	return &expr.Compare{Op: op, Left: aligned(l.Expr, t), Right: aligned(r.Expr, t)}

@@ -378,7 +378,7 @@ func (d *dependent) limited(in plan.Node, keys []plan.SortKey, limit, offset int
 	by = append(d.last(in), by...)
 	var first []plan.SortKey
 	for _, e := range by {
-		if !orderable(e.Type()) {
+		if !e.Type().Orderable() {
 			unsupported(d.at, "a LIMIT in a subquery that uses a column of type "+e.Type().String()+" of the query around it is")
 		}
 		first = append(first, plan.SortKey{Expr: e})

@@ -369,7 +369,7 @@ func (x *exprs) quantified(e *sql.Quantified) expr.Expr {
 	if !ok {
 		refuseComparison(e.Op, o, operand{value, e.Query.Pos()}, e.Pos())
 	}
-	if !orderable(t) && op != expr.Eq && op != expr.Ne {
+	if !t.Orderable() && op != expr.Eq && op != expr.Ne {
 		fail(sqlerr.Type, e.Pos(), "values of type %s have no order", t)
 	}
 	sub.node = converted(sub.node, []plan.Column{{Type: t}})

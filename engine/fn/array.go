@@ -98,7 +98,7 @@ var arrayFunctions = []*Function{
 			"as the first comes before, with, or after the second.",
 		Example: "array_sort(array[3, 1, 2], (x, y) -> IF(x < y, 1, IF(x > y, -1, 0))) → array[3, 2, 1]",
 		Overloads: []Overload{
-			{Sig: "(array(T)) -> array(T)", Eval: arraySort},
+			{Sig: "(array(O)) -> array(O)", Eval: arraySort},
 			{Sig: "(array(T), function(T, T, integer)) -> array(T)", Eval: arraySortBy},
 		},
 	},
@@ -106,13 +106,13 @@ var arrayFunctions = []*Function{
 		Name: "array_max", Category: arrays,
 		Doc:       "The greatest element; NULL if there is none or one is NULL.",
 		Example:   "array_max(array[3, 1, 2]) → 3",
-		Overloads: []Overload{{Sig: "(array(T)) -> T", Eval: arrayExtreme(true)}},
+		Overloads: []Overload{{Sig: "(array(O)) -> O", Eval: arrayExtreme(true)}},
 	},
 	{
 		Name: "array_min", Category: arrays,
 		Doc:       "The least element; NULL if there is none or one is NULL.",
 		Example:   "array_min(array[3, 1, 2]) → 1",
-		Overloads: []Overload{{Sig: "(array(T)) -> T", Eval: arrayExtreme(false)}},
+		Overloads: []Overload{{Sig: "(array(O)) -> O", Eval: arrayExtreme(false)}},
 	},
 	{
 		Name: "array_position", Category: arrays,
@@ -586,6 +586,9 @@ func arraysOverlap(c *Call) (arrow.Array, error) {
 		set.clear()
 		unknown := false
 		from, to := a.at(row)
+		if other, end := b.at(row); from == to || other == end {
+			return false, nil
+		}
 		for e := from; e < to; e++ {
 			if !vec.IsValid(all, int(e)) {
 				unknown = true

@@ -13,13 +13,13 @@ var comparisonFunctions = []*Function{
 		Name: "greatest", Category: conditions,
 		Doc:       "The greatest of the values; NULL if one is NULL.",
 		Example:   "greatest(1, 3, 2) → 3",
-		Overloads: []Overload{{Sig: "(T...) -> T", Eval: leading(vec.Gt)}},
+		Overloads: []Overload{{Sig: "(O...) -> O", Eval: leading(vec.Gt)}},
 	},
 	{
 		Name: "least", Category: conditions,
 		Doc:       "The least of the values; NULL if one is NULL.",
 		Example:   "least(1, 3, 2) → 1",
-		Overloads: []Overload{{Sig: "(T...) -> T", Eval: leading(vec.Lt)}},
+		Overloads: []Overload{{Sig: "(O...) -> O", Eval: leading(vec.Lt)}},
 	},
 	{
 		Name: "typeof", Category: conditions, NullCall: true,

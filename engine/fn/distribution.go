@@ -57,6 +57,9 @@ var distributionFunctions = []*Function{
 			if err := checkBeta(a, b); err != nil {
 				return 0, err
 			}
+			if p == 0 || p == 1 {
+				return p, nil
+			}
 			low, high := 0.0, 1.0
 			for middle := 0.5; low < middle && middle < high; middle = (low + high) / 2 { // the function grows: halve to the last digit
 				if incompleteBeta(a, b, middle) < p {
@@ -81,7 +84,7 @@ var distributionFunctions = []*Function{
 		Overloads: []Overload{{Sig: "(bigint, bigint, double) -> double", Eval: lift3(wilson(1))}},
 	},
 	{
-		Name: "cosine_similarity", Category: maths,
+		Name: "cosine_similarity", Category: maths, CanFail: true,
 		Doc:     "The cosine of the angle between two vectors, given as arrays or as maps of the parts that are not zero; NULL if one has no length.",
 		Example: "cosine_similarity(map(array['a'], array[1.0]), map(array['a'], array[2.0])) → 1e0",
 		Overloads: []Overload{

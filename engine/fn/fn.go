@@ -45,7 +45,8 @@ type Function struct {
 
 // Overload is one signature with its body.
 type Overload struct {
-	// Sig is "(varchar, bigint) -> varchar". Type variables are single capitals ("(array(T), T) -> boolean"),
+	// Sig is "(varchar, bigint) -> varchar". Type variables are single capitals ("(array(T), T) -> boolean"; O stands
+	// only for types whose values have an order),
 	// a last parameter followed by "..." repeats ("(varchar, varchar...) -> varchar"), "decimal" takes any
 	// decimal, "any" anything at all, each argument by itself, "function(T, U)" a lambda that makes a U of a T. Parsed when the table is built; a bad one panics there.
 	Sig string

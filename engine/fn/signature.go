@@ -18,7 +18,7 @@ type signature struct {
 
 // pattern is the shape of a type: a concrete type, a variable, or a nested type that holds patterns.
 type pattern struct {
-	variable byte         // 'A'…'Z', 0 if none
+	variable byte         // 'A'…'Z', 0 if none; 'O' takes only types whose values have an order
 	any      bool         // takes every type
 	decimal  bool         // takes every decimal
 	leaf     sqltype.Type // where the rest is unset
@@ -311,7 +311,7 @@ func (s *signature) match(args []sqltype.Type, body Body) (params []sqltype.Type
 			return nil, b, 0, false
 		}
 	}
-	if !s.lambdas(&b, args, body) {
+	if !s.lambdas(&b, args, body) || !b['O'-'A'].t.Orderable() {
 		return nil, b, 0, false
 	}
 	params = make([]sqltype.Type, len(args))

@@ -221,10 +221,13 @@ var stringFunctions = []*Function{
 		Overloads: []Overload{{Sig: "(varchar) -> varbinary", Eval: pure1(func(s string) []byte { return []byte(s) })}},
 	},
 	{
-		Name: "from_utf8", Category: text,
-		Doc:       "The bytes as text; bytes that are no UTF-8 become U+FFFD.",
-		Example:   "from_utf8(from_hex('617A')) → 'az'",
-		Overloads: []Overload{{Sig: "(varbinary) -> varchar", Eval: pure1(func(b []byte) string { return strings.ToValidUTF8(string(b), "\uFFFD") })}},
+		Name: "from_utf8", Category: text, CanFail: true,
+		Doc:     "The bytes as text; bytes that are no UTF-8 become U+FFFD, or the character given, or are left out if that is empty.",
+		Example: "from_utf8(from_hex('617A')) → 'az'",
+		Overloads: []Overload{
+			{Sig: "(varbinary) -> varchar", Eval: append1(func(dst, b []byte) ([]byte, error) { return fromUTF8(dst, b, "\uFFFD") })},
+			{Sig: "(varbinary, varchar) -> varchar", Eval: append2(fromUTF8)},
+		},
 	},
 	{
 		Name: "format", Category: text, CanFail: true, NullCall: true,
@@ -511,24 +514,24 @@ func strpos(s, sub string, n int64) (int64, error) {
 		return 0, valueError("the occurrence that strpos looks for is counted from 1, or from the end below 0")
 	case sub == "":
 		return 1, nil
-	case n > 0:
-		at := -len(sub)
+	case n > 0: // occurrences may overlap
+		at := -1
 		for ; n > 0; n-- {
-			next := strings.Index(s[at+len(sub):], sub)
+			next := strings.Index(s[at+1:], sub)
 			if next < 0 {
 				return 0, nil
 			}
-			at += len(sub) + next
+			at += 1 + next
 		}
 		return runePosition(s, at), nil
 	}
-	end := len(s)
+	at := len(s)
 	for ; n < 0; n++ {
-		if end = strings.LastIndex(s[:end], sub); end < 0 {
+		if at = strings.LastIndex(s[:min(len(s), at+len(sub)-1)], sub); at < 0 {
 			return 0, nil
 		}
 	}
-	return runePosition(s, end), nil
+	return runePosition(s, at), nil
 }
 
 func reverseText(dst []byte, s string) ([]byte, error) {

@@ -8,7 +8,7 @@ import (
 
 var urlFunctions = []*Function{
 	urlPart("url_extract_protocol", "The protocol of a URL.", "url_extract_protocol('https://a.com/p') → 'https'", func(u *url.URL) string { return u.Scheme }),
-	urlPart("url_extract_host", "The host of a URL.", "url_extract_host('https://a.com:8443/p') → 'a.com'", (*url.URL).Hostname),
+	urlPart("url_extract_host", "The host of a URL.", "url_extract_host('https://a.com:8443/p') → 'a.com'", host),
 	urlPart("url_extract_path", "The path of a URL.", "url_extract_path('https://a.com/p/q?x=1') → '/p/q'", func(u *url.URL) string { return u.Path }),
 	urlPart("url_extract_query", "The query of a URL.", "url_extract_query('https://a.com/p?x=1#f') → 'x=1'", func(u *url.URL) string { return u.RawQuery }),
 	urlPart("url_extract_fragment", "The fragment of a URL.", "url_extract_fragment('https://a.com/p#f') → 'f'", func(u *url.URL) string { return u.Fragment }),
@@ -80,6 +80,14 @@ func urlPart(name, doc, example string, part func(*url.URL) string) *Function {
 			}
 			return part(u), nil
 		})}}}
+}
+
+// host is the host of u, an IPv6 address in brackets.
+func host(u *url.URL) string {
+	if h := u.Hostname(); !strings.Contains(h, ":") {
+		return h
+	}
+	return "[" + u.Hostname() + "]"
 }
 
 // urlEncode leaves letters, digits and . - * _ alone, makes + of a blank and %XX of the rest, as Trino does.

@@ -220,3 +220,20 @@ func fromJSON(t Type) bool {
 
 // jsonKey reports whether t can be the key of a map that is cast to or from json.
 func jsonKey(t Type) bool { return t.Kind == Boolean || t.Kind == Varchar || t.IsNumeric() }
+
+// Orderable reports whether values of t can be compared by < and sorted: not maps and JSON, nor what holds them.
+func (t Type) Orderable() bool {
+	switch t.Kind {
+	case Map, JSON:
+		return false
+	case Array:
+		return t.Elem.Orderable()
+	case Row:
+		for _, f := range t.Fields {
+			if !f.Type.Orderable() {
+				return false
+			}
+		}
+	}
+	return true
+}
