@@ -89,7 +89,7 @@ func TestResolveErrors(t *testing.T) {
 		{"lower", []string{"bigint"}, "lower cannot be applied to (bigint); it takes (varchar)"},
 		{"||", []string{"varchar", "bigint"}, "|| cannot be applied to (varchar, bigint)"},
 		{"substr", []string{"varchar"}, "it takes (varchar, bigint) or (varchar, bigint, bigint)"},
-		{"greatest", []string{"varchar", "bigint"}, "it takes (T...)"},
+		{"greatest", []string{"varchar", "bigint"}, "it takes (O...)"},
 		{"+", []string{"decimal(3,1)", "varchar"}, "cannot be applied"},
 		{"pi", []string{"bigint"}, "it takes ()"},
 		{"concat", nil, "it takes"},
