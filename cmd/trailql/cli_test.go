@@ -48,6 +48,8 @@ func TestWrongUse(t *testing.T) {
 		{[]string{"query", "--lake", lake, "-f", script, "SELECT 1"}, exitUsage, []string{"not both"}},
 		{[]string{"query", "--lake", lake, "--format", "xml", "SELECT 1"}, exitUsage, []string{`"xml"`, "table, csv, json, jsonl, markdown, arrow, parquet"}},
 		{[]string{"query", "--lake", lake, "--format", "parquet", "SELECT 1; SELECT 2"}, exitUsage, []string{"one statement"}},
+		{[]string{"query", "--lake", lake, "--param", "1", "SELECT ?; SELECT ?"}, exitUsage, []string{"parameters are for one statement"}},
+		{[]string{"query", "--lake", lake, "--param", "1", "USE audit"}, exitUsage, []string{"parameters are for one statement"}},
 		{[]string{"query", "--lake", lake, "--memory", "much", "SELECT 1"}, exitUsage, []string{`"much"`, "512MiB"}},
 		{[]string{"query", "--lake", lake, "--memory", "1MiB", "SELECT 1"}, exitUsage, []string{"at least 64MiB"}},
 		{[]string{"query", "--lake"}, exitUsage, []string{"--lake"}},

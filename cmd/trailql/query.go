@@ -28,6 +28,7 @@ a file may hold several statements, each ended by a semicolon.
   trailql query "SELECT eventname, count(*) AS n FROM cloudtrail_logs GROUP BY 1 ORDER BY n DESC LIMIT 10"
   trailql query --format csv -f report.sql > report.csv
   trailql query "SHOW TABLES"            trailql query "DESCRIBE cloudtrail_logs"
+  trailql query --param "'ConsoleLogin'" "SELECT count(*) FROM cloudtrail_logs WHERE eventname = ?"
   trailql query --server http://127.0.0.1:8765 "SELECT count(*) FROM cloudtrail_logs"
   trailql query "EXPLAIN SELECT count(*) FROM cloudtrail_logs WHERE eventtime >= '2026-03-04T00:00:00Z'"`,
 		Args: arguments(0, 1),
@@ -36,6 +37,7 @@ a file may hold several statements, each ended by a semicolon.
 	state := stateFlag(c)
 	format := c.Flags().String("format", "table", "format by `name`: "+strings.Join(sink.Formats, ", "))
 	file := c.Flags().StringP("file", "f", "", "read the SQL from this `file`; \"-\" is stdin")
+	params := c.Flags().StringArray("param", nil, "`literal` for a ? of the statement, as SQL writes it: \"'text'\", 10, \"DATE '2024-01-31'\"; one for each, in order")
 	quiet := c.Flags().BoolP("quiet", "q", false, "no summary line on stderr")
 	memory := memoryFlag(c, 2<<30)
 	c.RunE = func(c *cobra.Command, args []string) error {
@@ -51,7 +53,7 @@ a file may hold several statements, each ended by a semicolon.
 		}
 		return a.with(c.Context(), *state, memory.queries(), false, func(from asker) error {
 			return runScript(c.Context(), shell.New(shell.Config{
-				Backend: from("query"), Out: c.OutOrStdout(), Errs: c.ErrOrStderr(), Format: *format, Quiet: *quiet,
+				Backend: from("query"), Out: c.OutOrStdout(), Errs: c.ErrOrStderr(), Format: *format, Quiet: *quiet, Params: *params,
 				Size: terminalSize(c.OutOrStdout()), Progress: terminalSize(c.ErrOrStderr()),
 			}), text)
 		})

@@ -156,8 +156,9 @@ func (a answerer) with(ctx context.Context, state string, memory int64, kept boo
 		}
 		defer client.Close()
 		return do(func(source string) shell.Backend {
-			return func(ctx context.Context, sql string) (shell.Rows, error) {
-				rows, err := client.Run(ctx, service.Request{SQL: sql, Source: source})
+			return func(ctx context.Context, r service.Request) (shell.Rows, error) {
+				r.Source = source
+				rows, err := client.Run(ctx, r)
 				if err != nil {
 					return nil, err // not a *rest.Rows of nil
 				}
@@ -186,8 +187,9 @@ func (a answerer) with(ctx context.Context, state string, memory int64, kept boo
 		err = errors.Join(err, s.Close(ended))
 	}()
 	return do(func(source string) shell.Backend {
-		return func(ctx context.Context, sql string) (shell.Rows, error) {
-			rows, err := s.Run(ctx, service.Request{SQL: sql, Source: source})
+		return func(ctx context.Context, r service.Request) (shell.Rows, error) {
+			r.Source = source
+			rows, err := s.Run(ctx, r)
 			if err != nil {
 				return nil, err // not a *service.Rows of nil
 			}

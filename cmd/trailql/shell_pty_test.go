@@ -70,6 +70,16 @@ func TestShellAtATerminal(t *testing.T) {
 			" a           | b\n-------------+---\n fröhlich-ün | 2\n(1 row in ")
 	})
 
+	t.Run("a session", func(t *testing.T) {
+		x.t = t
+		has(t, x.typed("PREPARE n FROM SELECT ? AS a, current_schema AS s;"), "trailql> PREPARE n FROM SELECT ? AS a, current_schema AS s;\nn is prepared\ntrailql>")
+		has(t, x.typed("USE audit;"), "\nthe schema is audit\ntrailql>")
+		has(t, x.typed("EXECUTE n USING 'grün';"), " grün | audit\n(1 row in ")
+		has(t, x.typed("EXECUTE m USING 1;"), "line 1:9: prepared statement \"m\" does not exist; did you mean \"n\"?")
+		has(t, x.typed("DEALLOCATE PREPARE n;"), "\nn is forgotten\ntrailql>")
+		has(t, x.typed("EXECUTE n USING 1;"), "line 1:9: prepared statement \"n\" does not exist")
+	})
+
 	t.Run("paste", func(t *testing.T) {
 		x.t = t
 		x.clear()

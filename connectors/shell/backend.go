@@ -12,9 +12,9 @@ import (
 	"github.com/trailql/trailql/engine/vec"
 )
 
-// Backend starts one statement; ctx binds it. Errors about the statement are *sqlerr.Error with a place in its text.
-// Safe for concurrent use.
-type Backend func(ctx context.Context, sql string) (Rows, error)
+// Backend starts one statement; ctx binds it. It takes the request's text, parameters and session. Errors about the statement are *sqlerr.Error
+// with a place in its text. Safe for concurrent use.
+type Backend func(ctx context.Context, r service.Request) (Rows, error)
 
 // Rows is a running statement. Used by one goroutine, but Stats and Query may be called by any.
 type Rows interface {
@@ -31,18 +31,20 @@ type Rows interface {
 
 // Direct answers in this process and keeps no results.
 func Direct(e *engine.Engine, opt engine.Options) Backend {
-	return func(ctx context.Context, sql string) (Rows, error) {
-		r, err := e.Query(ctx, sql, opt)
+	return func(ctx context.Context, r service.Request) (Rows, error) {
+		opt := opt
+		opt.Params, opt.Session = r.Params, r.Session
+		result, err := e.Query(ctx, r.SQL, opt)
 		if err != nil {
 			return nil, err
 		}
-		return direct{Result: r, sql: sql}, nil
+		return direct{result, r}, nil
 	}
 }
 
 type direct struct {
 	*engine.Result
-	sql string
+	request service.Request
 }
 
 func (d direct) Columns() ([]service.Column, error) {
@@ -54,5 +56,5 @@ func (d direct) Columns() ([]service.Column, error) {
 }
 
 func (d direct) Query() service.Query {
-	return service.Query{SQL: d.sql, State: service.Running, Snapshot: d.Version, Stats: d.Stats()}
+	return service.Query{SQL: d.request.SQL, Params: d.request.Params, State: service.Running, Change: d.Change, Snapshot: d.Version, Stats: d.Stats()}
 }

@@ -9,14 +9,15 @@ import (
 	"strings"
 
 	"github.com/trailql/trailql/engine/fn"
+	"github.com/trailql/trailql/engine/service"
 	"github.com/trailql/trailql/engine/sqlerr"
 	"github.com/trailql/trailql/engine/sqltype"
 	"github.com/trailql/trailql/engine/vec"
 )
 
 // fetch answers a statement with its rows as text. For small answers only: they are held in memory.
-func fetch(ctx context.Context, b Backend, text string) (rows [][]string, err error) {
-	r, err := b(ctx, text)
+func fetch(ctx context.Context, b Backend, request service.Request) ([][]string, error) {
+	r, err := b(ctx, request)
 	if err != nil {
 		return nil, err
 	}
@@ -25,6 +26,11 @@ func fetch(ctx context.Context, b Backend, text string) (rows [][]string, err er
 	if err != nil {
 		return nil, err
 	}
+	return texts(columns, r)
+}
+
+// texts reads all rows as text.
+func texts(columns []service.Column, r Rows) (rows [][]string, err error) {
 	for {
 		batch, err := r.Next()
 		if errors.Is(err, io.EOF) {
@@ -50,7 +56,7 @@ func (s *Session) listing(ctx context.Context, text string) ([][]string, error) 
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer s.interruptible(cancel)()
-	rows, err := fetch(ctx, s.config.Backend, text)
+	rows, err := fetch(ctx, s.config.Backend, service.Request{SQL: text, Session: s.session})
 	var e *sqlerr.Error
 	if errors.As(err, &e) {
 		return nil, errors.New(e.Error())
@@ -147,7 +153,7 @@ type function struct {
 
 // macros asks a lake for the functions that are its own.
 func macros(ctx context.Context, b Backend) (list []function, err error) {
-	rows, err := fetch(ctx, b, "SHOW FUNCTIONS")
+	rows, err := fetch(ctx, b, service.Request{SQL: "SHOW FUNCTIONS"})
 	if err != nil {
 		return nil, err
 	}

@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/trailql/trailql/engine/service"
 	"github.com/trailql/trailql/engine/sqltype"
 )
 
@@ -63,7 +64,7 @@ func (n *names) refresh(ctx context.Context, b Backend, now time.Time) {
 		return
 	}
 	defer n.reading.Store(false)
-	tables, err := fetch(ctx, b, "SHOW TABLES")
+	tables, err := fetch(ctx, b, service.Request{SQL: "SHOW TABLES"})
 	if err != nil {
 		return
 	}
@@ -74,7 +75,7 @@ func (n *names) refresh(ctx context.Context, b Backend, now time.Time) {
 	}
 	for _, t := range tables {
 		r := relation{name: t[0]}
-		columns, err := fetch(ctx, b, "SHOW COLUMNS FROM "+quoted(t[0]))
+		columns, err := fetch(ctx, b, service.Request{SQL: "SHOW COLUMNS FROM " + quoted(t[0])})
 		if err != nil && ctx.Err() != nil {
 			return
 		}
@@ -102,7 +103,7 @@ func (n *names) refresh(ctx context.Context, b Backend, now time.Time) {
 func readValues(ctx context.Context, b Backend, name string) (values []string) {
 	ctx, cancel := context.WithTimeout(ctx, valuesTime)
 	defer cancel()
-	rows, err := fetch(ctx, b, "SELECT "+name+", count(*) AS n FROM cloudtrail_logs GROUP BY 1 ORDER BY 2 DESC LIMIT 1000")
+	rows, err := fetch(ctx, b, service.Request{SQL: "SELECT " + name + ", count(*) AS n FROM cloudtrail_logs GROUP BY 1 ORDER BY 2 DESC LIMIT 1000"})
 	if err != nil {
 		return nil
 	}

@@ -3,7 +3,7 @@ package shell
 import (
 	"context"
 	"errors"
-	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/trailql/trailql/engine/sql"
@@ -56,6 +56,16 @@ type Misuse string
 
 func (m Misuse) Error() string { return string(m) }
 
+// silent reports whether a statement only changes the session, so that it has no answer to write.
+func silent(text string) bool {
+	for _, t := range sql.Tokens(text) {
+		if t.Kind != sql.CommentToken {
+			return slices.Contains([]string{"PREPARE", "DEALLOCATE", "USE", "SET", "RESET"}, strings.ToUpper(text[t.Start:t.End]))
+		}
+	}
+	return false
+}
+
 // one reports whether a format holds only one result.
 func one(format string) bool { return format == "arrow" || format == "parquet" }
 
@@ -75,7 +85,7 @@ func (s *Session) script(ctx context.Context, texts ...string) error {
 		lists[i], _ = steps(text, s.config.Commands)
 		for _, p := range lists[i] {
 			all++
-			if !p.command {
+			if !p.command && !silent(p.text) {
 				statements++
 			}
 		}
@@ -85,6 +95,9 @@ func (s *Session) script(ctx context.Context, texts ...string) error {
 	}
 	if statements > 1 && one(s.format) {
 		return Misuse(s.format + " holds one result; give one statement")
+	}
+	if statements != 1 && len(s.config.Params) > 0 {
+		return Misuse("parameters are for one statement; give one, or write PREPARE and EXECUTE … USING")
 	}
 	for i, list := range lists {
 		for _, p := range list {
@@ -136,11 +149,6 @@ func (s *Session) do(ctx context.Context, p step) error {
 			return &sqlerr.Error{Kind: sqlerr.Syntax, Pos: 1, Msg: err.Error()}
 		}
 		return nil
-	}
-	if !s.config.Interactive && s.results > 0 && s.format != "jsonl" && !one(s.format) {
-		if _, err := fmt.Fprintln(s.out); err != nil {
-			return fmt.Errorf("writing the result: %w", err)
-		}
 	}
 	return s.ask(ctx, p.text)
 }

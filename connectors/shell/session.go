@@ -13,6 +13,7 @@ import (
 	"github.com/trailql/trailql/connectors/sink"
 	"github.com/trailql/trailql/engine"
 	"github.com/trailql/trailql/engine/figure"
+	"github.com/trailql/trailql/engine/service"
 	"github.com/trailql/trailql/engine/sqlerr"
 )
 
@@ -24,6 +25,7 @@ type Config struct {
 	Errs    io.Writer // everything else
 	Format  string    // of sink.Formats
 	Quiet   bool      // no summary lines
+	Params  []string  // of the one statement of a script that has an answer: literals for its ?
 
 	// Commands allows backslash commands. They read and write files, so that a script of unknown origin should not have them.
 	Commands bool
@@ -40,6 +42,7 @@ type Config struct {
 // Session runs statements and commands one after the other, and keeps what the commands set. Used by one goroutine.
 type Session struct {
 	config  Config
+	session engine.Session // what statements have set
 	format  string
 	turn    bool // wide tables are written vertically
 	timing  bool
@@ -61,7 +64,7 @@ func (s *Session) Close() error { return s.closeFile() }
 
 // ask runs one statement.
 func (s *Session) ask(ctx context.Context, text string) (err error) {
-	if one(s.format) && s.results > 0 {
+	if one(s.format) && s.results > 0 && !silent(text) {
 		return &sqlerr.Error{Kind: sqlerr.Unknown, Msg: s.format + " holds one result, and there is one already", Hint: "name another file with \\o"}
 	}
 	defer func() {
@@ -73,7 +76,11 @@ func (s *Session) ask(ctx context.Context, text string) (err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer s.interruptible(cancel)()
-	rows, err := s.config.Backend(ctx, text)
+	request := service.Request{SQL: text, Session: s.session}
+	if !silent(text) {
+		request.Params = s.config.Params
+	}
+	rows, err := s.config.Backend(ctx, request)
 	if err != nil {
 		return err
 	}
@@ -83,6 +90,14 @@ func (s *Session) ask(ctx context.Context, text string) (err error) {
 	columns, err := rows.Columns()
 	if err != nil {
 		return err
+	}
+	if change := rows.Query().Change; change != nil {
+		return s.change(*change, columns, rows)
+	}
+	if !s.config.Interactive && s.results > 0 && s.format != "jsonl" && !one(s.format) {
+		if _, err := fmt.Fprintln(s.out); err != nil {
+			return fmt.Errorf("writing the result: %w", err)
+		}
 	}
 	n, err := s.write(columns, hide, func(w sink.Writer) (n int64, err error) {
 		for {
@@ -109,6 +124,21 @@ func (s *Session) ask(ctx context.Context, text string) (err error) {
 	}
 	if s.timing {
 		s.summary(n, rows, time.Since(begun))
+	}
+	return nil
+}
+
+// change takes over what a statement changed of the session. Its answer says so to a person, and is no result.
+func (s *Session) change(c engine.Change, columns []sink.Column, rows Rows) error {
+	said, err := texts(columns, rows)
+	if err != nil {
+		return err
+	}
+	s.session = s.session.With(c)
+	if s.timing {
+		for _, row := range said {
+			fmt.Fprintln(s.config.Errs, strings.Join(row, " "))
+		}
 	}
 	return nil
 }

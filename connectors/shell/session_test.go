@@ -29,7 +29,8 @@ type answers struct {
 	done bool
 }
 
-func backend(ctx context.Context, text string) (Rows, error) {
+func backend(ctx context.Context, r service.Request) (Rows, error) {
+	text := r.SQL
 	if at := strings.Index(text, "oops"); at >= 0 {
 		return nil, sqlerr.New(sqlerr.Name, sqlerr.Pos(at+1), "no %s", "oops")
 	}
@@ -90,7 +91,7 @@ func TestScript(t *testing.T) {
 		name, script, out, err string
 	}{
 		{"statements", "a; b ;\n-- c;\n", "text\na\n\ntext\nb\n", ""},
-		{"the first mistake ends it", "a;\n b oops c;\nd;", "text\na\n\n", "line 2:4: no oops\n   b oops c;\n     ^"},
+		{"the first mistake ends it", "a;\n b oops c;\nd;", "text\na\n", "line 2:4: no oops\n   b oops c;\n     ^"},
 		{"a mistake without a place", "fail", "", "it failed"},
 		{"commands", "\\format jsonl\na;\n\\format csv;\nb", "{\"text\":\"a\"}\n\ntext\nb\n", ""},
 		{"a command behind a statement", "a; \\format jsonl\nb", "text\na\n{\"text\":\"b\"}\n", ""},
@@ -98,7 +99,7 @@ func TestScript(t *testing.T) {
 		{"a backslash within a statement is none", "a\n\\format x;", "text\n\"a\n\\format x\"\n", ""},
 		{"a command that does not exist", "a;\n\\fromat x", "text\na\n", "line 2:1: there is no command \\fromat; did you mean \\format? \\? lists them all\n  \\fromat x\n  ^"},
 		{"too many words", "\\timing on off", "", "line 1:1: \\timing takes no more than [on|off]\n  \\timing on off\n  ^"},
-		{"an included script", "a;\n\\i " + included + "\nb;", "text\na\n\ntext\ninner\n\n", included + ": line 3:3: no oops\n    oops;\n    ^"},
+		{"an included script", "a;\n\\i " + included + "\nb;", "text\na\n\ntext\ninner\n", included + ": line 3:3: no oops\n    oops;\n    ^"},
 		{"quitting", "a;\n\\q\nb;", "text\na\n", ""},
 		{"empty", " ; -- nothing\n", "", "what is the question? the SQL is empty"},
 	} {
