@@ -403,11 +403,15 @@ func (c *columnReader) appendRange(out *leafValues, from, to int32) error {
 		}
 		return c.appendSlots(out)
 	}
-	c.entryList = c.entryList[:0]
+	out.keepLevels(p, from, to)
+	c.slots = c.slots[:0]
 	for e := from; e < to; e++ {
-		c.entryList = append(c.entryList, e)
+		if p.def == nil || p.def[e] >= c.slot {
+			c.slots = append(c.slots, p.at[e])
+			out.appendValidity(p.at[e] >= 0)
+		}
 	}
-	return c.appendEntries(out, c.entryList)
+	return c.appendSlots(out)
 }
 
 func is32(physical int8) bool { return physical == physicalInt32 || physical == physicalFloat }

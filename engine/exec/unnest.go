@@ -23,8 +23,9 @@ func (r *run) unnest(n *plan.Unnest, input flow) flow {
 			source.most = min(source.most, computedRows)
 		}
 	}
+	kept := n.Kept()
 	return flow{tasks: input.tasks, open: func(w *worker, task int) operator {
-		return &unnestOperator{operator: input.open(w, task), run: r, worker: w, node: n, source: source}
+		return &unnestOperator{operator: input.open(w, task), run: r, worker: w, node: n, kept: kept, source: source}
 	}}
 }
 
@@ -34,6 +35,7 @@ type unnestOperator struct {
 	run    *run
 	worker *worker
 	node   *plan.Unnest
+	kept   []int // columns of the input that are put out
 
 	source pieces
 	input  vec.Batch
@@ -131,7 +133,10 @@ func (o *unnestOperator) take() error {
 func (o *unnestOperator) put() vec.Batch {
 	var rows []int32                       // of input
 	picks := make([][]int32, len(o.lists)) // of each list's elements; -1: NULL
-	ordinals := array.NewInt64Builder(memory.DefaultAllocator)
+	var ordinals *array.Int64Builder
+	if o.node.Ordinality {
+		ordinals = array.NewInt64Builder(memory.DefaultAllocator)
+	}
 	for o.row < o.input.Len && len(rows) < o.run.batchRows {
 		length := int64(0)
 		for i := range o.lists {
@@ -143,7 +148,9 @@ func (o *unnestOperator) put() vec.Batch {
 			for i := range picks {
 				picks[i] = append(picks[i], -1)
 			}
-			ordinals.AppendNull()
+			if ordinals != nil {
+				ordinals.AppendNull()
+			}
 		}
 		some := min(length-o.at, int64(o.run.batchRows-len(rows)))
 		for i := range picks {
@@ -159,7 +166,9 @@ func (o *unnestOperator) put() vec.Batch {
 		}
 		for at := o.at; at < o.at+some; at++ {
 			rows = append(rows, int32(o.row))
-			ordinals.Append(at + 1)
+			if ordinals != nil {
+				ordinals.Append(at + 1)
+			}
 		}
 		if o.at += some; o.at == length {
 			o.row, o.at = o.row+1, 0
@@ -168,13 +177,17 @@ func (o *unnestOperator) put() vec.Batch {
 	if len(rows) == 0 {
 		return vec.Batch{}
 	}
-	b := o.input.Take(rows)
+	b := vec.Batch{Len: o.input.Len}
+	for _, column := range o.kept {
+		b.Cols = append(b.Cols, o.input.Cols[column])
+	}
+	b = b.Take(rows)
 	for i, e := range o.lists {
 		for _, column := range e.columns {
 			b.Cols = append(b.Cols, vec.Take(column, picks[i]))
 		}
 	}
-	if o.node.Ordinality {
+	if ordinals != nil {
 		b.Cols = append(b.Cols, ordinals.NewArray())
 	}
 	return b

@@ -119,10 +119,17 @@ func checkNode(n plan.Node) error {
 		}
 		return checkWidth(n.Columns, n.Step.Schema())
 	case *plan.Unnest:
-		if len(n.Columns) < len(input) {
-			return fmt.Errorf("fewer columns than the input has")
+		var kept []plan.Column
+		for _, i := range n.Kept() {
+			if i < 0 || i >= len(input) {
+				return fmt.Errorf("column %d of an input of %d", i, len(input))
+			}
+			kept = append(kept, input[i])
 		}
-		if err := checkWidth(n.Columns[:len(input)], input); err != nil {
+		if len(n.Columns) < len(kept) {
+			return fmt.Errorf("fewer columns than are kept of the input")
+		}
+		if err := checkWidth(n.Columns[:len(kept)], kept); err != nil {
 			return err
 		}
 		return checkExprs(input, n.Exprs...)

@@ -87,3 +87,23 @@ func TestBadPlan(t *testing.T) {
 		}
 	}
 }
+
+// TestUnnestDropsItsArrays: an array that only UNNEST reads is not repeated for each of its elements.
+func TestUnnestDropsItsArrays(t *testing.T) {
+	n, err := optimize.Run(bound(t, "SELECT n, eventname, r FROM events CROSS JOIN UNNEST(resources) AS u (r)"), session, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	plan.Walk(n, func(n plan.Node) {
+		if u, ok := n.(*plan.Unnest); ok {
+			for _, i := range u.Kept() {
+				names = append(names, u.Input.Schema()[i].Name)
+			}
+		}
+	})
+	slices.Sort(names)
+	if !slices.Equal(names, []string{"eventname", "n"}) {
+		t.Errorf("of the input %v are put out", names)
+	}
+}

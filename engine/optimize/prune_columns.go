@@ -276,21 +276,33 @@ func narrowed(n plan.Node, need []access) (plan.Node, places) {
 		return out, at
 
 	case *plan.Unnest:
-		width := len(n.Input.Schema())
+		kept := n.Kept()
 		below := accesses(nil, n.Exprs...)
-		for _, a := range need {
-			if a.column < width {
-				below = append(below, a)
+		above := slices.DeleteFunc(slices.Clone(need), func(a access) bool { return a.column >= len(kept) })
+		for i := range above {
+			above[i].column = kept[above[i].column]
+		}
+		in, at := narrowed(n.Input, append(below, above...))
+		out := &plan.Unnest{Input: in, Exprs: at.rebaseAll(n.Exprs), Ordinality: n.Ordinality, Outer: n.Outer, Whole: n.Whole, Keep: []int{}}
+		// Rows that are repeated for each element do not take along what only the arrays are made of.
+		var outside places
+		for _, p := range at {
+			if !slices.ContainsFunc(above, func(a access) bool { return p.covers(a) || a.covers(p.access) }) {
+				continue
 			}
+			to := slices.Index(out.Keep, p.at)
+			if to < 0 {
+				to = len(out.Keep)
+				out.Keep = append(out.Keep, p.at)
+				out.Columns = append(out.Columns, in.Schema()[p.at])
+			}
+			outside = append(outside, place{access{slices.Index(kept, p.column), p.fields}, to})
 		}
-		in, at := narrowed(n.Input, below)
-		out := &plan.Unnest{Input: in, Exprs: at.rebaseAll(n.Exprs), Ordinality: n.Ordinality, Outer: n.Outer, Whole: n.Whole}
-		out.Columns = slices.Concat(in.Schema(), n.Columns[width:])
-		at = slices.Clone(at)
-		for i := range n.Columns[width:] {
-			at = append(at, place{access{column: width + i}, len(in.Schema()) + i})
+		for i, c := range n.Columns[len(kept):] {
+			outside = append(outside, place{access{column: len(kept) + i}, len(out.Columns)})
+			out.Columns = append(out.Columns, c)
 		}
-		return out, at
+		return out, outside
 
 	case *plan.Window:
 		return narrowWindow(n, need)

@@ -54,8 +54,11 @@ func push(n plan.Node, conjuncts []expr.Expr) plan.Node {
 		return filtered(plan.WithInputs(n, []plan.Node{push(n.Input, down)}), stay)
 
 	case *plan.Unnest:
-		width := len(n.Input.Schema())
-		stay, down := split(conjuncts, func(e expr.Expr) bool { return plan.SidesOf(e, width)&plan.RightSide != 0 })
+		kept := n.Kept()
+		stay, down := split(conjuncts, func(e expr.Expr) bool { return plan.SidesOf(e, len(kept))&plan.RightSide != 0 })
+		for i, e := range down {
+			down[i] = plan.MoveColumns(e, func(i int) int { return kept[i] })
+		}
 		return filtered(plan.WithInputs(n, []plan.Node{push(n.Input, down)}), stay)
 
 	case *plan.Join:

@@ -182,8 +182,21 @@ type Unnest struct {
 	Exprs      []expr.Expr // arrays, maps or bigints over the input
 	Ordinality bool
 	Outer      bool
-	Whole      bool // elements that are rows come as one column, not as one per field
+	Whole      bool  // elements that are rows come as one column, not as one per field
+	Keep       []int // ordinals of the input's columns that are put out; nil: all
 	Columns    []Column
+}
+
+// Kept are the ordinals of the input's columns that are put out.
+func (n *Unnest) Kept() []int {
+	if n.Keep != nil {
+		return n.Keep
+	}
+	all := make([]int, len(n.Input.Schema()))
+	for i := range all {
+		all[i] = i
+	}
+	return all
 }
 
 func (n *Scan) Schema() []Column      { return n.Columns }
