@@ -286,6 +286,46 @@ var added = []source.Column{
 	{Name: colCommit, Type: sqltype.BigIntType, Hidden: true, Comment: "version of the lake that added the row"},
 }
 
+// comments are on columns of records, in any table.
+var comments = map[string]string{
+	"eventversion":                 "version of the record's form",
+	"useridentity":                 "who asked: user, role session, service",
+	"eventtime":                    "when the request was made: text, UTC, as 2026-03-04T02:17:45Z",
+	"eventsource":                  "the service asked, as s3.amazonaws.com",
+	"eventname":                    "the action of its API",
+	"awsregion":                    "region of the request",
+	"sourceipaddress":              "address that the request came from, or the name of a service",
+	"useragent":                    "program that asked",
+	"errorcode":                    "why the request was refused or failed; NULL if it was done",
+	"errormessage":                 "the same in words",
+	"requestparameters":            "JSON text: what was asked for",
+	"responseelements":             "JSON text: the answer of actions that change something",
+	"additionaleventdata":          "JSON text: what only some services tell",
+	"requestid":                    "the service's id of the request",
+	"eventid":                      "CloudTrail's id of the event",
+	"resources":                    "what the event is about",
+	"eventtype":                    "AwsApiCall, AwsConsoleSignIn, AwsServiceEvent …",
+	"apiversion":                   "version of the API",
+	"readonly":                     "text: true if the action changes nothing",
+	"recipientaccountid":           "account that received the event",
+	"serviceeventdetails":          "JSON text: what a service did by itself",
+	"sharedeventid":                "the same for all accounts that received the event",
+	"vpcendpointid":                "VPC endpoint that the request came through",
+	"vpcendpointaccountid":         "its owner",
+	"eventcategory":                "Management, Data, NetworkActivity, Insight or Aggregated",
+	"addendum":                     "of an event that came late or was corrected: why",
+	"sessioncredentialfromconsole": "text: true if the credentials are those of a console session",
+	"edgedevicedetails":            "JSON text: the Snow device that was asked",
+	"tlsdetails":                   "TLS version, cipher suite and host name of the request",
+	"managementevent":              "text: true for management events",
+	"eventcontext":                 "JSON text: tags and conditions that the event was enriched with",
+	"annotation":                   "remark on an event",
+	"insightdetails":               "kind, state and figures of the unusual activity",
+	"summary":                      "JSON text: the events summed up",
+	"timewindow":                   "the time that is summed up",
+	"accountid":                    "account of the events summed up",
+}
+
 // Schema returns the columns of a record table, in stored order: AWS's columns, then account, region, date
 // (partition columns), then the hidden ones: _time, _shape, _rest, _path, _row, _conflict, _commit.
 // It is nil if table is no record table.
@@ -299,11 +339,7 @@ func Schema(table string) []source.Column {
 		if f.form == noColumn {
 			continue
 		}
-		c := source.Column{Name: f.name(), Type: f.sqlType()}
-		if f.form == asJSON {
-			c.Comment = "JSON text"
-		}
-		out = append(out, c)
+		out = append(out, source.Column{Name: f.name(), Type: f.sqlType(), Comment: comments[f.name()]})
 	}
 	return append(out, added...)
 }

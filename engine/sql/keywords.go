@@ -1,6 +1,9 @@
 package sql
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // keywords holds the words with a meaning in the grammar; true: reserved, never a name unless quoted. The reserved
 // words are those of Trino.
@@ -22,6 +25,18 @@ func init() {
 		TABLESAMPLE TRY_CAST UNBOUNDED WINDOW WITHIN ZONE`) {
 		keywords[word] = false
 	}
+}
+
+// ReservedWords lists, in order, the words that are names only between double quotes.
+func ReservedWords() []string {
+	var out []string
+	for word, reserved := range keywords {
+		if reserved {
+			out = append(out, word)
+		}
+	}
+	slices.Sort(out)
+	return out
 }
 
 // keyword reports whether word, in any case, is a keyword and whether it is reserved.

@@ -1,0 +1,181 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/trailql/trailql/connectors/shell"
+	"github.com/trailql/trailql/engine"
+)
+
+var rewrite = flag.Bool("rewrite", false, "write the results and the made parts of docs/sql.md anew")
+
+const docs = "../../docs/"
+
+// manualLake is the lake that the manual says its examples are asked of.
+func manualLake(t *testing.T) string {
+	t.Helper()
+	dir := filepath.Join(t.TempDir(), "demo")
+	if code, _, errs := trailql(t, "demo", "--days", "3", "--events", "6000", "--dir", dir); code != 0 {
+		t.Fatalf("exit %d: %s", code, errs)
+	}
+	return filepath.Join(dir, "lake")
+}
+
+// reader asks the statements of a document one after the other, in one session.
+type reader struct {
+	t       *testing.T
+	backend shell.Backend
+}
+
+func newReader(t *testing.T, folder string) *reader {
+	t.Helper()
+	l, err := openLake(t.Context(), folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	now := time.Date(2026, 3, 5, 9, 30, 0, 0, time.UTC) // the morning after
+	return &reader{t, shell.Direct(engine.New(l), engine.Options{Now: now, Memory: 1 << 30})}
+}
+
+// ask returns what a person sees of a script: the results, then the mistake, if there is one.
+func (r *reader) ask(script string) (shown string, failed bool) {
+	var out, errs bytes.Buffer
+	s := shell.New(shell.Config{Backend: r.backend, Out: &out, Errs: &errs, Format: "table", Quiet: true})
+	err := s.Script(r.t.Context(), script)
+	if err != nil {
+		fmt.Fprintln(&out, err)
+	}
+	var lines []string
+	for line := range strings.Lines(out.String()) {
+		lines = append(lines, strings.TrimRight(line, " \n"))
+	}
+	return strings.Join(lines, "\n"), err != nil
+}
+
+// An example is a block of SQL; the block of text after it, if there is one, is what it prints. A line … stands for any lines.
+var example = regexp.MustCompile("(?ms)^```sql\n(.*?)^```\n(?:\n?```text\n(.*?)^```\n)?")
+
+// TestManual runs the examples of the documents over one lake.
+func TestManual(t *testing.T) {
+	lake := manualLake(t)
+	t.Run("dialect", func(t *testing.T) { testDialect(newReader(t, lake)) })
+	t.Run("others", func(t *testing.T) { testDocuments(newReader(t, lake)) })
+}
+
+// testDialect runs every example of the manual of the dialect, and compares what it prints with what the manual says. Examples without a
+// printed result must run. go test ./cmd/trailql -run TestManual -rewrite writes results and made parts anew.
+func testDialect(r *reader) {
+	t := r.t
+	file := docs + "sql.md"
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	have := r.parts(string(text))
+	examples, results := 0, 0
+	want := example.ReplaceAllStringFunc(have, func(block string) string {
+		m := example.FindStringSubmatch(block)
+		sql, shown := m[1], m[2]
+		examples++
+		got, failed := r.ask(sql)
+		switch {
+		case shown != "":
+			results++
+			if !elided(shown).MatchString(got) {
+				return strings.Replace(block, shown, got+"\n", 1)
+			}
+		case failed:
+			t.Errorf("%s\n%s", sql, got)
+		}
+		return block
+	})
+	t.Logf("%d examples, %d with a result", examples, results)
+	if *rewrite {
+		if err := os.WriteFile(file, []byte(want), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	if difference := whereTheyPart(string(text), want); difference != "" {
+		t.Errorf("docs/sql.md is not what trailql does; go test ./cmd/trailql -run TestManual -rewrite writes it anew:\n%s", difference)
+	}
+}
+
+// elided matches what is printed as text shows it.
+func elided(text string) *regexp.Regexp {
+	return regexp.MustCompile("^" + strings.ReplaceAll(regexp.QuoteMeta(strings.TrimSuffix(text, "\n"))+"\n", "\n…\n", "\n(.*\n)*") + "?$")
+}
+
+// whereTheyPart shows where two texts part; "" if they do not.
+func whereTheyPart(have, want string) string {
+	h, w := strings.Split(have, "\n"), strings.Split(want, "\n")
+	for i := range h {
+		if i >= len(w) || h[i] != w[i] {
+			return fmt.Sprintf("line %d, have\n%s\nwant\n%s", i+1, strings.Join(h[i:min(i+15, len(h))], "\n"), strings.Join(w[min(i, len(w)):min(i+15, len(w))], "\n"))
+		}
+	}
+	if len(w) > len(h) {
+		return "have less than " + w[len(h)]
+	}
+	return ""
+}
+
+// Where the other documents hold SQL: on command lines, at the prompt, in the body of a request.
+var (
+	commandSQL = regexp.MustCompile(`(?m)^\s*(?:\$ )?trailql (?:query|shell -e)(?: --[a-z]+ \S+)* "((?:[^"\\]|\\.)*)"`)
+	promptSQL  = regexp.MustCompile(`(?m)^trailql> ([A-Z](?:.*\n\s+-> )*.*);$`)
+	requestSQL = regexp.MustCompile(`\{"sql": ("(?:'"'"'|[^"\\]|\\.)*")`)
+)
+
+// testDocuments runs the SQL of the other documents, whose results are those of other lakes. A statement whose mistake is shown after it
+// must fail with it.
+func testDocuments(r *reader) {
+	t := r.t
+	total := 0
+	for _, file := range []string{"../README.md", "bindings.md", "shell.md", "api.md", "reports.md"} {
+		text, err := os.ReadFile(docs + file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		try := func(sql, after string) {
+			total++
+			shown, failed := r.ask(sql)
+			after = strings.Join(strings.SplitN(after, "\n", 4)[:min(3, strings.Count(after, "\n"))], "\n")
+			mistake := regexp.MustCompile(`line \d+:\d+: [^\n]*`).FindString(shown)
+			if failed && (mistake == "" || !strings.Contains(strings.ReplaceAll(after, `\"`, `"`), mistake)) {
+				t.Errorf("%s: %s\n%s", file, sql, shown)
+			}
+			if !failed && strings.Contains(after, "line 1:") {
+				t.Errorf("%s: %s\nruns, but is said to fail", file, sql)
+			}
+		}
+		for _, m := range commandSQL.FindAllSubmatchIndex(text, -1) {
+			try(string(text[m[2]:m[3]]), string(text[m[1]:]))
+		}
+		for _, m := range promptSQL.FindAllSubmatchIndex(text, -1) {
+			try(strings.ReplaceAll(string(text[m[2]:m[3]]), "      -> ", ""), string(text[m[1]:]))
+		}
+		for _, m := range requestSQL.FindAllSubmatchIndex(text, -1) {
+			var sql string
+			if err := json.Unmarshal([]byte(strings.ReplaceAll(string(text[m[2]:m[3]]), `'"'"'`, "'")), &sql); err != nil {
+				t.Errorf("%s: %s: %v", file, text[m[2]:m[3]], err)
+			}
+			if !strings.Contains(sql, "…") {
+				try(sql, string(text[m[1]:]))
+			}
+		}
+	}
+	if total < 15 {
+		t.Errorf("%d statements found in the documents", total)
+	}
+}
