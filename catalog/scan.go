@@ -266,8 +266,8 @@ func (y *tally) never(b *bounds, counts *[]int64) bool {
 	return never
 }
 
-func (y *tally) notes(partitions, files int) []string {
-	var out []string
+func (y *tally) notes(partitions, files int) []source.Note {
+	var out []source.Note
 	for i, c := range y.req.Conjuncts {
 		var parts []string
 		if y.partitions[i] > 0 {
@@ -276,16 +276,16 @@ func (y *tally) notes(partitions, files int) []string {
 		if y.files[i] > 0 {
 			parts = append(parts, fmt.Sprintf("%d of %d files", y.files[i], files))
 		}
-		note := expr.Format(c) + ": "
+		var note string
 		switch {
 		case len(parts) > 0:
-			note += "rules out " + strings.Join(parts, " and ")
+			note = "rules out " + strings.Join(parts, " and ")
 		case !y.bounded(c):
-			note += "no statistics of its columns in the log, so it cannot rule out partitions or files"
+			note = "no statistics of its columns in the log, so it cannot rule out partitions or files"
 		default:
-			note += "rules out no partition or file"
+			note = "rules out no partition or file"
 		}
-		out = append(out, note)
+		out = append(out, source.Note{On: expr.Format(c), Says: note})
 	}
 	return out
 }

@@ -168,5 +168,19 @@ func reportLines(r *source.Report) []string {
 	if len(parts) > 0 {
 		lines = append(lines, "keeps "+strings.Join(parts, ", "))
 	}
-	return append(lines, r.Notes...)
+	// What different layers say of one conjunct is one line.
+	place := map[string]int{}
+	for _, n := range r.Notes {
+		at, ok := place[n.On]
+		switch {
+		case n.On == "":
+			lines = append(lines, n.Says)
+		case ok:
+			lines[at] += "; " + n.Says
+		default:
+			place[n.On] = len(lines)
+			lines = append(lines, n.On+": "+n.Says)
+		}
+	}
+	return lines
 }

@@ -16,10 +16,11 @@ func TestReportLines(t *testing.T) {
 	r.RowGroups.Store(5)
 	r.RowGroupsByStats.Store(1)
 	r.RowGroupsByDictionary.Store(2)
-	r.Notes = []string{"date prunes partitions"}
+	r.Notes = []source.Note{{On: "date", Says: "prunes partitions"}, {Says: "top 3"}, {On: "date", Says: "may prune pages"}}
 	want := []string{
 		"keeps partitions 3 of 10, files 5 of 20, row groups 2 of 5 (skipped by statistics 1, bloom filter 0, dictionary 2)",
-		"date prunes partitions",
+		"date: prunes partitions; may prune pages",
+		"top 3",
 	}
 	if got := reportLines(&r); !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)

@@ -134,7 +134,7 @@ func whereTheyPart(have, want string) string {
 var (
 	commandSQL = regexp.MustCompile(`(?m)^\s*(?:\$ )?trailql (?:query|shell -e)(?: --[a-z]+ \S+)* "((?:[^"\\]|\\.)*)"`)
 	promptSQL  = regexp.MustCompile(`(?m)^trailql> ([A-Z](?:.*\n\s+-> )*.*);$`)
-	requestSQL = regexp.MustCompile(`\{"sql": ("(?:'"'"'|[^"\\]|\\.)*")`)
+	requestSQL = regexp.MustCompile(`\{"sql": ("(?:'"'|[^"\\]|\\.)*")`)
 )
 
 // testDocuments runs the SQL of the other documents, whose results are those of other lakes. A statement whose mistake is shown after it
@@ -167,7 +167,7 @@ func testDocuments(r *reader) {
 		}
 		for _, m := range requestSQL.FindAllSubmatchIndex(text, -1) {
 			var sql string
-			if err := json.Unmarshal([]byte(strings.ReplaceAll(string(text[m[2]:m[3]]), `'"'"'`, "'")), &sql); err != nil {
+			if err := json.Unmarshal([]byte(strings.ReplaceAll(string(text[m[2]:m[3]]), `'"'`, "'")), &sql); err != nil {
 				t.Errorf("%s: %s: %v", file, text[m[2]:m[3]], err)
 			}
 			if !strings.Contains(sql, "…") {

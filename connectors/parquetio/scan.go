@@ -85,12 +85,12 @@ func NewScan(ctx context.Context, store blob.Store, files []File, columns []sour
 		volatile := expr.Volatile(e)
 		s.applied = append(s.applied, !volatile)
 		if volatile {
-			report.Notes = append(report.Notes, expr.Format(e)+": filters no rows in the scan, since each call gives another value")
+			report.Notes = append(report.Notes, source.Note{On: expr.Format(e), Says: "filters no rows in the scan, since each call gives another value"})
 			continue
 		}
 		c := newConjunct(e)
 		s.conjuncts = append(s.conjuncts, c)
-		report.Notes = append(report.Notes, expr.Format(e)+": "+s.note(c))
+		report.Notes = append(report.Notes, source.Note{On: expr.Format(e), Says: s.note(c)})
 	}
 	for i, f := range files {
 		parts := int((f.Rows + defaultGroupRows - 1) / defaultGroupRows)
@@ -105,7 +105,9 @@ func NewScan(ctx context.Context, store blob.Store, files []File, columns []sour
 		s.top = newTopN(*req.Top, s.types[req.Top.Path])
 	}
 	if s.top != nil {
-		report.Notes = append(report.Notes, fmt.Sprintf("top %d: files and row groups that may hold the first rows are read first, others left out when enough are found", req.Top.Rows))
+		report.Notes = append(report.Notes, source.Note{
+			Says: fmt.Sprintf("top %d: files and row groups that may hold the first rows are read first, others left out when enough are found", req.Top.Rows),
+		})
 	}
 	return s, nil
 }
@@ -138,10 +140,10 @@ func (s *scan) note(c conjunct) string {
 		}
 	}
 	if leaf {
-		by = append(by, "row group statistics")
+		by = append(by, "statistics of row groups")
 	}
 	if leaf && len(c.paths) == 1 {
-		by = append(by, "page statistics")
+		by = []string{"statistics of row groups and pages"}
 		if c.equals != nil {
 			by = append(by, "bloom filters")
 		}

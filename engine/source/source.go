@@ -201,5 +201,11 @@ type Report struct {
 	BytesRead                          atomic.Int64 // compressed bytes read from the store
 	RowsRead                           atomic.Int64 // rows of the row groups that were opened
 	// Notes explain per conjunct what it pruned by or why it could not: set once by Table.Scan, then only read.
-	Notes []string
+	Notes []Note
+}
+
+// Note is a remark on a conjunct of a scan, or on the scan as a whole.
+type Note struct {
+	On   string // the conjunct as expr.Format writes it; "": the scan
+	Says string
 }
