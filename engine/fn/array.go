@@ -418,7 +418,7 @@ func arraySubscript(c *Call) (arrow.Array, error) {
 		case k < 0:
 			return 0, valueError("array subscript is negative: %d", k)
 		case k > int64(to-from):
-			return 0, valueError("array subscript must be less than or equal to array length: %d > %d", k, to-from)
+			return 0, valueError("the array has %d elements, and no element %d; element_at gives NULL instead", to-from, k)
 		default:
 			return from + int32(k) - 1, nil
 		}

@@ -83,17 +83,24 @@ var regexpFunctions = []*Function{
 // maxProgram is how many instructions a compiled pattern may have; (a{1000}){1000} must not fill the memory.
 const maxProgram = 20_000
 
+// backReference matches \1 and \k<name>; in \\1 the backslash is a character.
+var backReference = regexp.MustCompile(`^(?:[^\\]|\\[^1-9k])*\\(?:[1-9]|k<)`)
+
 func compileRegexp(pattern string) (*regexp.Regexp, error) {
 	if len(pattern) > 1<<16 {
 		return nil, sqlerr.New(sqlerr.Resource, 0, "a regular expression of %d bytes is too long", len(pattern))
 	}
 	parsed, err := syntax.Parse(pattern, syntax.Perl)
 	if err != nil {
-		e := sqlerr.New(sqlerr.Value, 0, "%s is not a regular expression: %s", shown(pattern), regexpMistake(err))
+		// What Java's regular expressions have beyond RE2's.
 		if strings.Contains(pattern, "(?=") || strings.Contains(pattern, "(?!") || strings.Contains(pattern, "(?<!") || strings.Contains(pattern, "(?<=") {
-			return nil, e.WithHint("look-ahead and look-behind are not supported")
+			return nil, sqlerr.New(sqlerr.Unknown, 0, "regular expressions have no look-ahead and look-behind here: %s", shown(pattern)).
+				WithHint("write several conditions: regexp_like(x, …) AND NOT regexp_like(x, …)")
 		}
-		return nil, e
+		if backReference.MatchString(pattern) {
+			return nil, sqlerr.New(sqlerr.Unknown, 0, "regular expressions have no back-references here: %s", shown(pattern))
+		}
+		return nil, valueError("%s is not a regular expression: %s", shown(pattern), regexpMistake(err))
 	}
 	program, err := syntax.Compile(parsed.Simplify())
 	if err != nil || len(program.Inst) > maxProgram {

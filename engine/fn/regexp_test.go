@@ -34,7 +34,10 @@ func TestRegexps(t *testing.T) {
 		{"regexp_position", []value{s("äb äb"), s("b"), n(1), n(2)}, "5", ""},
 		{"regexp_position", []value{s("äb"), s("x")}, "-1", ""},
 		{"regexp_like", []value{s("a"), s("(")}, "", "'(' is not a regular expression"},
-		{"regexp_like", []value{s("a"), s("(?!a)")}, "", "look-ahead"},
+		{"regexp_like", []value{s("a"), s("(?!a)")}, "", "no look-ahead"},
+		{"regexp_like", []value{s("aa"), s(`(a)\1`)}, "", "no back-references"},
+		{"regexp_like", []value{s("aa"), s(`(?<x>a)\k<x>`)}, "", "no back-references"},
+		{"regexp_like", []value{s("a"), s(`(\\1`)}, "", "missing closing )"},
 		{"regexp_like", []value{s("a"), s("(a{1000}){1000}")}, "", "regular expression"},
 		{"regexp_like", []value{s("a"), s(strings.Repeat("(a{900}b)", 100))}, "", "too large"},
 	})
