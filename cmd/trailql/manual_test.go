@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -33,7 +34,8 @@ func manualLake(t *testing.T) string {
 // reader asks the statements of a document one after the other, in one session.
 type reader struct {
 	t       *testing.T
-	backend shell.Backend
+	session *shell.Session
+	out     bytes.Buffer
 }
 
 func newReader(t *testing.T, folder string) *reader {
@@ -44,19 +46,22 @@ func newReader(t *testing.T, folder string) *reader {
 	}
 	t.Cleanup(func() { l.Close() })
 	now := time.Date(2026, 3, 5, 9, 30, 0, 0, time.UTC) // the morning after
-	return &reader{t, shell.Direct(engine.New(l), engine.Options{Now: now, Memory: 1 << 30})}
+	r := &reader{t: t}
+	r.session = shell.New(shell.Config{
+		Backend: shell.Direct(engine.New(l), engine.Options{Now: now, Memory: 1 << 30}), Out: &r.out, Errs: io.Discard, Format: "table", Quiet: true,
+	})
+	return r
 }
 
 // ask returns what a person sees of a script: the results, then the mistake, if there is one.
 func (r *reader) ask(script string) (shown string, failed bool) {
-	var out, errs bytes.Buffer
-	s := shell.New(shell.Config{Backend: r.backend, Out: &out, Errs: &errs, Format: "table", Quiet: true})
-	err := s.Script(r.t.Context(), script)
+	r.out.Reset()
+	err := r.session.Script(r.t.Context(), script)
 	if err != nil {
-		fmt.Fprintln(&out, err)
+		fmt.Fprintln(&r.out, err)
 	}
 	var lines []string
-	for line := range strings.Lines(out.String()) {
+	for line := range strings.Lines(r.out.String()) {
 		lines = append(lines, strings.TrimRight(line, " \n"))
 	}
 	return strings.Join(lines, "\n"), err != nil

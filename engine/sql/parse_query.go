@@ -518,6 +518,8 @@ func (p *parser) table() TableExpr {
 			u.Ordinality = true
 		}
 		return u
+	case p.ahead("JSON_TABLE", "("):
+		p.unsupported(p.tok(), "write UNNEST(CAST(json_extract(json, '$.list') AS array(…))) AS t (element)", "JSON_TABLE is not supported")
 	case p.ahead("TABLE", "("):
 		p.next()
 		p.opening("(")

@@ -367,6 +367,7 @@ func TestErrors(t *testing.T) {
 func TestUnsupported(t *testing.T) {
 	tests := []struct{ text, at, want string }{
 		{"SELECT a FROM t FOR VERSION AS OF 3", "1:17", "FOR VERSION AS OF"},
+		{"SELECT a FROM JSON_TABLE(x, 'lax $' COLUMNS (a int PATH 'lax $'))", "1:15", "JSON_TABLE is not supported"},
 		{"SELECT a FROM t MATCH_RECOGNIZE (PATTERN (A))", "1:17", "MATCH_RECOGNIZE"},
 		{"SET ROLE admin", "1:1", "this SET statement is not supported; there are SET SESSION name = value"},
 	}
