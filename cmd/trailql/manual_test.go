@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"flag"
 	"fmt"
@@ -13,8 +14,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/trailql/trailql/catalog"
 	"github.com/trailql/trailql/connectors/shell"
 	"github.com/trailql/trailql/engine"
+	"github.com/trailql/trailql/engine/service"
 )
 
 var rewrite = flag.Bool("rewrite", false, "write the results and the made parts of docs/sql.md anew")
@@ -40,7 +43,7 @@ type reader struct {
 
 func newReader(t *testing.T, folder string) *reader {
 	t.Helper()
-	l, err := openLake(t.Context(), folder)
+	l, err := openLakeWith(t.Context(), folder, catalog.Options{Define: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -48,10 +51,35 @@ func newReader(t *testing.T, folder string) *reader {
 	now := time.Date(2026, 3, 5, 9, 30, 0, 0, time.UTC) // the morning after
 	r := &reader{t: t}
 	r.session = shell.New(shell.Config{
-		Backend: shell.Direct(engine.New(l), engine.Options{Now: now, Memory: 1 << 30}), Out: &r.out, Errs: io.Discard, Format: "table", Quiet: true,
+		Backend: keeping(engine.New(l), engine.Options{Now: now, Memory: 1 << 30}), Out: &r.out, Errs: io.Discard, Format: "table", Quiet: true,
 	})
 	return r
 }
+
+// keeping is shell.Direct with a session.
+func keeping(e *engine.Engine, opt engine.Options) shell.Backend {
+	return func(ctx context.Context, sql string) (shell.Rows, error) {
+		r, err := e.Query(ctx, sql, opt)
+		if err != nil {
+			return nil, err
+		}
+		if r.Change != nil {
+			opt.Session = opt.Session.With(*r.Change)
+		}
+		return kept{r}, nil
+	}
+}
+
+type kept struct{ *engine.Result }
+
+func (k kept) Columns() (columns []service.Column, err error) {
+	for _, c := range k.Result.Columns {
+		columns = append(columns, service.Column{Name: c.Name, Type: c.Type})
+	}
+	return columns, nil
+}
+
+func (k kept) Query() service.Query { return service.Query{} }
 
 // ask returns what a person sees of a script: the results, then the mistake, if there is one.
 func (r *reader) ask(script string) (shown string, failed bool) {
@@ -64,7 +92,7 @@ func (r *reader) ask(script string) (shown string, failed bool) {
 	for line := range strings.Lines(r.out.String()) {
 		lines = append(lines, strings.TrimRight(line, " \n"))
 	}
-	return strings.Join(lines, "\n"), err != nil
+	return strings.TrimPrefix(strings.Join(lines, "\n"), "\n"), err != nil
 }
 
 // An example is a block of SQL; the block of text after it, if there is one, is what it prints. A line … stands for any lines.
