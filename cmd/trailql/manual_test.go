@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"flag"
 	"fmt"
@@ -17,7 +16,6 @@ import (
 	"github.com/trailql/trailql/catalog"
 	"github.com/trailql/trailql/connectors/shell"
 	"github.com/trailql/trailql/engine"
-	"github.com/trailql/trailql/engine/service"
 )
 
 var rewrite = flag.Bool("rewrite", false, "write the results and the made parts of docs/sql.md anew")
@@ -51,35 +49,10 @@ func newReader(t *testing.T, folder string) *reader {
 	now := time.Date(2026, 3, 5, 9, 30, 0, 0, time.UTC) // the morning after
 	r := &reader{t: t}
 	r.session = shell.New(shell.Config{
-		Backend: keeping(engine.New(l), engine.Options{Now: now, Memory: 1 << 30}), Out: &r.out, Errs: io.Discard, Format: "table", Quiet: true,
+		Backend: shell.Direct(engine.New(l), engine.Options{Now: now, Memory: 1 << 30}), Out: &r.out, Errs: io.Discard, Format: "table", Quiet: true,
 	})
 	return r
 }
-
-// keeping is shell.Direct with a session.
-func keeping(e *engine.Engine, opt engine.Options) shell.Backend {
-	return func(ctx context.Context, sql string) (shell.Rows, error) {
-		r, err := e.Query(ctx, sql, opt)
-		if err != nil {
-			return nil, err
-		}
-		if r.Change != nil {
-			opt.Session = opt.Session.With(*r.Change)
-		}
-		return kept{r}, nil
-	}
-}
-
-type kept struct{ *engine.Result }
-
-func (k kept) Columns() (columns []service.Column, err error) {
-	for _, c := range k.Result.Columns {
-		columns = append(columns, service.Column{Name: c.Name, Type: c.Type})
-	}
-	return columns, nil
-}
-
-func (k kept) Query() service.Query { return service.Query{} }
 
 // ask returns what a person sees of a script: the results, then the mistake, if there is one.
 func (r *reader) ask(script string) (shown string, failed bool) {
@@ -167,7 +140,7 @@ func whereTheyPart(have, want string) string {
 var (
 	commandSQL = regexp.MustCompile(`(?m)^\s*(?:\$ )?trailql (?:query|shell -e)(?: --[a-z]+ \S+)* "((?:[^"\\]|\\.)*)"`)
 	promptSQL  = regexp.MustCompile(`(?m)^trailql> ([A-Z](?:.*\n\s+-> )*.*);$`)
-	requestSQL = regexp.MustCompile(`\{"sql": ("(?:'"'|[^"\\]|\\.)*")`)
+	requestSQL = regexp.MustCompile(`\{"sql": "(?:'"'|[^"\\]|\\.)*"(?:, "params": \[.*?\])?`)
 )
 
 // testDocuments runs the SQL of the other documents, whose results are those of other lakes. A statement whose mistake is shown after it
@@ -198,13 +171,23 @@ func testDocuments(r *reader) {
 		for _, m := range promptSQL.FindAllSubmatchIndex(text, -1) {
 			try(strings.ReplaceAll(string(text[m[2]:m[3]]), "      -> ", ""), string(text[m[1]:]))
 		}
-		for _, m := range requestSQL.FindAllSubmatchIndex(text, -1) {
-			var sql string
-			if err := json.Unmarshal([]byte(strings.ReplaceAll(string(text[m[2]:m[3]]), `'"'`, "'")), &sql); err != nil {
-				t.Errorf("%s: %s: %v", file, text[m[2]:m[3]], err)
+		for _, m := range requestSQL.FindAllIndex(text, -1) {
+			var request struct {
+				SQL    string
+				Params []string
 			}
-			if !strings.Contains(sql, "…") {
-				try(sql, string(text[m[1]:]))
+			body := strings.ReplaceAll(string(text[m[0]:m[1]]), `'"'`, "'") + "}"
+			if err := json.Unmarshal([]byte(body), &request); err != nil {
+				t.Errorf("%s: %s: %v", file, body, err)
+			}
+			if len(request.Params) > 0 {
+				if !strings.HasPrefix(request.SQL, "EXECUTE ") {
+					request.SQL = "PREPARE request FROM " + request.SQL + "; EXECUTE request"
+				}
+				request.SQL += " USING " + strings.Join(request.Params, ", ")
+			}
+			if !strings.Contains(request.SQL, "…") {
+				try(request.SQL, string(text[m[1]:]))
 			}
 		}
 	}
