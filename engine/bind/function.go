@@ -15,6 +15,9 @@ import (
 // function binds a call: one of the forms that evaluate their arguments only where needed, an aggregate, or a scalar function.
 func (x *exprs) function(f *sql.Func) expr.Expr {
 	name := lower(f.Name[len(f.Name)-1])
+	if name == "reduce_agg" {
+		return x.reduceAgg(f)
+	}
 	if f.Over != nil {
 		return x.window(f)
 	}
@@ -67,6 +70,30 @@ func (b *binder) unknownFunction(name string, at sqlerr.Pos) {
 		hint = "SHOW FUNCTIONS lists them"
 	}
 	failHint(sqlerr.Name, at, hint, "function %q does not exist", name)
+}
+
+// reduceAgg binds reduce_agg(value, state, (state, value) -> …, (state, state) -> …) as reduce over the array of the values that are not
+// NULL. So all of them are in one state, and the lambda that would join two states is only checked.
+func (x *exprs) reduceAgg(f *sql.Func) expr.Expr {
+	if len(f.Args) != 4 {
+		failHint(sqlerr.Type, f.Pos(), "as in reduce_agg(x, 0, (s, x) -> s + x, (s, t) -> s + t)",
+			"reduce_agg takes a value, a first state and two lambdas")
+	}
+	named := func(name string) []sql.Ident { return []sql.Ident{{At: f.At, Name: name}} }
+	state := named("state")
+	same := &sql.Lambda{At: f.At, Params: state, Body: &sql.Name{Ident: state[0]}}
+	reduce := func(values sql.Expr, step sql.Expr) expr.Expr {
+		return x.call("reduce", &sql.Func{At: f.At, Name: named("reduce"), Args: []sql.Expr{values, f.Args[1], step, same}})
+	}
+	reduce(&sql.ArrayExpr{At: f.At, Elems: f.Args[1:2]}, f.Args[3])
+
+	values := *f
+	values.Name, values.Args = named("array_agg"), f.Args[:1]
+	values.Filter = &sql.IsNullExpr{At: f.At, Arg: f.Args[0], Not: true}
+	if f.Filter != nil {
+		values.Filter = &sql.Binary{At: f.At, Op: "and", Left: f.Filter, Right: values.Filter}
+	}
+	return reduce(&values, f.Args[2])
 }
 
 // clock is one of the functions of the query's start with as many digits after the second as are wanted.

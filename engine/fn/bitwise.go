@@ -6,10 +6,14 @@ var bitwiseFunctions = []*Function{
 	bitFunction("bitwise_and", "The bits that both numbers have.", "bitwise_and(6, 3) → 2", func(a, b int64) int64 { return a & b }),
 	bitFunction("bitwise_or", "The bits that one of the numbers has.", "bitwise_or(6, 3) → 7", func(a, b int64) int64 { return a | b }),
 	bitFunction("bitwise_xor", "The bits in which the numbers differ.", "bitwise_xor(6, 3) → 5", func(a, b int64) int64 { return a ^ b }),
-	bitFunction("bitwise_left_shift", "The bits moved to the left.", "bitwise_left_shift(1, 3) → 8", func(a, n int64) int64 { return int64(uint64(a) << shiftBy(n)) }),
-	bitFunction("bitwise_right_shift", "The bits moved to the right, zeros following.", "bitwise_right_shift(8, 3) → 1", func(a, n int64) int64 { return int64(uint64(a) >> shiftBy(n)) }),
-	bitFunction("bitwise_right_shift_arithmetic", "The bits moved to the right, the sign following.", "bitwise_right_shift_arithmetic(-8, 3) → -1",
-		func(a, n int64) int64 { return a >> shiftBy(n) }),
+	shiftFunction("bitwise_left_shift", "The bits moved to the left; what leaves the number's type is lost.", "bitwise_left_shift(1, 3) → 8",
+		func(a, n int64, _ int) int64 { return int64(uint64(a) << shiftBy(n)) }),
+	shiftFunction("bitwise_right_shift", "The bits of the number's type moved to the right, zeros following.", "bitwise_right_shift(8, 3) → 1",
+		func(a, n int64, width int) int64 {
+			return int64(uint64(a) << (64 - width) >> (64 - width) >> shiftBy(n))
+		}),
+	shiftFunction("bitwise_right_shift_arithmetic", "The bits moved to the right, the sign following.", "bitwise_right_shift_arithmetic(-8, 3) → -1",
+		func(a, n int64, _ int) int64 { return a >> shiftBy(n) }),
 	{
 		Name: "bitwise_not", Category: bitwise,
 		Doc:       "The number with all bits turned over.",
@@ -35,6 +39,16 @@ var bitwiseFunctions = []*Function{
 func bitFunction(name, doc, example string, f func(a, b int64) int64) *Function {
 	return &Function{Name: name, Category: bitwise, Doc: doc, Example: example,
 		Overloads: []Overload{{Sig: "(bigint, bigint) -> bigint", Eval: pure2(f)}}}
+}
+
+// shiftFunction makes a function of a number of any integer type and a count of bits; width is the number's.
+func shiftFunction(name, doc, example string, f func(a, n int64, width int) int64) *Function {
+	return &Function{Name: name, Category: bitwise, Doc: doc, Example: example, Overloads: []Overload{
+		{Sig: "(tinyint, bigint) -> tinyint", Eval: pure2(func(a int8, n int64) int8 { return int8(f(int64(a), n, 8)) })},
+		{Sig: "(smallint, bigint) -> smallint", Eval: pure2(func(a int16, n int64) int16 { return int16(f(int64(a), n, 16)) })},
+		{Sig: "(integer, bigint) -> integer", Eval: pure2(func(a int32, n int64) int32 { return int32(f(int64(a), n, 32)) })},
+		{Sig: "(bigint, bigint) -> bigint", Eval: pure2(func(a, n int64) int64 { return f(a, n, 64) })},
+	}}
 }
 
 // shiftBy is n as a shift: what is no number of bits moves all of them out.

@@ -83,6 +83,22 @@ var byteFormFunctions = []*Function{
 		Example:   "to_hex(murmur3(from_base64('aaaaaa'))) → 'BA5855635569B42F4920372CA0E396EF'",
 		Overloads: []Overload{{Sig: "(varbinary) -> varbinary", Eval: pure1(murmur3)}},
 	},
+	{
+		Name: "spooky_hash_v2_32", Category: binaries,
+		Doc:     "The lower 32 bits of SpookyHash V2 (seed 0).",
+		Example: "to_hex(spooky_hash_v2_32(to_utf8('hello'))) → 'D382E6CA'",
+		Overloads: []Overload{{Sig: "(varbinary) -> varbinary", Eval: pure1(func(b []byte) []byte {
+			return binary.BigEndian.AppendUint32(nil, uint32(spookyHash64(b)))
+		})}},
+	},
+	{
+		Name: "spooky_hash_v2_64", Category: binaries,
+		Doc:     "The first 64 bits of SpookyHash V2 (seed 0).",
+		Example: "to_hex(spooky_hash_v2_64(to_utf8('hello'))) → '3768826AD382E6CA'",
+		Overloads: []Overload{{Sig: "(varbinary) -> varbinary", Eval: pure1(func(b []byte) []byte {
+			return binary.BigEndian.AppendUint64(nil, spookyHash64(b))
+		})}},
+	},
 }
 
 func ofBytes[R any](size int, f func([]byte) R) func([]byte) (R, error) {

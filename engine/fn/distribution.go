@@ -1,13 +1,6 @@
 package fn
 
-import (
-	"math"
-
-	"github.com/apache/arrow-go/v18/arrow"
-	"github.com/apache/arrow-go/v18/arrow/array"
-
-	"github.com/trailql/trailql/engine/vec"
-)
+import "math"
 
 var distributionFunctions = []*Function{
 	{
@@ -84,19 +77,39 @@ var distributionFunctions = []*Function{
 		Overloads: []Overload{{Sig: "(bigint, bigint, double) -> double", Eval: lift3(wilson(1))}},
 	},
 	{
-		Name: "cosine_similarity", Category: maths, CanFail: true,
-		Doc:     "The cosine of the angle between two vectors, given as arrays or as maps of the parts that are not zero; NULL if one has no length.",
-		Example: "cosine_similarity(map(array['a'], array[1.0]), map(array['a'], array[2.0])) → 1e0",
-		Overloads: []Overload{
-			{Sig: "(map(varchar, double), map(varchar, double)) -> double", Eval: cosineOfMaps},
-			{Sig: "(array(double), array(double)) -> double", Eval: cosineOfArrays},
-		},
+		Name: "t_cdf", Category: maths, CanFail: true,
+		Doc:     "The probability of a value up to the first argument, of Student's t-distribution with so many degrees of freedom.",
+		Example: "t_cdf(0, 5) → 0.5e0",
+		Overloads: []Overload{{Sig: "(double, double) -> double", Eval: lift2(func(v, degrees float64) (float64, error) {
+			tail := incompleteBeta(degrees/2, 0.5, degrees/(degrees+v*v)) / 2
+			if v > 0 {
+				tail = 1 - tail
+			}
+			return tail, checkDegrees(degrees)
+		})}},
+	},
+	{
+		Name: "t_pdf", Category: maths, CanFail: true,
+		Doc:     "The density at a value of Student's t-distribution with so many degrees of freedom.",
+		Example: "round(t_pdf(0, 5), 6) → 0.379607e0",
+		Overloads: []Overload{{Sig: "(double, double) -> double", Eval: lift2(func(v, degrees float64) (float64, error) {
+			top, _ := math.Lgamma((degrees + 1) / 2)
+			bottom, _ := math.Lgamma(degrees / 2)
+			return math.Exp(top-bottom-(degrees+1)/2*math.Log1p(v*v/degrees)) / math.Sqrt(degrees*math.Pi), checkDegrees(degrees)
+		})}},
 	},
 }
 
 func checkBeta(a, b float64) error {
 	if !(a > 0 && b > 0) {
 		return valueError("the parameters of the beta distribution are greater than zero")
+	}
+	return nil
+}
+
+func checkDegrees(n float64) error {
+	if !(n > 0) {
+		return valueError("the degrees of freedom of a t-distribution are greater than zero")
 	}
 	return nil
 }
@@ -157,60 +170,4 @@ func wilson(side float64) func(successes, trials int64, z float64) (float64, err
 		p, zz := s/n, z*z/n
 		return (p + zz/2 + side*z*math.Sqrt((p*(1-p)+zz/4)/n)) / (1 + zz), nil
 	}
-}
-
-func cosine(dot, a, b float64) (float64, error) {
-	if a == 0 || b == 0 {
-		return 0, errNull
-	}
-	return dot / (math.Sqrt(a) * math.Sqrt(b)), nil
-}
-
-func cosineOfArrays(c *Call) (arrow.Array, error) {
-	a, b := listsOf(c.Args[0]), listsOf(c.Args[1])
-	left, right := elementsOf(c.Args[0]), elementsOf(c.Args[1])
-	x, y := fixed[float64](left), fixed[float64](right)
-	return eachRow(c, func(row int) (float64, error) {
-		af, at := a.at(row)
-		bf, bt := b.at(row)
-		if at-af != bt-bf {
-			return 0, valueError("the vectors have different dimensions: %d and %d", at-af, bt-bf)
-		}
-		var dot, xx, yy float64
-		for k := range at - af {
-			if !vec.IsValid(left, int(af+k)) || !vec.IsValid(right, int(bf+k)) {
-				return 0, errNull
-			}
-			dot, xx, yy = dot+x[af+k]*y[bf+k], xx+x[af+k]*x[af+k], yy+y[bf+k]*y[bf+k]
-		}
-		return cosine(dot, xx, yy)
-	})
-}
-
-func cosineOfMaps(c *Call) (arrow.Array, error) {
-	a, b := listsOf(c.Args[0]), listsOf(c.Args[1])
-	am, bm := mapsOf(c.Args[0]), mapsOf(c.Args[1])
-	ak, bk := am.Keys().(*array.String), bm.Keys().(*array.String)
-	x, y := fixed[float64](am.Items()), fixed[float64](bm.Items())
-	other := map[string]float64{}
-	return eachRow(c, func(row int) (float64, error) {
-		clear(other)
-		var dot, xx, yy float64
-		from, to := b.at(row)
-		for e := from; e < to; e++ {
-			if !vec.IsValid(bm.Items(), int(e)) {
-				return 0, errNull
-			}
-			other[bk.Value(int(e))] = y[e]
-			yy += y[e] * y[e]
-		}
-		from, to = a.at(row)
-		for e := from; e < to; e++ {
-			if !vec.IsValid(am.Items(), int(e)) {
-				return 0, errNull
-			}
-			dot, xx = dot+x[e]*other[ak.Value(int(e))], xx+x[e]*x[e]
-		}
-		return cosine(dot, xx, yy)
-	})
 }

@@ -38,6 +38,12 @@ var forms = []Form{
 		Example: "grouping(x) FROM (VALUES 1) t (x) GROUP BY x → 0",
 	},
 	{
+		Name: "reduce_agg", Category: "aggregate", Sig: "(T, S, function(S, T, S), function(S, S, S)) -> S",
+		Doc: "A state that goes through the values that are not NULL: the first lambda makes the next state of a state and a value, the second joins " +
+			"two states. NULL if there are no values.",
+		Example: "reduce_agg(x, 0, (s, x) -> s + x, (s, t) -> s + t) FROM (VALUES 1, 2, 3) t (x) → 6",
+	},
+	{
 		Name: "json_exists", Category: jsons, Sig: "(varchar, path [PASSING any AS name, ...] [TRUE | FALSE | UNKNOWN | ERROR ON ERROR]) -> boolean",
 		Doc: "Whether a path of SQL's language (lax or strict) finds something in JSON text. What fails, as text that is no JSON, is false " +
 			"unless ON ERROR says otherwise.",

@@ -163,15 +163,21 @@ var stringFunctions = []*Function{
 	},
 	{
 		Name: "lpad", Category: text, CanFail: true,
-		Doc:       "The text brought to a length by filling in front, or by cutting at the end.",
-		Example:   "lpad('7', 3, '0') → '007'",
-		Overloads: []Overload{{Sig: "(varchar, bigint, varchar) -> varchar", Eval: append3(lpad)}},
+		Doc:     "The text brought to a length by filling in front, or by cutting at the end.",
+		Example: "lpad('7', 3, '0') → '007'",
+		Overloads: []Overload{
+			{Sig: "(varchar, bigint, varchar) -> varchar", Eval: append3(lpad)},
+			{Sig: "(varbinary, bigint, varbinary) -> varbinary", Eval: append3(lpadBytes)},
+		},
 	},
 	{
 		Name: "rpad", Category: text, CanFail: true,
-		Doc:       "The text brought to a length by filling at the end, or by cutting there.",
-		Example:   "rpad('7', 3, '0') → '700'",
-		Overloads: []Overload{{Sig: "(varchar, bigint, varchar) -> varchar", Eval: append3(rpad)}},
+		Doc:     "The text brought to a length by filling at the end, or by cutting there.",
+		Example: "rpad('7', 3, '0') → '700'",
+		Overloads: []Overload{
+			{Sig: "(varchar, bigint, varchar) -> varchar", Eval: append3(rpad)},
+			{Sig: "(varbinary, bigint, varbinary) -> varbinary", Eval: append3(rpadBytes)},
+		},
 	},
 	{
 		Name: "chr", Category: text, CanFail: true,
@@ -207,6 +213,26 @@ var stringFunctions = []*Function{
 		Doc:       "In how many positions two texts of equal length differ.",
 		Example:   "hamming_distance('abc', 'abd') → 1",
 		Overloads: []Overload{{Sig: "(varchar, varchar) -> bigint", Eval: lift2(hamming)}},
+	},
+	{
+		Name: "word_stem", Category: text, CanFail: true,
+		Doc:     "The stem of a word in small letters, by the stemmer of the Snowball project. English ('en') is the only language.",
+		Example: "word_stem('generalisations') → 'generalis'",
+		Overloads: []Overload{
+			{Sig: "(varchar) -> varchar", Eval: pure1(stemEnglish)},
+			{Sig: "(varchar, varchar) -> varchar", Eval: lift2(func(word, language string) (string, error) {
+				if language != "en" {
+					return "", valueError("word_stem knows no language %s, only 'en'", shown(language))
+				}
+				return stemEnglish(word), nil
+			})},
+		},
+	},
+	{
+		Name: "title_case", Category: text,
+		Doc:       "The text with the first letter of each word in capitals and all others small.",
+		Example:   "title_case('hello WORLD-wide') → 'Hello World-Wide'",
+		Overloads: []Overload{{Sig: "(varchar) -> varchar", Eval: pure1(titleCase)}},
 	},
 	{
 		Name: "translate", Category: text,
@@ -543,6 +569,19 @@ func reverseText(dst []byte, s string) ([]byte, error) {
 	return dst, nil
 }
 
+// titleCase takes runs of letters and digits as words.
+func titleCase(s string) string {
+	inWord := false
+	return strings.Map(func(r rune) rune {
+		first := !inWord
+		inWord = unicode.IsLetter(r) || unicode.IsDigit(r)
+		if first {
+			return unicode.ToUpper(r)
+		}
+		return unicode.ToLower(r)
+	}, s)
+}
+
 // padding appends n characters of fill, repeated.
 func padding(dst []byte, n int64, fill string) []byte {
 	for n > 0 {
@@ -553,21 +592,21 @@ func padding(dst []byte, n int64, fill string) []byte {
 	return dst
 }
 
-// missing is how many characters s lacks to size; it checks the other arguments of lpad and rpad too.
-func missing(s string, size int64, fill string) (int64, error) {
+// missing is how many characters (or bytes) a value of length lacks to size; it checks the other arguments of lpad and rpad too.
+func missing(length int, size int64, noFill bool) (int64, error) {
 	switch {
 	case size < 0 || size > math.MaxInt32:
 		return 0, valueError("the length to pad to must be between 0 and %d", math.MaxInt32)
-	case fill == "":
+	case noFill:
 		return 0, valueError("the text to pad with must not be empty")
 	case size > maxText:
 		return 0, tooMuchText()
 	}
-	return size - int64(utf8.RuneCountInString(s)), nil
+	return size - int64(length), nil
 }
 
 func lpad(dst []byte, s string, size int64, fill string) ([]byte, error) {
-	n, err := missing(s, size, fill)
+	n, err := missing(utf8.RuneCountInString(s), size, fill == "")
 	if err != nil {
 		return nil, err
 	}
@@ -575,11 +614,37 @@ func lpad(dst []byte, s string, size int64, fill string) ([]byte, error) {
 }
 
 func rpad(dst []byte, s string, size int64, fill string) ([]byte, error) {
-	n, err := missing(s, size, fill)
+	n, err := missing(utf8.RuneCountInString(s), size, fill == "")
 	if err != nil {
 		return nil, err
 	}
 	return padding(append(dst, s[:runeOffset(s, size)]...), n, fill), nil
+}
+
+func lpadBytes(dst, b []byte, size int64, fill []byte) ([]byte, error) {
+	n, err := missing(len(b), size, len(fill) == 0)
+	if err != nil {
+		return nil, err
+	}
+	return append(paddingBytes(dst, n, fill), b[:min(int64(len(b)), size)]...), nil
+}
+
+func rpadBytes(dst, b []byte, size int64, fill []byte) ([]byte, error) {
+	n, err := missing(len(b), size, len(fill) == 0)
+	if err != nil {
+		return nil, err
+	}
+	return paddingBytes(append(dst, b[:min(int64(len(b)), size)]...), n, fill), nil
+}
+
+// paddingBytes appends n bytes of fill, repeated.
+func paddingBytes(dst []byte, n int64, fill []byte) []byte {
+	for n > 0 {
+		part := fill[:min(int64(len(fill)), n)]
+		dst = append(dst, part...)
+		n -= int64(len(part))
+	}
+	return dst
 }
 
 // levenshtein is the edit distance by the usual table, of which one row is kept.

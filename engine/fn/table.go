@@ -12,6 +12,7 @@ var (
 		operatorFunctions, comparisonFunctions, stringFunctions, regexpFunctions, jsonFunctions,
 		dateFunctions, mathFunctions, bitwiseFunctions, binaryFunctions, arrayFunctions, mapFunctions,
 		lambdaFunctions, lambdaMapFunctions, urlFunctions, networkFunctions, arrayPartFunctions, byteFormFunctions, distributionFunctions, textFormFunctions, sqlJSONFunctions,
+		teradataFunctions, vectorFunctions,
 		sessionFunctions,
 	)
 	aggregates = slices.Concat(

@@ -523,8 +523,17 @@ func formatWith(compile func(string) (timePattern, error)) body {
 }
 
 func parseMySQL(c *Call) (arrow.Array, error) {
-	text, patternAt, formats := arg[string](c, 0), compiled(c, 1, mysqlPattern), arg[string](c, 1)
+	local := parseLocal(c, mysqlPattern)
 	return eachRow(c, func(i int) (int64, error) {
+		us, err := local(i)
+		return truncate(us, microsPerMilli), err
+	})
+}
+
+// parseLocal reads argument 0 in the format that is argument 1.
+func parseLocal(c *Call, compile func(string) (timePattern, error)) func(row int) (int64, error) {
+	text, patternAt, formats := arg[string](c, 0), compiled(c, 1, compile), arg[string](c, 1)
+	return func(i int) (int64, error) {
 		p, err := patternAt(i)
 		if err != nil {
 			return 0, err
@@ -534,8 +543,8 @@ func parseMySQL(c *Call) (arrow.Array, error) {
 		if !ok || !exists {
 			return 0, noTime(text.at(i), formats.at(i))
 		}
-		return truncate(us, microsPerMilli), nil
-	})
+		return us, nil
+	}
 }
 
 func parseJoda(c *Call) (arrow.Array, error) {
