@@ -154,7 +154,7 @@ func (s *histograms) gather(from []uint32) histograms {
 }
 
 func (m *mostFrequent) Gather(from []uint32) Accumulator {
-	return &mostFrequent{m.gather(from), m.buckets}
+	return &mostFrequent{m.gather(from), m.buckets, m.capacity, gathered(m.floors, from)}
 }
 
 func (c *collected) Gather(from []uint32) Accumulator {
