@@ -45,7 +45,7 @@ var rooms = []struct {
 	{"catalog", []string{"connectors/blob", "connectors/sqlitefile", "connectors/cloudtrail", "connectors/parquetio", "engine/source", "engine/sql", "engine/prune", "engine/expr", "engine/vec"}},
 	{"catalog/compact", []string{"catalog", "connectors/blob", "connectors/cloudtrail", "connectors/parquetio", "engine/source", "engine/expr", "engine/fn", "engine/vec"}},
 	{"engine/service", []string{"connectors/sqlitefile", "engine", "engine/source", "engine/sql", "engine/vec"}},
-	{"engine/report", []string{"engine", "engine/service", "engine/source", "engine/sql", "engine/vec", "connectors/sink", "connectors/sqlitefile"}},
+	{"engine/report", []string{"connectors/blob", "engine", "engine/service", "engine/source", "engine/sql", "engine/vec", "connectors/sink", "connectors/sqlitefile"}},
 	{"catalog/verify", []string{"catalog", "engine", "engine/report", "engine/source", "engine/vec"}},
 	{"connectors/shell", []string{"engine", "engine/service", "engine/sql", "engine/fn", "engine/vec", "connectors/sink"}},
 	{"connectors/rest", []string{"engine", "engine/service", "engine/sql", "engine/vec", "connectors/sink"}},

@@ -267,12 +267,12 @@ func (s *folder) entries(dir string) (entries []fs.DirEntry, here *os.Root, err 
 	return entries, here, nil
 }
 
-// syncFolder makes the entries of a folder durable.
-func (s *folder) syncFolder(dir string) error {
+// SyncFolder makes the entries of a folder below root durable.
+func SyncFolder(root *os.Root, dir string) error {
 	if runtime.GOOS == "windows" { // folders cannot be synced there; the file system journals its entries
 		return nil
 	}
-	f, err := s.root.Open(dir)
+	f, err := root.Open(dir)
 	if err != nil {
 		return err
 	}
@@ -294,7 +294,7 @@ func (s *folder) makeFolder(dir string) error {
 	if _, done := s.durable.Load(dir); done {
 		return nil
 	}
-	if err := s.syncFolder(parent); err != nil {
+	if err := SyncFolder(s.root, parent); err != nil {
 		return err
 	}
 	s.durable.Store(dir, true)
@@ -367,7 +367,7 @@ func (w *folderWriter) Close() error {
 		if err = w.s.root.Rename(w.temp, w.name); err != nil {
 			_ = w.s.root.Remove(w.temp)
 		} else {
-			err = w.s.syncFolder(path.Dir(w.name))
+			err = SyncFolder(w.s.root, path.Dir(w.name))
 		}
 	}
 	if err != nil {
@@ -404,7 +404,7 @@ func (s *folder) PutIfAbsent(ctx context.Context, name string, data []byte) erro
 	}
 	_ = s.root.Remove(w.temp) // if that fails, what stays behind is hidden and does no harm
 	if err == nil {
-		err = s.syncFolder(path.Dir(name))
+		err = SyncFolder(s.root, path.Dir(name))
 	}
 	if errors.Is(err, fs.ErrExist) {
 		err = ErrExists
@@ -437,7 +437,7 @@ func (s *folder) claim(temp, name string) error {
 	if err := s.root.Rename(temp, path.Join(mine, "content")); err != nil {
 		return err
 	}
-	if err := s.syncFolder(mine); err != nil {
+	if err := SyncFolder(s.root, mine); err != nil {
 		return err
 	}
 	if _, err := s.root.Lstat(name); err == nil { // put there by Create, without a claim
@@ -480,7 +480,7 @@ func (s *folder) Delete(ctx context.Context, name string) error {
 		err = s.root.Remove(name)
 	}
 	if err == nil {
-		err = s.syncFolder(path.Dir(name))
+		err = SyncFolder(s.root, path.Dir(name))
 	}
 	if err != nil && !errors.Is(absent(err), fs.ErrNotExist) {
 		return s.fail("delete", name, err)

@@ -26,17 +26,6 @@ func (r *Rows) Bytes() int64 {
 	return n
 }
 
-// Len is the number of rows of all tables.
-func (r *Rows) Len() int64 {
-	var n int64
-	for _, t := range r.tables {
-		if t != nil {
-			n += int64(t.n)
-		}
-	}
-	return n
-}
-
 // Flush returns the rows by table, columns as in Schema without _conflict and _commit, repetitive strings
 // dictionary-coded, and empties r. Within rows the children may be dictionary-coded too. Tables without rows are left out.
 func (r *Rows) Flush() map[string]vec.Batch {

@@ -151,3 +151,14 @@ func TestSchema(t *testing.T) {
 		walk(table.top)
 	}
 }
+
+// Len is the number of rows of all tables.
+func (r *Rows) Len() int64 {
+	var n int64
+	for _, t := range r.tables {
+		if t != nil {
+			n += int64(t.n)
+		}
+	}
+	return n
+}

@@ -47,13 +47,7 @@ type direct struct {
 	request service.Request
 }
 
-func (d direct) Columns() ([]service.Column, error) {
-	columns := make([]service.Column, len(d.Result.Columns))
-	for i, c := range d.Result.Columns {
-		columns[i] = service.Column{Name: c.Name, Type: c.Type}
-	}
-	return columns, nil
-}
+func (d direct) Columns() ([]service.Column, error) { return d.Result.Columns, nil }
 
 func (d direct) Query() service.Query {
 	return service.Query{SQL: d.request.SQL, Params: d.request.Params, State: service.Running, Change: d.Change, Snapshot: d.Version, Stats: d.Stats()}

@@ -12,11 +12,8 @@ import (
 	"github.com/trailql/trailql/engine/sqltype"
 )
 
-// Column is an output column of a node.
-type Column struct {
-	Name string // "" for none: printed as _col0, _col1, …
-	Type sqltype.Type
-}
+// Column is an output column of a node; without a name it is printed as _col0, _col1, …
+type Column = sqltype.Column
 
 // Node is a logical operator. Trees are immutable; rewriting copies.
 type Node interface {

@@ -13,9 +13,10 @@ import (
 	"os"
 	"path"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"time"
+
+	"github.com/trailql/trailql/connectors/blob"
 )
 
 // Deliver brings a report to where it shall be read: all of it, or nothing.
@@ -70,7 +71,7 @@ func deliver(ctx context.Context, out string, r *Report) (_ Delivered, err error
 		return Delivered{}, err
 	}
 	for _, folder := range []string{temp, r.Pack.ID, "."} {
-		if err := syncFolder(root, folder); err != nil {
+		if err := blob.SyncFolder(root, folder); err != nil {
 			return Delivered{}, err
 		}
 	}
@@ -92,7 +93,7 @@ func deliver(ctx context.Context, out string, r *Report) (_ Delivered, err error
 			return Delivered{}, err
 		}
 		d.Where = filepath.Join(out, filepath.FromSlash(name))
-		return d, syncFolder(root, r.Pack.ID)
+		return d, blob.SyncFolder(root, r.Pack.ID)
 	}
 }
 
@@ -153,16 +154,4 @@ func writeFile(root *os.Root, name string, write func(io.Writer) error) (string,
 		return "", err
 	}
 	return hex.EncodeToString(hash.Sum(nil)), nil
-}
-
-// syncFolder makes the entries of a folder durable.
-func syncFolder(root *os.Root, name string) error {
-	if runtime.GOOS == "windows" { // folders cannot be synced there; the file system journals its entries
-		return nil
-	}
-	f, err := root.Open(name)
-	if err != nil {
-		return err
-	}
-	return errors.Join(f.Sync(), f.Close())
 }

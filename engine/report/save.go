@@ -8,6 +8,8 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+
+	"github.com/trailql/trailql/connectors/blob"
 )
 
 // Save writes report.html, report.json and findings.csv into a folder, made if missing, in place of those of before. They are written
@@ -46,7 +48,7 @@ func (r *Report) save(ctx context.Context, folder string) (d Delivered, err erro
 			return d, err
 		}
 	}
-	return d, syncFolder(root, ".")
+	return d, blob.SyncFolder(root, ".")
 }
 
 // Export writes the files of a pack into a folder, made if missing, for its reader to change. It fails if one of them is there already.

@@ -101,11 +101,7 @@ func (s *Service) stream(q *query, snap source.Snapshot) (whole *stored, err err
 		return nil, err
 	}
 	defer result.Close()
-	columns := make([]Column, len(result.Columns))
-	for i, c := range result.Columns {
-		columns[i] = Column{Name: c.Name, Type: c.Type}
-	}
-	out, err := newSpool(s.results(), q.id, columns, s.limits.KeepBytes)
+	out, err := newSpool(s.results(), q.id, result.Columns, s.limits.KeepBytes)
 	if err != nil {
 		return nil, err
 	}
@@ -114,7 +110,7 @@ func (s *Service) stream(q *query, snap source.Snapshot) (whole *stored, err err
 			out.remove()
 		}
 	}()
-	q.update(func() { q.now.Columns, q.now.Change, q.spool, q.result = columns, result.Change, out, result })
+	q.update(func() { q.now.Columns, q.now.Change, q.spool, q.result = result.Columns, result.Change, out, result })
 
 	check := func() error { return s.tooManyBytes(q, result.Stats().BytesRead) }
 	stop := make(chan struct{})
