@@ -155,13 +155,13 @@ type schemas struct{ source.Snapshot }
 func (s schemas) Resolve(name []string) (source.Relation, bool) {
 	switch strings.ToLower(strings.Join(name, ".")) {
 	case "t", "default.t":
-		return &source.View{Name: "t", SQL: "SELECT 'default' AS x FROM u"}, true
+		return &source.View{Name: "t", SQL: "SELECT x FROM u"}, true
 	case "u", "default.u":
-		return &source.View{Name: "u", SQL: "SELECT 1 AS one"}, true
+		return &source.View{Name: "u", SQL: "SELECT 'default' AS x"}, true
 	case "audit.t", "lake.audit.t":
-		return &source.View{Name: "audit.t", SQL: "SELECT 'audit' AS x FROM u"}, true
+		return &source.View{Name: "audit.t", Schema: "audit", SQL: "SELECT x FROM u"}, true
 	case "audit.u":
-		return &source.View{Name: "audit.u", SQL: "SELECT no such column"}, true
+		return &source.View{Name: "audit.u", Schema: "audit", SQL: "SELECT 'audit' AS x"}, true
 	}
 	return nil, false
 }
@@ -173,15 +173,16 @@ func TestUse(t *testing.T) {
 	d.said(t, [][2]string{
 		{"SELECT current_catalog, current_schema, x FROM t", "awsdatacatalog|default|default"},
 		{"USE Audit", "the schema is audit"},
-		{"SELECT current_catalog, current_schema, x FROM t", "awsdatacatalog|audit|audit"}, // a view's own names do not follow
+		{"SELECT current_catalog, current_schema, x FROM t", "awsdatacatalog|audit|audit"},
 		{"SHOW TABLES", "t\nu"},
-		{"SELECT x FROM default.t", "default"},
+		{"SELECT x FROM default.t", "default"}, // a view's own names are looked up where the view is
 		{"WITH t AS (SELECT 'cte' AS x) SELECT x FROM t", "cte"},
 		{"DESCRIBE t", "x|varchar(5)||"},
 		{"SELECT table_schema, table_name FROM information_schema.tables WHERE table_schema <> 'information_schema' ORDER BY 1, 2", "audit|t\naudit|u\ndefault|t\ndefault|u"},
 		{"SELECT x FROM v", "! line 1:15: table \"v\" does not exist; did you mean \"t\"? the tables are audit.t, audit.u, t, u"},
 		{"USE lake.elsewhere", "the schema is elsewhere"},
 		{"SELECT current_catalog, current_schema", "lake|elsewhere"},
+		{"SELECT x FROM audit.t", "audit"},
 		{"USE information_schema", "the schema is information_schema"},
 		{"SELECT count(*) FROM tables WHERE table_schema = 'audit'", "2"},
 		{"USE default", "the schema is default"},
