@@ -72,7 +72,7 @@ var compareSigns = map[expr.CompareOp]string{
 	expr.Distinct: "IS DISTINCT FROM", expr.NotDistinct: "IS NOT DISTINCT FROM",
 }
 
-// compare binds a comparison. Beyond Trino's coercions, constant text beside a time or a boolean is read as one.
+// compare binds a comparison. Beyond Trino's coercions, text beside a time or a boolean is read as one.
 func (b *binder) compare(op expr.CompareOp, l, r operand, at sqlerr.Pos) expr.Expr {
 	l, r = b.readText(l, r.Type()), b.readText(r, l.Type())
 	t, ok := sqltype.Common(l.Type(), r.Type())
@@ -102,10 +102,6 @@ func refuseComparison(sign string, l, r operand, at sqlerr.Pos) {
 		} else {
 			hint = "cast the text: CAST(" + expr.Format(text.Expr) + " AS " + o.String() + ")"
 		}
-	case o.Kind == sqltype.Timestamp || o.Kind == sqltype.TimestampTZ:
-		hint = "make the text a time: from_iso8601_timestamp(" + expr.Format(text.Expr) + ")"
-	case o.Kind == sqltype.Date:
-		hint = "make the text a date: CAST(" + expr.Format(text.Expr) + " AS date)"
 	case o.Kind == sqltype.JSON:
 		hint = "make the JSON text: json_extract_scalar(" + expr.Format(other.Expr) + ", '$')"
 	}
@@ -116,8 +112,7 @@ func (x *exprs) inList(e *sql.InList) expr.Expr {
 	arg := x.operand(e.Arg)
 	all := []expr.Expr{arg.Expr}
 	for _, item := range e.List {
-		o := x.readText(x.operand(item), arg.Type())
-		x.checkFormat(arg, o, false)
+		o := x.inFormat(arg, x.readText(x.operand(item), arg.Type()), false)
 		if _, ok := sqltype.Common(arg.Type(), o.Type()); !ok {
 			refuseComparison("IN", arg, o, item.Pos())
 		}
@@ -138,14 +133,23 @@ func (x *exprs) inList(e *sql.InList) expr.Expr {
 	return &expr.In{Arg: all[0], List: all[1:], Memo: &fn.Memo{}}
 }
 
-// readText reads constant text that stands beside a date, a time, a timestamp or a boolean as one. Trino refuses such
-// comparisons; CloudTrail Lake, whose queries run here unchanged, does not. Text that is none is a mistake, never an empty answer.
+// readText reads text that stands beside a date, a time, a timestamp or a boolean as one. Trino refuses such
+// comparisons; CloudTrail Lake, whose queries run here unchanged, does not for constants, and eventtime is a time there and text in
+// cloudtrail_logs. Text that is none is a mistake, never an empty answer.
 func (b *binder) readText(o operand, beside sqltype.Type) operand {
 	if !temporal(beside) && beside.Kind != sqltype.Boolean {
 		return o
 	}
 	text, ok := b.constantText(o.Expr)
-	if !ok {
+	switch {
+	case ok:
+	case o.Type().Kind != sqltype.Varchar || beside.Kind == sqltype.Time || beside.Kind == sqltype.TimeTZ:
+		return o
+	case beside.Kind == sqltype.Boolean:
+		o.Expr = &expr.Cast{Arg: o.Expr, T: sqltype.BooleanType, Pos: o.at}
+		return o
+	default:
+		o.Expr = b.apply("from_iso8601_timestamp", o.at, o)
 		return o
 	}
 	if beside.Kind == sqltype.Boolean {

@@ -1,6 +1,7 @@
 package bind
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -10,6 +11,7 @@ import (
 	"github.com/trailql/trailql/engine/sql"
 	"github.com/trailql/trailql/engine/sqlerr"
 	"github.com/trailql/trailql/engine/sqltype"
+	"github.com/trailql/trailql/engine/vec"
 )
 
 // derive adds columns that are computed from those of rel.
@@ -42,18 +44,28 @@ func (b *binder) formatted(e operand, format string) expr.Expr {
 	return b.apply("format_datetime", e.at, e, operand{expr.NewLiteral(sqltype.VarcharType, format), e.at})
 }
 
-// checkFormat refuses a comparison of a derived column with constant text that the column's format cannot give: such text is a
-// mistake, and the answer would be empty. In a comparison of order it may be the beginning of one that can be given.
-func (x *exprs) checkFormat(column, constant operand, order bool) {
+// inFormat returns what a derived column is compared with. Constant text that the column's format cannot give is refused: it is a
+// mistake, and the answer would be empty. In a comparison of order it may be the beginning of one that can be given. A constant whole
+// number beside a column of digits is written as these: year = 2026, in tables where such columns are numbers.
+func (x *exprs) inFormat(column, constant operand, order bool) operand {
 	c, ok := column.Expr.(*expr.Column)
 	if !ok || c.Index >= len(x.in.fields) || x.in.fields[c.Index].format == "" {
-		return
+		return constant
+	}
+	format := x.in.fields[c.Index].format
+	if temporal(constant.Type()) {
+		failHint(sqlerr.Type, constant.at, "write the time as text like '"+x.example(format)+"', by date_format or format_datetime",
+			"%q is text of the form %s and is compared with a %s", c.Name, format, constant.Type())
+	}
+	if lit, ok := x.constant(constant.Expr); ok && !lit.IsNull() && strings.Trim(format, format[:1]) == "" {
+		if n, whole := vec.Value(lit.Value, 0).(int64); whole && lit.T.Kind >= sqltype.TinyInt && lit.T.Kind <= sqltype.BigInt {
+			constant = operand{textOperand(fmt.Sprintf("%02d", n)).Expr, constant.at}
+		}
 	}
 	text, ok := x.constantText(constant.Expr)
 	if !ok {
-		return
+		return constant
 	}
-	format := x.in.fields[c.Index].format
 	// A day like 02-29 is one only in some years.
 	parsed, pattern := text, format
 	if !strings.Contains(format, "y") {
@@ -65,9 +77,10 @@ func (x *exprs) checkFormat(column, constant operand, order bool) {
 	}
 	time := x.apply("parse_datetime", 0, textOperand(parsed), textOperand(pattern))
 	if got, ok := x.constantText(&expr.Try{Arg: x.formatted(operand{Expr: time}, pattern)}); ok && got == parsed {
-		return
+		return constant
 	}
 	failHint(sqlerr.Value, constant.at, "write it like '"+example+"'", "text '%s' is compared with %q, whose form is %s: no row has it", text, c.Name, format)
+	return constant
 }
 
 // example is how the first of a leap year looks in a format.

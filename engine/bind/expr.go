@@ -72,8 +72,7 @@ func (x *exprs) expr(e sql.Expr) expr.Expr {
 	case *sql.Between:
 		arg := repeated(x.operand(e.Arg))
 		from, to := x.operand(e.Low), x.operand(e.High)
-		x.checkFormat(arg, from, true)
-		x.checkFormat(arg, to, true)
+		from, to = x.inFormat(arg, from, true), x.inFormat(arg, to, true)
 		low := x.compare(expr.Ge, arg, from, e.Pos())
 		high := x.compare(expr.Le, arg, to, e.Pos())
 		return negated(e.Not, &expr.And{Args: []expr.Expr{low, high}})
@@ -185,8 +184,7 @@ func (x *exprs) binary(e *sql.Binary) expr.Expr {
 	l, r := x.operand(e.Left), x.operand(e.Right)
 	if op, ok := compareOps[e.Op]; ok {
 		order := op >= expr.Lt && op <= expr.Ge
-		x.checkFormat(l, r, order)
-		x.checkFormat(r, l, order)
+		l, r = x.inFormat(r, l, order), x.inFormat(l, r, order)
 		return x.compare(op, l, r, e.Pos())
 	}
 	return x.apply(e.Op, e.Pos(), l, r)

@@ -46,12 +46,12 @@ var arrayFunctions = []*Function{
 	},
 	{
 		Name: "element_at", Category: arrays, CanFail: true,
-		Doc:     "The element at a position from 1, from the end if negative, or the value of a map's key; NULL if there is none.",
+		Doc:     "The element at a position from 1, from the end if negative, the value of a map's key, or that of a key in JSON text; NULL if there is none.",
 		Example: "element_at(array['a', 'b'], -1) → 'b'",
-		Overloads: []Overload{
+		Overloads: append([]Overload{
 			{Sig: "(array(T), bigint) -> T", Eval: arrayElementAt},
 			{Sig: "(map(K, V), K) -> V", Eval: mapElementAt},
-		},
+		}, keyOfJSON...),
 	},
 	{
 		Name: "array_join", Category: arrays, CanFail: true,

@@ -10,6 +10,10 @@ import (
 	"github.com/trailql/trailql/engine/sqltype"
 )
 
+// keyOfJSON are the overloads of what reads a key: on cloudtrail_logs the parameters are JSON text, in CloudTrail Lake maps, and queries
+// for the one are asked of the other.
+var keyOfJSON = overJSON("varchar", "varchar", append2(jsonKey))
+
 var jsonFunctions = []*Function{
 	{
 		Name: "json_extract_scalar", Category: jsons, CanFail: true,
@@ -119,7 +123,7 @@ var jsonFunctions = []*Function{
 			"a missing key, and what is no object. A key that differs in case only is taken if the exact one is missing. " +
 			"This is what a dot on a column of JSON text means.",
 		Example:   `json_key('{"bucketName": "b"}', 'bucketname') → 'b'`,
-		Overloads: overJSON("varchar", "varchar", append2(jsonKey)),
+		Overloads: keyOfJSON,
 	},
 	{
 		Name: "json_to_map", Category: internal,

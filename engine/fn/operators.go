@@ -128,12 +128,12 @@ var operatorFunctions = []*Function{
 	},
 	{
 		Name: "subscript", Category: operators, CanFail: true,
-		Doc:     "An element of an array, counted from 1, or the value of a map's key; one that is not there is an error.",
+		Doc:     "An element of an array, counted from 1, or the value of a map's key; one that is not there is an error. Of JSON text, the value of a key or NULL.",
 		Example: "array[10, 20][2] → 20",
-		Overloads: []Overload{
+		Overloads: append([]Overload{
 			{Sig: "(array(T), bigint) -> T", Eval: arraySubscript},
 			{Sig: "(map(K, V), K) -> V", Eval: mapSubscript},
-		},
+		}, keyOfJSON...),
 	},
 }
 
