@@ -16,7 +16,7 @@ import (
 //
 // Operators that spill ask fits before they keep more, and write to disk what they hold when it says no. A quarter of the limit is theirs in equal shares,
 // so that none starves however much the others hold; the rest is for who comes first. What such an operator needs to go on, a few batches and
-// at most 1 MiB from each file that it reads, or 2 MiB for partitions that it writes, it takes also beyond its share.
+// a piece of each file that it reads, or 2 MiB for partitions that it writes, it takes also beyond its share.
 type budget struct {
 	limit int64 // 0: none
 	used  atomic.Int64
@@ -33,6 +33,14 @@ func (b *budget) divide(spilling int) { b.share = b.reserved() / int64(max(1, sp
 
 // reserved is the part of the limit that is divided.
 func (b *budget) reserved() int64 { return b.limit / 4 }
+
+// piece is how much of the rows in a file is read at once: so little that a merge of many files fits into what is reserved.
+func (b *budget) piece() int64 {
+	if b.limit == 0 {
+		return spillBytes
+	}
+	return max(spillBytes/16, min(spillBytes, b.limit/(8*mostRuns)))
+}
 
 // add changes what is used and returns how much the whole run uses.
 func (b *budget) add(delta int64) int64 {

@@ -33,11 +33,12 @@ func (d *disk) close() {
 	}
 }
 
-// spillBytes is how much of the rows, before compression, one read of a spill gives at most; one row may be larger.
+// spillBytes is how much of the rows, before compression, one read of a spill gives at most, where the run has memory for that: see
+// budget.piece. One row may be larger.
 const spillBytes = 1 << 20
 
 // spill is rows in a temporary file: written by one goroutine, then read any number of times, by any number of goroutines. Small batches are put
-// together, large ones are cut, so that a reader holds spillBytes. Written rows come back plain, whatever codes they had.
+// together, large ones are cut, so that a reader holds budget.piece. Written rows come back plain, whatever codes they had.
 type spill struct {
 	run     *run
 	meter   *meter
@@ -70,13 +71,13 @@ func (s *spill) write(b vec.Batch) error {
 		return s.err
 	}
 	size := vec.PlainSize(b)
-	if b.Len > 1 && (b.Len > s.run.batchRows || size > spillBytes) {
+	if b.Len > 1 && (b.Len > s.run.batchRows || size > s.run.budget.piece()) {
 		if err := s.write(b.Slice(0, b.Len/2)); err != nil {
 			return err
 		}
 		return s.write(b.Slice(b.Len/2, b.Len))
 	}
-	if s.count+b.Len > s.run.batchRows || s.size+size > spillBytes {
+	if s.count+b.Len > s.run.batchRows || s.size+size > s.run.budget.piece() {
 		if err := s.flush(); err != nil {
 			return err
 		}

@@ -15,7 +15,7 @@ import (
 )
 
 // window sorts its input by partition and order, if it does not come so from another window, then computes the functions for whole partitions,
-// as many at once as make a batch. The rows come out as sorted.
+// as many at once as make a batch. The rows come out as sorted. A partition that is too large for that is streamed, see windowstream.go.
 func (r *run) window(n *plan.Window, m *meter, input flow) flow {
 	sort := &plan.Sort{Input: n.Input, Keys: n.SortKeys(), Limit: -1}
 	return flow{tasks: 1, open: func(w *worker, _ int) operator {
@@ -25,6 +25,10 @@ func (r *run) window(n *plan.Window, m *meter, input flow) flow {
 				budget: &r.budget, meter: m, doing: "computing window functions",
 				try: "filter more rows, select fewer columns, or partition the window more finely",
 			},
+		}
+		if r.budget.spills {
+			o.ways = o.waysOf()
+			o.account.spills = o.ways != nil
 		}
 		if len(sort.Keys) == 0 || n.Sorted() {
 			o.input = &keyedOperator{operator: r.rows(w, m, input), run: r, keys: sort.Keys}
@@ -73,16 +77,25 @@ type windowOperator struct {
 	starts  []int32     // the rows in pending with which partitions begin
 	weigh   footprint   // of pending
 	account account
+	ways    []streamedCall // nil: partitions must fit into memory
+	stream  *windowStream  // nil: none at work
 	out     pieces
 }
 
 func (o *windowOperator) next() (vec.Batch, error) {
-	if o.out.empty() {
-		b, starts, err := o.takeIn()
-		if err != nil {
-			return vec.Batch{}, err
+	for o.out.empty() {
+		var err error
+		if o.stream == nil {
+			var b vec.Batch
+			var starts []int32
+			if b, starts, err = o.takeIn(); err == nil && o.stream == nil {
+				o.out.rest, err = o.compute(b, starts)
+			}
+		} else if o.out.rest, err = o.stream.next(); errors.Is(err, io.EOF) {
+			o.stream.close()
+			o.stream, err = nil, nil
 		}
-		if o.out.rest, err = o.compute(b, starts); err != nil {
+		if err != nil {
 			return vec.Batch{}, err
 		}
 	}
@@ -90,19 +103,33 @@ func (o *windowOperator) next() (vec.Batch, error) {
 }
 
 func (o *windowOperator) close() {
+	if o.stream != nil {
+		o.stream.close()
+	}
 	o.input.close()
 	o.account.close()
 	o.pending, o.out = nil, pieces{}
 }
 
-// takeIn returns whole partitions, at least a batch of rows if there are as many, and the rows with which they begin.
-func (o *windowOperator) takeIn() (vec.Batch, []int32, error) {
+// hold accounts rows, and those that are pending.
+func (o *windowOperator) hold(rows ...vec.Batch) error {
 	o.weigh = footprint{}
 	bytes := int64(0)
-	for _, b := range o.pending {
+	for _, b := range append(rows, o.pending...) {
 		bytes += o.weigh.of(b)
 	}
-	if err := o.account.set(bytes); err != nil {
+	return o.account.set(bytes)
+}
+
+// toCompute is how much it takes, about, to compute the pending rows, beside themselves: a copy, where partitions, peers and frames are, results.
+func (o *windowOperator) toCompute() int64 {
+	return o.account.held + int64(o.rows)*int64(2*rangeBytes+4+32*len(o.node.Calls))
+}
+
+// takeIn returns whole partitions, at least a batch of rows if there are as many and memory for them, and the rows with which they begin. Or it
+// begins to stream one.
+func (o *windowOperator) takeIn() (vec.Batch, []int32, error) {
+	if err := o.hold(); err != nil {
 		return vec.Batch{}, nil, err
 	}
 	for !o.ended {
@@ -120,8 +147,14 @@ func (o *windowOperator) takeIn() (vec.Batch, []int32, error) {
 		if err := o.account.add(o.weigh.of(b)); err != nil {
 			return vec.Batch{}, nil, err
 		}
-		if whole := int(o.starts[len(o.starts)-1]); whole >= o.run.batchRows {
+		whole := int(o.starts[len(o.starts)-1])
+		full := o.ways != nil && !o.account.fits(o.toCompute())
+		if whole >= o.run.batchRows || full && whole > 0 {
 			return o.release(whole)
+		}
+		if full {
+			o.stream = o.newStream()
+			return vec.Batch{}, nil, nil
 		}
 	}
 	if o.rows == 0 {
@@ -132,22 +165,27 @@ func (o *windowOperator) takeIn() (vec.Batch, []int32, error) {
 
 // findStarts notes the partitions that begin in b, which follows the rows in pending.
 func (o *windowOperator) findStarts(b vec.Batch) {
-	keys := b.Cols[o.width:][:len(o.node.PartitionBy)]
-	same := o.rows > 0
-	if same {
-		before := o.pending[len(o.pending)-1]
-		row := []int32{int32(before.Len - 1)}
-		out := []bool{true}
-		for i, key := range keys {
-			vec.EqualAt(before.Cols[o.width+i], row, key, []int32{0}, out)
-		}
-		same = out[0]
+	if o.rows == 0 || !o.goesOn(o.pending[len(o.pending)-1], b) {
+		o.starts = append(o.starts, int32(o.rows))
 	}
-	for i, same := range append([]bool{same}, likeBefore(keys, b.Len)...) {
+	for i, same := range likeBefore(o.partitionOf(b), b.Len) {
 		if !same {
-			o.starts = append(o.starts, int32(o.rows+i))
+			o.starts = append(o.starts, int32(o.rows+i+1))
 		}
 	}
+}
+
+func (o *windowOperator) partitionOf(b vec.Batch) []arrow.Array {
+	return b.Cols[o.width:][:len(o.node.PartitionBy)]
+}
+
+// goesOn reports whether b begins in the partition that before ends in.
+func (o *windowOperator) goesOn(before, b vec.Batch) bool {
+	same := []bool{true}
+	for i, key := range o.partitionOf(b) {
+		vec.EqualAt(before.Cols[o.width+i], []int32{int32(before.Len - 1)}, key, []int32{0}, same)
+	}
+	return same[0]
 }
 
 // likeBefore says for each of n rows but the first whether the columns are equal, as grouping takes it, to those in the row before.
@@ -167,15 +205,18 @@ func likeBefore(cols []arrow.Array, n int) []bool {
 
 // release takes the first n rows, which are whole partitions, out of pending.
 func (o *windowOperator) release(n int) (vec.Batch, []int32, error) {
-	whole := o.pending
-	last := whole[len(whole)-1]
-	o.pending, o.rows = nil, o.rows-n
-	if o.rows > 0 {
-		cut := last.Len - o.rows
-		o.pending = []vec.Batch{last.Slice(cut, last.Len)}
-		if whole[len(whole)-1] = last.Slice(0, cut); cut == 0 {
-			whole = whole[:len(whole)-1]
+	var whole []vec.Batch
+	o.rows -= n
+	for left := n; left > 0; {
+		b := o.pending[0]
+		if b.Len > left {
+			o.pending[0] = b.Slice(left, b.Len)
+			b = b.Slice(0, left)
+		} else {
+			o.pending = o.pending[1:]
 		}
+		whole = append(whole, b)
+		left -= b.Len
 	}
 	at, _ := slices.BinarySearch(o.starts, int32(n))
 	starts := o.starts[:at:at]

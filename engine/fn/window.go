@@ -26,13 +26,17 @@ type WindowFunction struct {
 	Aggregate *Aggregate
 }
 
+// Placed reports whether a value depends only on where the row stands among its peers and in its partition, and on arguments of the row.
+func (w *WindowFunction) Placed() bool { return !w.Framed && !w.Ordered }
+
 // WindowOverload is one signature with its body; Sig and Result as in Overload.
 type WindowOverload struct {
 	Sig    string
 	Result func(args []sqltype.Type) sqltype.Type
 	Eval   func(c *WindowCall) (arrow.Array, error)
 
-	sig signature // of Sig
+	sig       signature          // of Sig
+	aggregate *AggregateOverload // of what is computed over each frame
 }
 
 // WindowCall is one evaluation of a body over Len rows, at least 1: whole partitions one after the other, each in the window's
@@ -44,6 +48,9 @@ type WindowCall struct {
 	Len         int
 	IgnoreNulls bool
 	Counts      []bool // of an aggregate: the rows that FILTER lets through; nil: all
+	// Groups is how many groups of peers of the first partition come before the rows. It is 0 but for functions that look only at where a row
+	// stands (see WindowFunction.Placed): these are also given a part of a partition, whose bounds then lie outside of the rows.
+	Groups int64
 	// Of each row: its partition, the peers, and, if the function is Framed, the frame. A frame lies inside of the partition.
 	Partition, Peers, Frame RowRanges
 	// Reserve accounts what the body holds besides arguments and result, in all. Its error, which may come of a cancelled query,
@@ -136,7 +143,7 @@ func overFrames(a *Aggregate) *WindowFunction {
 	for i := range a.Overloads {
 		o := &a.Overloads[i]
 		eval := func(c *WindowCall) (arrow.Array, error) { return aggregateFrames(a, o, c) }
-		w.Overloads = append(w.Overloads, WindowOverload{Sig: o.Sig, Result: o.Result, Eval: eval})
+		w.Overloads = append(w.Overloads, WindowOverload{Sig: o.Sig, Result: o.Result, Eval: eval, aggregate: o})
 	}
 	return w
 }
@@ -158,7 +165,7 @@ func rank(c *WindowCall) (arrow.Array, error) {
 }
 
 func denseRank(c *WindowCall) (arrow.Array, error) {
-	out, n := make([]int64, c.Len), int64(0)
+	out, n := make([]int64, c.Len), c.Groups
 	for i := range out {
 		switch int32(i) {
 		case c.Partition.Start[i]:
