@@ -11,27 +11,24 @@ import (
 type Running struct {
 	aggregate *Aggregate
 	empty     func() Accumulator
-	so        gatherer // the state of the rows so far, as group 0
+	so        Accumulator // the state of the rows so far, as group 0
 }
 
-// NewRunning is false if the states of the aggregate cannot be copied.
+// NewRunning is false if the states of the aggregate grow, so that copies of them are no good.
 func NewRunning(w *WindowFunction, o *WindowOverload, c *WindowCall) (*Running, bool) {
 	if w.Aggregate == nil {
 		return nil, false
 	}
 	r := &Running{aggregate: w.Aggregate, empty: func() Accumulator { return o.aggregate.New(c.Types, c.Result) }}
-	so, copies := r.empty().(gatherer)
-	if !copies || so.Merge(r.empty(), nil, 1) != nil { // so that there is a group 0
-		return nil, false
-	}
-	r.so = so
-	return r, true
+	r.so = r.empty()
+	_, grows := r.so.(growing)
+	return r, !grows
 }
 
 // Add takes in the rows of c, whose Args, Len and Counts are set, and returns the aggregate of all rows before each of ends, which ascend
 // from 0 to c.Len.
 func (r *Running) Add(c *WindowCall, ends []int32) (arrow.Array, error) {
-	level := r.empty().(gatherer) // of each end: the rows from the end before it on; then those that are behind all ends
+	level := r.empty() // of each end: the rows from the end before it on; then those that are behind all ends
 	counts := c.counted(r.aggregate)
 	var rows []int32
 	var groups []uint32
@@ -60,14 +57,14 @@ func (r *Running) Add(c *WindowCall, ends []int32) (arrow.Array, error) {
 		numbers[i] = uint32(i)
 	}
 	for d := 1; d < size; d *= 2 {
-		if err := level.Merge(level.gather(numbers[:size-d]), numbers[d:], size); err != nil {
+		if err := level.Merge(level.Gather(numbers[:size-d]), numbers[d:], size); err != nil {
 			return nil, err
 		}
 	}
-	if err := level.Merge(r.so.gather(make([]uint32, size)), numbers, size); err != nil {
+	if err := level.Merge(r.so.Gather(make([]uint32, size)), numbers, size); err != nil {
 		return nil, err
 	}
-	r.so = level.gather(numbers[size-1:]).(gatherer)
+	r.so = level.Gather(numbers[size-1:])
 	if len(ends) == 0 {
 		return nil, nil
 	}
