@@ -61,6 +61,9 @@ func (l *Lake) Define(ctx context.Context, d source.Definition) (made bool, err 
 	if def.relation, err = l.relationOf(def); err != nil {
 		return false, err
 	}
+	if def.unreachable != nil {
+		return false, def.unreachable
+	}
 	there, err := l.defined(ctx, schema, name)
 	if err != nil {
 		return false, err

@@ -37,6 +37,7 @@ type definition struct {
 	etag         string // of its file
 	text         string
 	relation     source.Relation
+	unreachable  error // of an external table: why its location is out of reach, with the place in the text
 }
 
 // written is its name as FROM has it.
@@ -125,8 +126,14 @@ func (l *Lake) relationOf(d *definition) (source.Relation, error) {
 			v.Comment = *st.Comment
 		}
 		return v, nil
+	case *sql.CreateExternal:
+		t, err := l.externalTable(d, st)
+		if err != nil {
+			return nil, err
+		}
+		return source.Stored{Table: t}, nil
 	}
-	return nil, sqlerr.New(sqlerr.Syntax, 1, "a definition is a CREATE VIEW statement")
+	return nil, sqlerr.New(sqlerr.Syntax, 1, "a definition is a CREATE VIEW or CREATE EXTERNAL TABLE statement")
 }
 
 // find looks a name up: with a schema there must be that one; without, the default one goes before the only one that has the name.

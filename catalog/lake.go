@@ -25,6 +25,7 @@ import (
 	"time"
 
 	"github.com/trailql/trailql/connectors/blob"
+	"github.com/trailql/trailql/connectors/external"
 	"github.com/trailql/trailql/connectors/parquetio"
 	"github.com/trailql/trailql/connectors/sqlitefile"
 	"github.com/trailql/trailql/engine/source"
@@ -41,6 +42,7 @@ type Options struct {
 	IndexPath string           // where the index stands; by default _trailql/index.db in a lake that is a folder, else in memory
 	ReadOnly  bool             // neither make a lake nor add data to one (the index is still kept where it can be)
 	Define    bool             // statements may define views and tables, and write files; they may where ReadOnly, too
+	Roots     external.Roots   // folders that statements may read files in, and write where Define
 	Now       func() time.Time // the clock
 	Rand      io.Reader        // names of files
 }

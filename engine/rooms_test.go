@@ -42,14 +42,15 @@ var rooms = []struct {
 	{"connectors/cloudtrail", []string{"engine/source", "engine/vec"}},
 	{"connectors/cloudtrail/synth", nil},
 	{"connectors/parquetio", []string{"connectors/blob", "engine/source", "engine/prune", "engine/expr", "engine/fn", "engine/vec"}},
-	{"catalog", []string{"connectors/blob", "connectors/sqlitefile", "connectors/cloudtrail", "connectors/parquetio", "engine/source", "engine/sql", "engine/prune", "engine/expr", "engine/vec"}},
+	{"connectors/external", []string{"connectors/blob", "connectors/sink", "engine/source", "engine/prune", "engine/expr", "engine/vec"}},
+	{"catalog", []string{"connectors/blob", "connectors/external", "connectors/sqlitefile", "connectors/cloudtrail", "connectors/parquetio", "engine/source", "engine/sql", "engine/prune", "engine/expr", "engine/vec"}},
 	{"catalog/compact", []string{"catalog", "connectors/blob", "connectors/cloudtrail", "connectors/parquetio", "engine/source", "engine/expr", "engine/fn", "engine/vec"}},
 	{"engine/service", []string{"connectors/sqlitefile", "engine", "engine/source", "engine/sql", "engine/vec"}},
 	{"engine/report", []string{"connectors/blob", "engine", "engine/service", "engine/source", "engine/sql", "engine/vec", "connectors/sink", "connectors/sqlitefile"}},
 	{"catalog/verify", []string{"catalog", "engine", "engine/report", "engine/source", "engine/vec"}},
 	{"connectors/shell", []string{"engine", "engine/service", "engine/sql", "engine/fn", "engine/vec", "connectors/sink"}},
 	{"connectors/rest", []string{"engine", "engine/service", "engine/sql", "engine/vec", "connectors/sink"}},
-	{"cmd/trailql", []string{"engine", "engine/service", "engine/report", "engine/sql", "engine/vec", "catalog", "catalog/compact", "catalog/verify", "connectors/blob", "connectors/sink", "connectors/shell", "connectors/rest",
+	{"cmd/trailql", []string{"engine", "engine/service", "engine/report", "engine/sql", "engine/vec", "catalog", "catalog/compact", "catalog/verify", "connectors/blob", "connectors/external", "connectors/sink", "connectors/shell", "connectors/rest",
 		"connectors/cloudtrail/synth"}},
 }
 

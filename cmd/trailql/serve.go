@@ -20,6 +20,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/trailql/trailql/catalog"
+	"github.com/trailql/trailql/connectors/external"
 	"github.com/trailql/trailql/connectors/rest"
 	"github.com/trailql/trailql/engine"
 	"github.com/trailql/trailql/engine/report"
@@ -42,7 +43,7 @@ The token is made at the first start and kept in the state folder. The first sig
 		Args: arguments(0, 0),
 	}
 	s := server{grace: 10 * time.Second}
-	lake, state := lakeFlag(c), stateFlag(c)
+	lake, state, roots := lakeFlag(c), stateFlag(c), rootsFlag(c)
 	flags := c.Flags()
 	flags.StringVar(&s.listen, "listen", "127.0.0.1:8765", "`address` and port")
 	flags.StringVar(&s.tokenFile, "token-file", "", "`file` with the token that clients must show; made if missing (default: token in the state folder)")
@@ -68,6 +69,10 @@ The token is made at the first start and kept in the state folder. The first sig
 		if err := memory.bound(); err != nil {
 			return err
 		}
+		var err error
+		if s.roots, err = openRoots(*roots, *lake); err != nil {
+			return err
+		}
 		s.lake, s.state, s.log = *lake, *state, log.New(c.ErrOrStderr(), "trailql: ", 0)
 		s.limits.Bytes = int64(maxBytes)
 		s.limits.Memory, s.covering = shares(memory.queries(), s.limits.Concurrent)
@@ -84,6 +89,7 @@ type server struct {
 	cert, key           string
 	insecure            bool
 	define              bool // statements may define and write
+	roots               external.Roots
 	limits              service.Limits
 	covering            int64         // bytes of memory for the coverage of reports
 	grace               time.Duration // that requests and queries have to end once the server is told to stop
@@ -109,7 +115,7 @@ func (s *server) checkAddress() error {
 
 // run serves until ctx ends, then stops gracefully.
 func (s *server) run(ctx context.Context) (err error) {
-	l, err := openLakeWith(ctx, s.lake, catalog.Options{Define: s.define})
+	l, err := openLakeWith(ctx, s.lake, catalog.Options{Define: s.define, Roots: s.roots})
 	if err != nil {
 		return err
 	}

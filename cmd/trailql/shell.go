@@ -125,6 +125,7 @@ func scriptText(file string, stdin io.Reader) (string, error) {
 type answerer struct {
 	command                 *cobra.Command
 	lake, server, tokenFile *string
+	roots                   *[]string
 }
 
 // answererFlags adds --lake, --server and --token-file.
@@ -132,6 +133,7 @@ func answererFlags(c *cobra.Command) answerer {
 	return answerer{
 		command: c, lake: lakeFlag(c),
 		server:    c.Flags().String("server", "", "ask \"trailql serve\" at this `address` instead of a lake"),
+		roots:     rootsFlag(c),
 		tokenFile: c.Flags().String("token-file", "", "`file` with the server's token (default: TRAILQL_TOKEN, then token in the state folder)"),
 	}
 }
@@ -145,6 +147,9 @@ func (a answerer) with(ctx context.Context, state string, memory int64, kept boo
 	if *a.server != "" {
 		if a.command.Flags().Changed("lake") {
 			return usage("give --lake or --server, not both")
+		}
+		if len(*a.roots) > 0 {
+			return usage("--root is for a lake; the server has roots of its own")
 		}
 		token, err := a.token(state)
 		if err != nil {
@@ -166,7 +171,11 @@ func (a answerer) with(ctx context.Context, state string, memory int64, kept boo
 			}
 		})
 	}
-	l, err := openLakeWith(ctx, *a.lake, catalog.Options{Define: true})
+	roots, err := openRoots(*a.roots, *a.lake)
+	if err != nil {
+		return err
+	}
+	l, err := openLakeWith(ctx, *a.lake, catalog.Options{Define: true, Roots: roots})
 	if err != nil {
 		return err
 	}

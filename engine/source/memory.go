@@ -60,13 +60,13 @@ func (s *memoryScan) Open(_ context.Context, morsel int) (Reader, error) {
 	s.report.RowsRead.Add(int64(b.Len))
 	out := vec.Batch{Len: b.Len, Cols: make([]arrow.Array, len(s.request.Paths))}
 	for i, path := range s.request.Paths {
-		out.Cols[i] = along(b.Cols[path.Column], path.Fields)
+		out.Cols[i] = Along(b.Cols[path.Column], path.Fields)
 	}
 	return &memoryReader{rest: out, most: s.request.BatchRows}, nil
 }
 
-// along returns the field of rows that the path names; a NULL row has NULL fields.
-func along(a arrow.Array, fields []int) arrow.Array {
+// Along returns the field of rows that the fields of a Path name; a NULL row has NULL fields. Without fields it is the array itself.
+func Along(a arrow.Array, fields []int) arrow.Array {
 	for _, field := range fields {
 		row := a.(*array.Struct)
 		child := row.Field(field)
