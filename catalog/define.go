@@ -141,10 +141,3 @@ func overwrite(ctx context.Context, store blob.Store, name string, data []byte) 
 	return w.Close()
 }
 
-// Create begins the files of CREATE TABLE AS and UNLOAD.
-func (l *Lake) Create(context.Context, source.Target) (source.Output, error) {
-	if err := l.allowed(); err != nil {
-		return nil, err
-	}
-	return nil, sqlerr.New(sqlerr.Unknown, 0, "writing files is not supported yet")
-}

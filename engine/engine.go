@@ -69,6 +69,8 @@ type Result struct {
 	from    *executed    // nil: places are in the statement's own text
 	stream  *exec.Stream // nil: the answer is fixed
 	fixed   []vec.Batch
+	writing *writing // nil: nothing is written, or it is done
+	written bool     // the rows went to files
 	started time.Time
 	elapsed atomic.Int64 // nanoseconds, once the end is reached
 	rows    atomic.Int64
@@ -140,7 +142,8 @@ func (e *Engine) start(r *Result, st sql.Statement, text string, opt Options, se
 	}
 	q.snapshot = information{snap, q}
 	r.Version = snap.Version()
-	if st, ok := st.(*sql.Query); ok {
+	switch st := st.(type) {
+	case *sql.Query:
 		node, err := q.plan(st)
 		if err != nil {
 			return err
@@ -148,6 +151,8 @@ func (e *Engine) start(r *Result, st sql.Statement, text string, opt Options, se
 		r.Columns = plan.ShownNames(node.Schema())
 		r.stream, err = exec.Run(r.ctx, node, q.exec)
 		return err
+	case *sql.CreateTableAs, *sql.Unload:
+		return q.write(st, r)
 	}
 	t, err := q.answer(r.ctx, st)
 	if err != nil {
@@ -262,6 +267,9 @@ func (r *Result) Next() (vec.Batch, error) {
 	var b vec.Batch
 	err := io.EOF
 	switch {
+	case r.writing != nil:
+		b, err = r.write()
+	case r.written:
 	case r.stream != nil:
 		b, err = r.stream.Next()
 	case r.ctx.Err() != nil:
@@ -282,6 +290,10 @@ func (r *Result) Next() (vec.Batch, error) {
 
 // Close ends the query; harmless twice.
 func (r *Result) Close() error {
+	if r.writing != nil {
+		r.writing.output.Abort()
+		r.writing = nil
+	}
 	defer r.cancel()
 	if r.stream == nil {
 		return nil

@@ -20,9 +20,15 @@ import (
 	"github.com/trailql/trailql/engine/sqltype"
 )
 
-// explain returns the plan, a line a row: each scan with what pruning keeps, and after a run with ANALYZE each node with what it did.
+// explain returns the plan, a line a row, of a query or of the query of a statement that writes, of which nothing is written: each scan with what pruning keeps, and after a run with ANALYZE each node with what it did.
 func (q *query) explain(ctx context.Context, st *sql.Explain) (*table, error) {
 	inner, ok := st.Statement.(*sql.Query)
+	switch st := st.Statement.(type) {
+	case *sql.CreateTableAs:
+		inner, ok = st.Query, true
+	case *sql.Unload:
+		inner, ok = st.Query, true
+	}
 	if !ok {
 		return nil, sqlerr.New(sqlerr.Unknown, st.Statement.Pos(), "EXPLAIN takes a query")
 	}

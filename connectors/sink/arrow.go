@@ -129,16 +129,24 @@ func (a *arrowWriter) Close() error {
 	return nil
 }
 
-// parquetWriter writes one Parquet file, zstd-compressed, without a stored Arrow schema.
+// parquetWriter writes one Parquet file, without a stored Arrow schema.
 type parquetWriter struct {
 	records
 	out *pqarrow.FileWriter
 }
 
-func newParquet(w io.Writer, columns []Column) (*parquetWriter, error) {
+var codecs = map[string]compress.Compression{
+	"": compress.Codecs.Zstd, "zstd": compress.Codecs.Zstd, "snappy": compress.Codecs.Snappy, "gzip": compress.Codecs.Gzip, "none": compress.Codecs.Uncompressed,
+}
+
+func newParquet(w io.Writer, columns []Column, compression string) (*parquetWriter, error) {
+	codec, ok := codecs[compression]
+	if !ok {
+		return nil, fmt.Errorf("parquet is not compressed by %q", compression)
+	}
 	r := newRecords(columns)
 	out, err := pqarrow.NewFileWriter(r.schema, keepOpen{w},
-		parquet.NewWriterProperties(parquet.WithCompression(compress.Codecs.Zstd), parquet.WithMaxRowGroupLength(128<<10),
+		parquet.NewWriterProperties(parquet.WithCompression(codec), parquet.WithMaxRowGroupLength(128<<10),
 			parquet.WithBatchSize(64)),
 		pqarrow.DefaultWriterProps())
 	if err != nil {

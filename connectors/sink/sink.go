@@ -23,7 +23,7 @@ type Writer interface {
 	Close() error
 }
 
-// Options of the formats for people, table and vertical; the others have none.
+// Options are those of the formats for people, table and vertical, but for the last.
 type Options struct {
 	// Width is that of the terminal: a table cuts its widest columns so that a line fits; 0: nothing is cut.
 	Width int
@@ -31,6 +31,8 @@ type Options struct {
 	Turn bool
 	// Styled writes NULL in faint letters, so that it cannot be taken for the text NULL.
 	Styled bool
+	// Compression of parquet: zstd, snappy, gzip or none; "" is zstd.
+	Compression string
 }
 
 // Formats lists the names that New takes.
@@ -52,7 +54,7 @@ func New(format string, w io.Writer, columns []Column, opt Options) (Writer, err
 	case "arrow":
 		return newArrow(w, columns), nil
 	case "parquet":
-		return newParquet(w, columns)
+		return newParquet(w, columns, opt.Compression)
 	case "vertical":
 		return &table{out: bufio.NewWriter(w), columns: columns, options: opt, vertical: true}, nil
 	}

@@ -16,7 +16,8 @@ type Definer interface {
 	Define(ctx context.Context, d Definition) (made bool, err error)
 	// Drop forgets a view or an external table; the files of a table stay. dropped is false if there is nothing of that name.
 	Drop(ctx context.Context, name []string, view bool) (dropped bool, err error)
-	// Create begins to write the rows of a query to files. There is nothing to be seen of them before Output.Commit.
+	// Create begins to write the rows of a query to files. There is nothing to be seen of them before Output.Commit. The Output is nil if there is
+	// a table of that name and it may stay.
 	Create(ctx context.Context, t Target) (Output, error)
 }
 
@@ -31,6 +32,8 @@ type Definition struct {
 // Target says where the rows of a query go, and how they are written.
 type Target struct {
 	Table         []string // the table to be defined over them; nil: none
+	IfNotExists   bool     // a table that there is may stay
+	NoData        bool     // no row will come
 	Comment       string   // of the table
 	Location      string   // as it is written; "": a folder with the table's name
 	Format        string   // lower case: parquet, csv, textfile, json
