@@ -103,13 +103,19 @@ func formatOf(st *sql.CreateExternal) (external.Format, error) {
 	if f.Kind == external.CSV {
 		f.Delimiter, f.Quote, f.Escape = ',', '"', '\\'
 	}
-	for _, p := range slices.Concat(st.Delimiters, st.Serdes, st.Properties) {
+	pairs := slices.Concat(st.Delimiters, st.Serdes, st.Properties)
+	slices.SortStableFunc(pairs, func(a, b sql.TextPair) int { // what else says the delimiter counts more
+		return strings.Compare(strconv.FormatBool(!isSerialization(a)), strconv.FormatBool(!isSerialization(b)))
+	})
+	for _, p := range pairs {
 		if err := setProperty(&f, p); err != nil {
 			return f, err
 		}
 	}
 	return f, nil
 }
+
+func isSerialization(p sql.TextPair) bool { return strings.EqualFold(p.Key.Value, "serialization.format") }
 
 // setProperty reads a property of a SerDe or a table, or a clause of ROW FORMAT DELIMITED. Those that say nothing about the form of files are
 // taken and have no effect, as they are for other engines.
@@ -127,7 +133,7 @@ func setProperty(f *external.Format, p sql.TextPair) error {
 	}
 	switch strings.ToLower(p.Key.Value) {
 	case "fields", "field.delim", "separatorchar", "serialization.format":
-		if strings.EqualFold(p.Key.Value, "serialization.format") && f.Kind != external.Text || f.Kind == external.JSON || f.Kind == external.Parquet {
+		if isSerialization(p) && f.Kind != external.Text || f.Kind == external.JSON || f.Kind == external.Parquet {
 			return nil
 		}
 		return one(&f.Delimiter)

@@ -246,7 +246,16 @@ func (t *textRows) finish(c *textColumn, n int) (arrow.Array, error) {
 	}
 	try := t.format.Kind == Text || t.format.Malformed
 	cast := func(a arrow.Array) (arrow.Array, error) {
-		d, err := vec.Cast(vec.Datum{Arr: a}, c.from, c.to, try, nil, time.Time{}, a.Len())
+		d := vec.Datum{Arr: a}
+		var err error
+		from := c.from
+		if from.Kind == sqltype.JSON { // which has no times: they are text in it
+			if d, err = vec.Cast(d, from, withoutTimes(c.to), try, nil, time.Time{}, a.Len()); err != nil {
+				return nil, err
+			}
+			from = withoutTimes(c.to)
+		}
+		d, err = vec.Cast(d, from, c.to, try, nil, time.Time{}, a.Len())
 		return d.Arr, err
 	}
 	out, err := cast(text)
@@ -259,6 +268,25 @@ func (t *textRows) finish(c *textColumn, n int) (arrow.Array, error) {
 		}
 	}
 	return nil, err
+}
+
+// withoutTimes is a type with text in place of what JSON has no values for.
+func withoutTimes(t sqltype.Type) sqltype.Type {
+	switch t.Kind {
+	case sqltype.Date, sqltype.Time, sqltype.Timestamp, sqltype.TimestampTZ:
+		return sqltype.VarcharType
+	case sqltype.Array:
+		return sqltype.ArrayOf(withoutTimes(*t.Elem))
+	case sqltype.Map:
+		return sqltype.MapOf(withoutTimes(*t.Key), withoutTimes(*t.Elem))
+	case sqltype.Row:
+		fields := make([]sqltype.Field, len(t.Fields))
+		for i, f := range t.Fields {
+			fields[i] = sqltype.Field{Name: f.Name, Type: withoutTimes(f.Type)}
+		}
+		return sqltype.RowOf(fields...)
+	}
+	return t
 }
 
 func asBinary(text *array.String) arrow.Array {

@@ -283,13 +283,16 @@ func (o *Output) open(folder string) error {
 		f.rows = newHiveText(to, o.columns, o.target.Delimiter)
 		return nil
 	}
-	names := map[string]string{"json": "jsonl"}
 	format := o.target.Format
-	if names[format] != "" {
-		format = names[format]
+	if format == "json" {
+		format = "jsonl"
 	}
-	f.rows, err = sink.New(format, to, o.columns, sink.Options{Compression: o.target.Compression})
-	return o.failed(err)
+	rows, err := sink.New(format, to, o.columns, sink.Options{Compression: o.target.Compression})
+	if err != nil {
+		return o.failed(err)
+	}
+	f.rows = rows
+	return nil
 }
 
 // finish writes what ends the file that is open; it has its temporary name still.
