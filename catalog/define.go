@@ -140,4 +140,3 @@ func overwrite(ctx context.Context, store blob.Store, name string, data []byte) 
 	}
 	return w.Close()
 }
-

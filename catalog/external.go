@@ -115,7 +115,9 @@ func formatOf(st *sql.CreateExternal) (external.Format, error) {
 	return f, nil
 }
 
-func isSerialization(p sql.TextPair) bool { return strings.EqualFold(p.Key.Value, "serialization.format") }
+func isSerialization(p sql.TextPair) bool {
+	return strings.EqualFold(p.Key.Value, "serialization.format")
+}
 
 // setProperty reads a property of a SerDe or a table, or a clause of ROW FORMAT DELIMITED. Those that say nothing about the form of files are
 // taken and have no effect, as they are for other engines.

@@ -81,7 +81,8 @@ func (t *Table) Scan(ctx context.Context, req source.Request) (source.Scan, erro
 		s.report.PartitionsPruned.Store(int64(len(partitions) - len(kept)))
 	}
 	for i, c := range req.Conjuncts {
-		s.report.Notes = append(s.report.Notes, fmt.Sprintf("%s: rules out %d of %d files by their folders", expr.Format(c), ruledOut[i], len(files)))
+		says := fmt.Sprintf("rules out %d of %d files by their folders", ruledOut[i], len(files))
+		s.report.Notes = append(s.report.Notes, source.Note{On: expr.Format(c), Says: says})
 	}
 	return s, nil
 }
