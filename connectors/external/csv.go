@@ -1,6 +1,7 @@
 package external
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -28,7 +29,7 @@ func (t *textRows) fillCSV() error {
 			if len(t.fields.buf) > maxRecord {
 				return t.tooLong()
 			}
-			if line, err = t.line(); err == io.EOF {
+			if line, err = t.line(); errors.Is(err, io.EOF) {
 				return fmt.Errorf("line %d: a quote is never closed", start)
 			} else if err != nil {
 				return err

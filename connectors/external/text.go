@@ -105,7 +105,7 @@ func (t *textRows) start() error {
 		t.byField[c], t.byKey[table.Cols[c].Name] = column, column
 	}
 	for range t.format.SkipLines {
-		if _, err := t.line(); err == io.EOF {
+		if _, err := t.line(); errors.Is(err, io.EOF) {
 			break
 		} else if err != nil {
 			return err
@@ -188,7 +188,7 @@ func (t *textRows) next() ([]arrow.Array, int, error) {
 			err = t.fillText()
 		}
 	}
-	if err == io.EOF {
+	if errors.Is(err, io.EOF) {
 		t.ended, err = true, nil
 	}
 	if err != nil {
@@ -240,7 +240,7 @@ func valid(text []byte) []byte { return bytes.ToValidUTF8(text, []byte("\uFFFD")
 // finish casts the text of a column to its type. Text that is none of the type is NULL in Hive's text, and an error elsewhere.
 func (t *textRows) finish(c *textColumn, n int) (arrow.Array, error) {
 	t.pad(c, n)
-	text := arrow.Array(c.out.NewArray())
+	text := c.out.NewArray()
 	if c.to.Kind == sqltype.Varbinary {
 		return asBinary(text.(*array.String)), nil
 	}
