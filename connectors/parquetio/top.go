@@ -73,8 +73,7 @@ func (t *topN) choose(keys arrow.Array) (rows []int32, all bool, err error) {
 	if !all {
 		candidates = vec.Take(keys, rows)
 	}
-	order := vec.Sort(t.key(candidates), candidates.Len())
-	order = order[:min(int64(len(order)), t.Rows)]
+	order := vec.SortFirst(t.key(candidates), candidates.Len(), int(t.Rows))
 	closer, err := t.note(vec.Plain(vec.Take(candidates, order)))
 	if err != nil || closer == bound {
 		return rows, all, err
@@ -117,8 +116,7 @@ func (t *topN) note(keys arrow.Array) (arrow.Array, error) {
 		if err != nil {
 			return nil, err
 		}
-		order := vec.Sort(t.key(both), both.Len())
-		best = vec.Take(both, order[:min(int64(len(order)), t.Rows)])
+		best = vec.Take(both, vec.SortFirst(t.key(both), both.Len(), int(t.Rows)))
 	}
 	t.best = best
 	if int64(best.Len()) == t.Rows {

@@ -394,7 +394,11 @@ func (s *sortState) sort() ([]int32, error) {
 	}
 	all := s.rows[0]
 	keys := s.keys(all)
-	order := vec.Sort(keys, all.Len)
+	first := s.want
+	if s.node.Ties {
+		first = math.MaxInt64 // those that tie with the last one wanted come after it
+	}
+	order := vec.SortFirst(keys, all.Len, int(min(first, int64(all.Len))))
 	if err := s.account.set(s.columns.sum() + 4*int64(s.count)); err != nil {
 		return nil, err
 	}

@@ -21,31 +21,26 @@ type SortKey struct {
 }
 
 // Sort returns the rows 0 … n-1 in the order of the keys; rows that are equal keep their order.
+func Sort(keys []SortKey, n int) []int32 { return SortFirst(keys, n, n) }
+
+// SortFirst returns the first rows of Sort, most of them (all, where there are fewer). It costs less than to sort all.
 //
-// Each key is turned into numbers that sort alike (rankKey). Where those tell all there is, the rows are sorted by radix, one
-// key after the other from the last to the first; else most comparisons touch two machine words.
-func Sort(keys []SortKey, n int) []int32 {
-	ranked := make([]rankedKey, len(keys))
-	exact := true
+// Each key is turned into numbers that sort alike. The rows are sorted by radix on those of the first key; then each run of rows whose
+// numbers are equal on the next ones: of the bytes that follow, if the key is text, else of the next key.
+func SortFirst(keys []SortKey, n, most int) []int32 {
+	most = min(most, n)
+	s := sorter{keys: make([]rankedKey, len(keys)), spare: make([]ranking, n)}
 	for i, k := range keys {
-		ranked[i] = rankKey(k)
-		exact = exact && ranked[i].exact
+		s.keys[i] = rankKey(k)
 	}
 	items := make([]ranking, n)
 	for i := range items {
 		items[i].row = int32(i)
 	}
-	const fewRows = 128 // then comparing is faster than counting
-	switch {
-	case len(keys) == 0:
-	case exact && n > fewRows:
-		items = sortByRadix(ranked, items)
-	default:
-		sortByComparison(ranked, items)
-	}
-	rows := make([]int32, n)
-	for i, it := range items {
-		rows[i] = it.row
+	s.sort(items, 0, 0, most)
+	rows := make([]int32, most)
+	for i := range rows {
+		rows[i] = items[i].row
 	}
 	return rows
 }
@@ -57,29 +52,73 @@ type ranking struct {
 	null int8
 }
 
-func sortByComparison(keys []rankedKey, items []ranking) {
-	first, others := &keys[0], keys[1:]
-	for i := range items {
-		if items[i].null = first.null(i); items[i].null == 0 {
-			items[i].rank = first.ranks[i]
-		}
+// compareRankings compares by the key alone.
+func compareRankings(a, b ranking) int {
+	switch {
+	case a.null != b.null:
+		return int(a.null) - int(b.null)
+	case a.rank < b.rank:
+		return -1
+	case a.rank > b.rank:
+		return 1
 	}
+	return 0
+}
+
+// sorter sorts rows by keys.
+type sorter struct {
+	keys  []rankedKey
+	spare []ranking // as many as rows
+}
+
+const (
+	fewRows  = 16  // comparing values is faster than ranking them
+	someRows = 256 // comparing ranks is faster than counting them
+)
+
+// sort brings items, which are equal by the keys before the k-th and in the first skip bytes of that one, into order: the first most
+// of them, the others may get lost. Equal rows keep their order.
+func (s *sorter) sort(items []ranking, k, skip, most int) {
+	if len(items) < 2 || most <= 0 || k == len(s.keys) {
+		return
+	}
+	key := &s.keys[k]
+	if len(items) <= fewRows || key.text == nil && !key.exact {
+		s.compare(items, k)
+		return
+	}
+	if key.text != nil {
+		skip = key.rankTexts(items, skip)
+	} else {
+		key.rank(items)
+	}
+	if most < len(items)/4 {
+		items = s.narrow(items, most)
+	}
+	if len(items) <= someRows {
+		slices.SortStableFunc(items, compareRankings)
+	} else {
+		s.radix(items)
+	}
+	for from := 0; from < min(most, len(items)); {
+		to := from + 1
+		for to < len(items) && compareRankings(items[from], items[to]) == 0 {
+			to++
+		}
+		if key.text != nil && items[from].null == 0 && key.goesOn(items[from].rank) {
+			s.sort(items[from:to], k, skip+rankedBytes, most-from)
+		} else {
+			s.sort(items[from:to], k+1, 0, most-from)
+		}
+		from = to
+	}
+}
+
+// compare sorts by the values of the keys from the k-th on.
+func (s *sorter) compare(items []ranking, k int) {
 	slices.SortFunc(items, func(a, b ranking) int {
-		switch {
-		case a.null != b.null:
-			return int(a.null) - int(b.null)
-		case a.rank < b.rank:
-			return -1
-		case a.rank > b.rank:
-			return 1
-		}
-		if !first.exact && a.null == 0 {
-			if c := first.compareValues(int(a.row), int(b.row)); c != 0 {
-				return c
-			}
-		}
-		for i := range others {
-			if c := others[i].compare(int(a.row), int(b.row)); c != 0 {
+		for i := k; i < len(s.keys); i++ {
+			if c := s.keys[i].compare(int(a.row), int(b.row)); c != 0 {
 				return c
 			}
 		}
@@ -87,63 +126,100 @@ func sortByComparison(keys []rankedKey, items []ranking) {
 	})
 }
 
-// sortByRadix sorts by each key, the last first; every pass keeps the order of what is equal. Bytes that are the same in
-// all ranks need no pass. The result is in either of the two slices.
-func sortByRadix(keys []rankedKey, items []ranking) []ranking {
-	other := make([]ranking, len(items))
-	for k := len(keys) - 1; k >= 0; k-- {
-		key := &keys[k]
-		varying, nulls := uint64(0), false
-		for i := range items {
-			it := &items[i]
-			it.rank, it.null = key.ranks[it.row], key.null(int(it.row))
-			if it.null != 0 {
-				it.rank, nulls = 0, true
-			}
-			varying |= it.rank ^ items[0].rank
-		}
-		for shift := 0; shift < 64; shift += 8 {
-			if varying>>shift&0xff == 0 {
-				continue
-			}
-			var starts [256]int
-			for i := range items {
-				starts[items[i].rank>>shift&0xff]++
-			}
-			sum := 0
-			for d, count := range starts {
-				starts[d] = sum
-				sum += count
-			}
-			for _, it := range items {
-				d := it.rank >> shift & 0xff
-				other[starts[d]] = it
-				starts[d]++
-			}
-			items, other = other, items
-		}
-		if nulls {
-			at := 0
-			for place := int8(-1); place <= 1; place++ {
-				for _, it := range items {
-					if it.null == place {
-						other[at] = it
-						at++
-					}
-				}
-			}
-			items, other = other, items
+// narrow returns the items that are among the first most by rank, or equal to the last of these; their order stays.
+func (s *sorter) narrow(items []ranking, most int) []ranking {
+	last := nth(append(s.spare[:0], items...), most-1)
+	kept := items[:0]
+	for _, it := range items {
+		if compareRankings(it, last) <= 0 {
+			kept = append(kept, it)
 		}
 	}
-	return items
+	return kept
+}
+
+// nth returns what stands at place n once items are sorted by rank; it mixes them up (quickselect, C. A. R. Hoare's "Find").
+func nth(items []ranking, n int) ranking {
+	for {
+		first, middle, last := items[0], items[len(items)/2], items[len(items)-1]
+		pivot := slices.MaxFunc([]ranking{slices.MinFunc([]ranking{first, middle}, compareRankings),
+			slices.MinFunc([]ranking{slices.MaxFunc([]ranking{first, middle}, compareRankings), last}, compareRankings)}, compareRankings)
+		less, more := 0, len(items) // items[:less] < pivot, items[more:] > pivot
+		for i := 0; i < more; {
+			switch c := compareRankings(items[i], pivot); {
+			case c < 0:
+				items[less], items[i] = items[i], items[less]
+				less++
+				i++
+			case c > 0:
+				more--
+				items[more], items[i] = items[i], items[more]
+			default:
+				i++
+			}
+		}
+		switch {
+		case n < less:
+			items = items[:less]
+		case n >= more:
+			items, n = items[more:], n-more
+		default:
+			return pivot
+		}
+	}
+}
+
+// radix sorts by rank; every pass keeps the order of what is equal. Bytes that are the same in all ranks need no pass.
+func (s *sorter) radix(items []ranking) {
+	from, to := items, s.spare[:len(items)]
+	varying, nulls := uint64(0), false
+	for i := range items {
+		varying |= items[i].rank ^ items[0].rank
+		nulls = nulls || items[i].null != 0
+	}
+	for shift := 0; shift < 64; shift += 8 {
+		if varying>>shift&0xff == 0 {
+			continue
+		}
+		var starts [256]int
+		for i := range from {
+			starts[from[i].rank>>shift&0xff]++
+		}
+		sum := 0
+		for d, count := range starts {
+			starts[d] = sum
+			sum += count
+		}
+		for _, it := range from {
+			d := it.rank >> shift & 0xff
+			to[starts[d]] = it
+			starts[d]++
+		}
+		from, to = to, from
+	}
+	if nulls {
+		at := 0
+		for place := int8(-1); place <= 1; place++ {
+			for _, it := range from {
+				if it.null == place {
+					to[at] = it
+					at++
+				}
+			}
+		}
+		from = to
+	}
+	if &from[0] != &items[0] {
+		copy(items, from)
+	}
 }
 
 // rankedKey is a sort key as numbers: a lower rank sorts earlier. Unless exact, rows of equal rank must be compared
-// by their values.
+// by their values. Text is ranked as it is sorted (rankTexts).
 type rankedKey struct {
 	SortKey
 	valid bitmap
-	ranks []uint64
+	ranks []uint64 // nil for text
 	exact bool
 	text  *texts // for values that are text
 }
@@ -164,13 +240,11 @@ func (k *rankedKey) compare(i, j int) int {
 	if ni != nj || ni != 0 {
 		return int(ni) - int(nj)
 	}
-	if c := cmp.Compare(k.ranks[i], k.ranks[j]); c != 0 || k.exact {
-		return c
+	if k.ranks != nil {
+		if c := cmp.Compare(k.ranks[i], k.ranks[j]); c != 0 || k.exact {
+			return c
+		}
 	}
-	return k.compareValues(i, j)
-}
-
-func (k *rankedKey) compareValues(i, j int) int {
 	var c int
 	if k.text != nil {
 		c = bytes.Compare(k.text.at(i), k.text.at(j))
@@ -185,7 +259,20 @@ func (k *rankedKey) compareValues(i, j int) int {
 
 func rankKey(key SortKey) rankedKey {
 	a := key.Arr
-	k := rankedKey{SortKey: key, valid: validityOf(a), ranks: make([]uint64, a.Len()), exact: true}
+	k := rankedKey{SortKey: key, valid: validityOf(a), exact: true}
+	switch t := a.DataType(); t.ID() {
+	case arrow.STRING, arrow.BINARY:
+		return k.asText()
+	case arrow.DICTIONARY:
+		if Entries(a.(*array.Dictionary)).Len() > a.Len() {
+			return k.asText()
+		}
+	case arrow.STRUCT:
+		if isInstant(t) {
+			return rankKey(SortKey{instants(a), key.Desc, key.NullsFirst})
+		}
+	}
+	k.ranks = make([]uint64, a.Len())
 	switch t := a.DataType(); t.ID() {
 	case arrow.BOOL:
 		for _, r := range valuesOf(a.(*array.Boolean)).rows(a.Len()) {
@@ -214,14 +301,6 @@ func rankKey(key SortKey) rankedKey {
 		k.exact = false
 	case arrow.DICTIONARY:
 		rankDictionary(a.(*array.Dictionary), &k)
-	case arrow.STRING, arrow.BINARY:
-		rankTexts(a, &k)
-	case arrow.STRUCT:
-		if isInstant(t) {
-			k = rankKey(SortKey{instants(a), key.Desc, key.NullsFirst})
-			return k
-		}
-		k.exact = false
 	default:
 		k.exact = false
 	}
@@ -251,17 +330,32 @@ func rankFloat(v float64) uint64 {
 	return b | 1<<63
 }
 
-// rankTexts ranks text by the eight bytes behind what all rows start with: times and ids of one day share much.
-func rankTexts(a arrow.Array, k *rankedKey) {
-	t := textsOf(a)
-	k.text, k.exact = &t, false
+// rank sets the ranks of items.
+func (k *rankedKey) rank(items []ranking) {
+	for i := range items {
+		it := &items[i]
+		it.rank, it.null = 0, k.null(int(it.row))
+		if it.null == 0 {
+			it.rank = k.ranks[it.row]
+		}
+	}
+}
+
+// rankedBytes is how many bytes of a text are in its rank, above a byte that says how many are left of it, these included: 8 for more.
+const rankedBytes = 7
+
+// rankTexts sets the ranks of items, which are equal in their first skip bytes, by the bytes that follow what they have in common: times and
+// ids of one day share much. It returns where those bytes begin.
+func (k *rankedKey) rankTexts(items []ranking, skip int) int {
 	var common []byte
 	first := true
-	for i := range k.ranks {
-		if k.valid != nil && !k.valid.has(i) {
+	for i := range items {
+		it := &items[i]
+		it.rank, it.null = 0, k.null(int(it.row))
+		if it.null != 0 {
 			continue
 		}
-		s := t.at(i)
+		s := k.text.at(int(it.row))[skip:]
 		if first {
 			common, first = s, false
 			continue
@@ -272,26 +366,49 @@ func rankTexts(a arrow.Array, k *rankedKey) {
 		}
 		common = common[:n]
 	}
-	for i := range k.ranks {
-		if k.valid != nil && !k.valid.has(i) {
+	skip += len(common)
+	for i := range items {
+		it := &items[i]
+		if it.null != 0 {
 			continue
 		}
-		var eight [8]byte
-		copy(eight[:], t.at(i)[len(common):])
-		k.ranks[i] = binary.BigEndian.Uint64(eight[:])
+		s := k.text.at(int(it.row))[skip:]
+		if len(s) > rankedBytes {
+			it.rank = binary.BigEndian.Uint64(s)&^0xff | rankedBytes + 1
+		} else {
+			var eight [8]byte
+			copy(eight[:], s)
+			eight[rankedBytes] = byte(len(s))
+			it.rank = binary.BigEndian.Uint64(eight[:])
+		}
+		if k.Desc {
+			it.rank = ^it.rank
+		}
 	}
+	return skip
 }
 
-// rankDictionary sorts the entries once and ranks the rows by their codes, unless there are more entries than rows.
+// goesOn reports whether a text of this rank has more bytes than the rank.
+func (k *rankedKey) goesOn(rank uint64) bool {
+	if k.Desc {
+		rank = ^rank
+	}
+	return rank&0xff > rankedBytes
+}
+
+// asText is a key whose values are ranked as they are sorted.
+func (k rankedKey) asText() rankedKey {
+	t := textsOf(k.Arr)
+	k.text, k.exact = &t, false
+	return k
+}
+
+// rankDictionary sorts the entries once and ranks the rows by their codes.
 func rankDictionary(d *array.Dictionary, k *rankedKey) {
 	if d.Len() == 0 {
 		return
 	}
 	entries := Entries(d)
-	if entries.Len() > d.Len() {
-		rankTexts(d, k)
-		return
-	}
 	order := Sort([]SortKey{{Arr: entries}}, entries.Len())
 	t := textsOf(entries)
 	ranks := make([]uint64, entries.Len())

@@ -2,6 +2,8 @@ package vec
 
 import (
 	"cmp"
+	"slices"
+	"strings"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -47,12 +49,48 @@ func TestSort(t *testing.T) {
 		if len(seen) != n {
 			rt.Fatalf("%d distinct rows of %d", len(seen), n)
 		}
+		most := rapid.IntRange(0, n+1).Draw(rt, "most")
+		if first := SortFirst(keys, n, most); !slices.Equal(first, rows[:min(most, n)]) {
+			rt.Fatalf("the first %d rows are %v, of all %v", most, first, rows)
+		}
+	})
+}
+
+// TestSortTexts sorts texts that share long beginnings, end in zero bytes or are the beginning of others; by Go's own order.
+func TestSortTexts(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		part := rapid.SampledFrom([]string{"", "\x00", "a", "b", "\xff", "arn:aws:iam::123456789012:role/", "\x00\x00\x00\x00\x00\x00\x00\x00"})
+		texts := rapid.SliceOfN(rapid.Map(rapid.SliceOfN(part, 0, 6), func(parts []string) string { return strings.Join(parts, "") }), 0, 30).Draw(rt, "texts")
+		n := rapid.SampledFrom([]int{0, 10, 100, 1000}).Draw(rt, "rows")
+		if len(texts) == 0 {
+			n = 0
+		}
+		values := make([]any, n)
+		for i := range values {
+			if i%7 != 6 {
+				values[i] = []byte(texts[(i*31+i/5)%len(texts)])
+			}
+		}
+		desc := rapid.Bool().Draw(rt, "desc")
+		want := make([]int32, n)
+		for i := range want {
+			want[i] = int32(i)
+		}
+		slices.SortStableFunc(want, func(i, j int32) int { return refSort(values[i], values[j], desc, false) })
+		keys := []SortKey{{Arr: build(sqltype.VarbinaryType, values), Desc: desc}}
+		if got := Sort(keys, n); !slices.Equal(got, want) {
+			rt.Fatalf("got %v, want %v", got, want)
+		}
+		most := rapid.IntRange(0, n).Draw(rt, "most")
+		if got := SortFirst(keys, n, most); !slices.Equal(got, want[:most]) {
+			rt.Fatalf("the first %d: got %v, want %v", most, got, want[:most])
+		}
 	})
 }
 
 // TestSortUnderNulls: what an array holds in the place of a NULL, as arithmetic leaves it, has no say in the order.
 func TestSortUnderNulls(t *testing.T) {
-	for _, n := range []int{4, 400} { // by comparison and by radix
+	for _, n := range []int{4, 100, 400} { // by comparison of values, of ranks, and by radix
 		values, second := make([]any, n), make([]any, n)
 		for i := range values {
 			values[i], second[i] = int64(n-i), int64(i)
