@@ -3,7 +3,9 @@ package main
 import (
 	"bytes"
 	"fmt"
+	"maps"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/apache/arrow-go/v18/arrow/ipc"
@@ -11,6 +13,7 @@ import (
 	"github.com/trailql/trailql/catalog"
 	"github.com/trailql/trailql/connectors/cloudtrail"
 	"github.com/trailql/trailql/connectors/sink"
+	"github.com/trailql/trailql/engine/fn"
 	"github.com/trailql/trailql/engine/sql"
 	"github.com/trailql/trailql/engine/sqltype"
 )
@@ -26,6 +29,7 @@ func (r *reader) parts(text string) string {
 		"casts":          castTable,
 		"tables":         tableList,
 		"columns":        columnTable,
+		"functions":      functionTable,
 	}
 	return part.ReplaceAllStringFunc(text, func(block string) string {
 		name := part.FindStringSubmatch(block)[1]
@@ -151,6 +155,38 @@ func columnTable() string {
 			comment = strings.TrimPrefix(comment+"; left out of `*`", "; ")
 		}
 		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", c.Name, strings.ReplaceAll(c.Type.String(), "|", "\\|"), comment)
+	}
+	return b.String()
+}
+
+// functionTable counts the functions of each chapter of functions.md, and names some.
+func functionTable() string {
+	names := map[string][]string{}
+	callable := fn.Names()
+	add := func(chapter, name string) {
+		if slices.Contains(callable, name) {
+			names[chapter] = append(names[chapter], name)
+		}
+	}
+	for _, f := range fn.All() {
+		add(f.Category, f.Name)
+	}
+	for _, f := range fn.Forms() {
+		names[f.Category] = append(names[f.Category], f.Name)
+	}
+	for _, a := range fn.Aggregates() {
+		names["aggregate"] = append(names["aggregate"], a.Name)
+	}
+	for _, w := range fn.Windows() {
+		names["window"] = append(names["window"], w.Name)
+	}
+	var b strings.Builder
+	b.WriteString("| functions | |\n| --- | --- |\n")
+	for _, chapter := range slices.Sorted(maps.Keys(names)) {
+		all := names[chapter]
+		slices.Sort(all)
+		all = slices.Compact(all)
+		fmt.Fprintf(&b, "| [%s](functions.md#%s-functions) (%d) | %s |\n", chapter, strings.ReplaceAll(strings.ToLower(chapter), " ", "-"), len(all), strings.Join(all, ", "))
 	}
 	return b.String()
 }
