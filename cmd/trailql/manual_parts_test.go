@@ -29,7 +29,7 @@ func (r *reader) parts(text string) string {
 		"casts":          castTable,
 		"tables":         tableList,
 		"columns":        columnTable,
-		"functions":      functionTable,
+		"functions":      functionChapters,
 	}
 	return part.ReplaceAllStringFunc(text, func(block string) string {
 		name := part.FindStringSubmatch(block)[1]
@@ -159,34 +159,20 @@ func columnTable() string {
 	return b.String()
 }
 
-// functionTable counts the functions of each chapter of functions.md, and names some.
-func functionTable() string {
-	names := map[string][]string{}
-	callable := fn.Names()
-	add := func(chapter, name string) {
-		if slices.Contains(callable, name) {
-			names[chapter] = append(names[chapter], name)
+// functionChapters links the chapters of functions.md.
+func functionChapters() string {
+	chapters := map[string]bool{"aggregate": true, "window": true}
+	for _, f := range fn.All() {
+		if _, callable := slices.BinarySearch(fn.Names(), f.Name); callable {
+			chapters[f.Category] = true
 		}
 	}
-	for _, f := range fn.All() {
-		add(f.Category, f.Name)
-	}
 	for _, f := range fn.Forms() {
-		names[f.Category] = append(names[f.Category], f.Name)
+		chapters[f.Category] = true
 	}
-	for _, a := range fn.Aggregates() {
-		names["aggregate"] = append(names["aggregate"], a.Name)
+	var links []string
+	for _, c := range slices.Sorted(maps.Keys(chapters)) {
+		links = append(links, fmt.Sprintf("[%s](functions.md#%s-functions)", c, strings.ReplaceAll(strings.ToLower(c), " ", "-")))
 	}
-	for _, w := range fn.Windows() {
-		names["window"] = append(names["window"], w.Name)
-	}
-	var b strings.Builder
-	b.WriteString("| functions | |\n| --- | --- |\n")
-	for _, chapter := range slices.Sorted(maps.Keys(names)) {
-		all := names[chapter]
-		slices.Sort(all)
-		all = slices.Compact(all)
-		fmt.Fprintf(&b, "| [%s](functions.md#%s-functions) (%d) | %s |\n", chapter, strings.ReplaceAll(strings.ToLower(chapter), " ", "-"), len(all), strings.Join(all, ", "))
-	}
-	return b.String()
+	return strings.Join(links, " · ") + "\n"
 }
