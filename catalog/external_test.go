@@ -92,7 +92,7 @@ func TestExternalFormats(t *testing.T) {
 		`LOCATION 'r/json' TBLPROPERTIES ('projection.enabled'='true')`:             "partition projection is not supported",
 		`LOCATION 's3://bucket/x'`:                                                  "line 1:57: location 's3://bucket/x' is in S3, which is not supported yet",
 		`LOCATION 'r/../x'`:                                                         `has the part ".."`,
-		`LOCATION '/etc'`:                                                           "is in no root; write 'NAME/path' with one of the roots: r (",
+		`LOCATION '/etc'`:                                                           "is in no root; write 'NAME/path' with one of the roots: r",
 		`PARTITIONED BY (N int) LOCATION 'r/json'`:                                  "there are two columns n",
 		`PARTITIONED BY (p array<int>) LOCATION 'r/json'`:                           "cannot be partitioned by values of type array(integer)",
 		`LOCATION 's3://b/AWSLogs/123456789012/CloudTrail/'`:                        "the lake has CloudTrail's events already, in cloudtrail_logs; query that, or put the line \"t: {}\" into",

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -41,7 +42,17 @@ type reader struct {
 
 func newReader(t *testing.T, folder string) *reader {
 	t.Helper()
-	l, err := openLakeWith(t.Context(), folder, catalog.Options{Define: true})
+	root := t.TempDir()
+	names := filepath.Join(root, "accounts", "names.csv")
+	err := errors.Join(os.Mkdir(filepath.Dir(names), 0o777), os.WriteFile(names, []byte("id,name\n437971377068,production\n205421990188,data\n"), 0o666))
+	if err != nil {
+		t.Fatal(err)
+	}
+	roots, err := openRoots([]string{"files=" + root}, folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := openLakeWith(t.Context(), folder, catalog.Options{Define: true, Roots: roots})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -128,14 +128,14 @@ func followed(path string) string {
 	return filepath.Join(followed(parent), filepath.Base(path))
 }
 
-// hint says which roots there are.
+// hint says which roots there are, but not where: who asks over a server need not know its disk.
 func (all Roots) hint() string {
 	if len(all) == 0 {
 		return "statements may use files only in folders that trailql was started with: --root NAME=FOLDER, and then the location 'NAME/path'"
 	}
 	var list []string
 	for _, r := range all {
-		list = append(list, fmt.Sprintf("%s (%s)", r.Name, r.Dir))
+		list = append(list, r.Name)
 	}
 	return "write 'NAME/path' with one of the roots: " + strings.Join(list, ", ")
 }
