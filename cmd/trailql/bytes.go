@@ -57,13 +57,16 @@ func memoryFlag(c *cobra.Command, size byteSize) *byteSize {
 	return &size
 }
 
-// bound tells the collector of the limit: 90 % of it, the rest is for what the collector does not see. Below it the collector may rest until
+// unseen is the least that is left for what the collector does not see: first of all the pages of the program itself.
+const unseen = 24 << 20
+
+// bound tells the collector of the limit, but for 10 % or unseen, whichever is more. Below it the collector may rest until
 // the heap is five times what lives: batches come and go, and a quarter of a query's time would go into looking for them.
 func (b *byteSize) bound() error {
 	if *b < minMemory {
 		return usage("--memory %s is too little; give at least 64MiB", b)
 	}
-	debug.SetMemoryLimit(int64(*b) / 10 * 9)
+	debug.SetMemoryLimit(int64(*b) - max(int64(*b)/10, unseen))
 	debug.SetGCPercent(400)
 	return nil
 }

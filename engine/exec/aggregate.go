@@ -83,8 +83,7 @@ func (o *aggregateOperator) next() (vec.Batch, error) {
 		case o.state == nil && len(o.todo) == 0:
 			return vec.Batch{}, io.EOF
 		case o.state == nil:
-			sh := o.todo[len(o.todo)-1]
-			o.todo = o.todo[:len(o.todo)-1]
+			sh := pop(&o.todo)
 			var err error
 			if o.state, err = o.compute(sh); err != nil {
 				return vec.Batch{}, err
@@ -130,7 +129,7 @@ func (o *aggregateOperator) begin() error {
 	o.states = states
 	switch {
 	case len(states) == 0: // no tasks at all
-		o.state = o.newState(nil)
+		o.state = o.newState(0, nil)
 	case slices.ContainsFunc(states, func(s *aggregateState) bool { return s.full }):
 		o.states = nil // their accounts go over to the division
 		return o.divide(states, rest, true)
@@ -149,7 +148,7 @@ func (o *aggregateOperator) begin() error {
 func (o *aggregateOperator) takeIn(rest *partitions) error {
 	add := func(slot int) func(vec.Batch) error {
 		if o.states[slot] == nil {
-			o.states[slot] = o.newState(rest)
+			o.states[slot] = o.newState(0, rest)
 		}
 		s := o.states[slot]
 		return func(b vec.Batch) error {

@@ -127,7 +127,7 @@ func (o *aggregateOperator) compute(sh share) (*aggregateState, error) {
 	if level < deepest {
 		rest = o.newPartitions(level)
 	}
-	s := o.newState(rest)
+	s := o.newState(level, rest)
 	global := sh.global && int(partitionsOf(nil, 1, sh.rest.level)[0]) == sh.at
 	for i := range s.sets {
 		s.sets[i].absent = len(s.sets[i].keys) == 0 && !global

@@ -22,8 +22,9 @@ type aggregateState struct {
 	account account
 	out     int64 // bytes of the result that is being put out
 
-	rest *partitions // takes the rows in once the state is full; nil: it never is
-	full bool
+	level int         // 0: a worker's, else how often its rows were spread over partitions
+	rest  *partitions // takes the rows in once the state is full; nil: it never is
+	full  bool
 }
 
 // setState is the part of one grouping set.
@@ -42,9 +43,9 @@ type aggregateCall struct {
 }
 
 // newState returns an empty state. Rows that are too many for it go to rest; where there is no rest, it takes in all of them or fails.
-func (o *aggregateOperator) newState(rest *partitions) *aggregateState {
+func (o *aggregateOperator) newState(level int, rest *partitions) *aggregateState {
 	s := &aggregateState{
-		run: o.run, node: o.node, rest: rest,
+		run: o.run, node: o.node, level: level, rest: rest,
 		account: account{
 			budget: &o.run.budget, meter: o.meter, doing: "grouping rows", spills: rest != nil,
 			try: "filter more rows, or group by fewer or less distinct columns",
@@ -108,7 +109,7 @@ func (s *aggregateState) add(b vec.Batch, from, to int) error {
 // pass gives rows to the partitions, once for each set.
 func (s *aggregateState) pass(b vec.Batch, keys []arrow.Array, from, to int) error {
 	width := len(b.Cols)
-	if len(s.sets) > 1 && s.rest.level > 0 {
+	if len(s.sets) > 1 && s.level > 0 {
 		width-- // the set
 	}
 	for i := from; i < to; i++ {
@@ -166,10 +167,14 @@ func (s *aggregateState) weigh() error {
 	return s.account.set(s.bytes())
 }
 
-// fits reports whether there is room for all that the node holds, and for as much again: to merge states, and for the result.
+// fits reports whether there is room for all that the state holds, and for as much again: for the result, or to merge the states of workers.
 func (s *aggregateState) fits() bool {
-	more := s.bytes() - s.account.held
-	return s.account.fits(more + s.account.meter.held.Load() + more)
+	bytes := s.bytes()
+	more := bytes - s.account.held
+	if s.level == 0 {
+		bytes = s.account.meter.held.Load() + more
+	}
+	return s.account.fits(more + bytes)
 }
 
 func (s *aggregateState) bytes() int64 {

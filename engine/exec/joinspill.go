@@ -158,8 +158,7 @@ func (o *partitionJoin) next() (vec.Batch, error) {
 		case len(o.todo) == 0:
 			return vec.Batch{}, io.EOF
 		default:
-			o.share = o.todo[len(o.todo)-1]
-			o.todo = o.todo[:len(o.todo)-1]
+			o.share = pop(&o.todo)
 			if err := o.join(); err != nil {
 				return vec.Batch{}, err
 			}

@@ -58,3 +58,12 @@ func (p *pieces) next() vec.Batch {
 	p.rest = b.Slice(p.most, b.Len)
 	return b.Slice(0, p.most)
 }
+
+// pop takes the last element off a stack, and lets go of what it refers to.
+func pop[T any](stack *[]T) T {
+	last := len(*stack) - 1
+	top := (*stack)[last]
+	clear((*stack)[last:])
+	*stack = (*stack)[:last]
+	return top
+}

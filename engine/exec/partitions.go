@@ -136,7 +136,7 @@ func (p *partitions) most() (rows int64) {
 	return rows
 }
 
-// reader reads a partition.
+// reader reads a partition, in batches of up to spillBytes.
 func (p *partitions) reader(at int) operator {
 	return &partitionReader{file: p.file, rest: p.parts[at].written}
 }
@@ -144,13 +144,43 @@ func (p *partitions) reader(at int) operator {
 // close gives the space back; harmless twice. Nobody may be reading.
 func (p *partitions) close() { p.file.close() }
 
+// partitionReader puts together what was written piece by piece: the fewer the batches the better, above all if they are spread again.
 type partitionReader struct {
-	file *spill
-	rest []stretch
-	open operator // nil: none
+	file  *spill
+	rest  []stretch
+	open  operator  // nil: none
+	ahead vec.Batch // read, but too large for the batch before it
 }
 
 func (r *partitionReader) next() (vec.Batch, error) {
+	var batches []vec.Batch
+	var rows int
+	var size int64
+	for {
+		b, err := r.read()
+		if errors.Is(err, io.EOF) && rows > 0 {
+			break
+		}
+		if err != nil {
+			return vec.Batch{}, err
+		}
+		bytes := b.Size()
+		if rows > 0 && (rows+b.Len > r.file.run.batchRows || size+bytes > spillBytes) {
+			r.ahead = b
+			break
+		}
+		batches = append(batches, b)
+		rows += b.Len
+		size += bytes
+	}
+	return vec.ConcatBatches(batches)
+}
+
+func (r *partitionReader) read() (vec.Batch, error) {
+	if b := r.ahead; b.Len > 0 {
+		r.ahead = vec.Batch{}
+		return b, nil
+	}
 	for {
 		if r.open == nil {
 			if len(r.rest) == 0 {
