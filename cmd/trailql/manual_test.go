@@ -13,6 +13,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode"
 
 	"github.com/trailql/trailql/catalog"
 	"github.com/trailql/trailql/connectors/shell"
@@ -82,6 +83,13 @@ func (r *reader) ask(script string) (shown string, failed bool) {
 // An example is a block of SQL; the block of text after it, if there is one, is what it prints. A line … stands for any lines.
 var example = regexp.MustCompile("(?ms)^```sql\n(.*?)^```\n(?:\n?```text\n(.*?)^```\n)?")
 
+// What the manual refers to: its own chapters, and the files of cases in testdata/logic.
+var (
+	heading   = regexp.MustCompile(`(?m)^#+ (.*)$`)
+	anchor    = regexp.MustCompile(`\]\(#([^)]*)\)`)
+	logicFile = regexp.MustCompile("`([a-z_]+\\.test)`")
+)
+
 // TestManual runs the examples of the documents over one lake.
 func TestManual(t *testing.T) {
 	lake := manualLake(t)
@@ -117,6 +125,26 @@ func testDialect(r *reader) {
 		return block
 	})
 	t.Logf("%d examples, %d with a result", examples, results)
+	anchors := map[string]bool{}
+	for _, m := range heading.FindAllStringSubmatch(want, -1) {
+		words := strings.Map(func(r rune) rune {
+			if r == ' ' || r == '-' || r == '_' || unicode.IsLetter(r) || unicode.IsDigit(r) {
+				return r
+			}
+			return -1
+		}, strings.ToLower(m[1]))
+		anchors[strings.ReplaceAll(words, " ", "-")] = true
+	}
+	for _, m := range anchor.FindAllStringSubmatch(want, -1) {
+		if !anchors[m[1]] {
+			t.Errorf("docs/sql.md has no heading #%s", m[1])
+		}
+	}
+	for _, m := range logicFile.FindAllStringSubmatch(want, -1) {
+		if _, err := os.Stat("../../testdata/logic/" + m[1]); err != nil {
+			t.Errorf("docs/sql.md names cases that are not there: %v", err)
+		}
+	}
 	if *rewrite {
 		if err := os.WriteFile(file, []byte(want), 0o644); err != nil {
 			t.Fatal(err)
