@@ -41,15 +41,21 @@ type reader struct {
 	out     bytes.Buffer
 }
 
-func newReader(t *testing.T, folder string) *reader {
+// newReader has one root, with the files that the documents speak of.
+func newReader(t *testing.T, folder, root string) *reader {
 	t.Helper()
-	root := t.TempDir()
-	names := filepath.Join(root, "accounts", "names.csv")
-	err := errors.Join(os.Mkdir(filepath.Dir(names), 0o777), os.WriteFile(names, []byte("id,name\n437971377068,production\n205421990188,data\n"), 0o666))
+	dir := t.TempDir()
+	err := os.Mkdir(filepath.Join(dir, "accounts"), 0o777)
+	for name, text := range map[string]string{
+		"accounts/names.csv": "id,name\n437971377068,production\n205421990188,data\n",
+		"owners.csv":         "arn,team\narn:aws:iam::205421990188:user/freya,data\n",
+	} {
+		err = errors.Join(err, os.WriteFile(filepath.Join(dir, filepath.FromSlash(name)), []byte(text), 0o666))
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
-	roots, err := openRoots([]string{"files=" + root}, folder)
+	roots, err := openRoots([]string{root + "=" + dir}, folder)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -93,8 +99,8 @@ var (
 // TestManual runs the examples of the documents over one lake.
 func TestManual(t *testing.T) {
 	lake := manualLake(t)
-	t.Run("dialect", func(t *testing.T) { testDialect(newReader(t, lake)) })
-	t.Run("others", func(t *testing.T) { testDocuments(newReader(t, lake)) })
+	t.Run("dialect", func(t *testing.T) { testDialect(newReader(t, lake, "files")) })
+	t.Run("others", func(t *testing.T) { testDocuments(newReader(t, lake, "out")) })
 }
 
 // testDialect runs every example of the manual of the dialect, and compares what it prints with what the manual says. Examples without a
