@@ -268,7 +268,7 @@ func (w *world) engine(sql string) ([]sink.Column, []vec.Batch) {
 	defer r.Close()
 	columns := make([]sink.Column, len(r.Columns))
 	for i, c := range r.Columns {
-		columns[i] = sink.Column{Name: c.Name, Type: c.Type}
+		columns[i] = c
 	}
 	var batches []vec.Batch
 	for {

@@ -524,7 +524,7 @@ func (b *binder) unnest(left *relation, u *sql.UnnestTable, alias *sql.Aliased, 
 				break
 			}
 			for _, f := range t.Elem.Fields {
-				added = append(added, plan.Column{Name: f.Name, Type: f.Type})
+				added = append(added, plan.Column(f))
 			}
 		case sqltype.Map:
 			pair := []plan.Column{{Type: *t.Key}, {Type: *t.Elem}}

@@ -1,6 +1,8 @@
 package bind
 
 import (
+	"slices"
+
 	"github.com/trailql/trailql/engine/expr"
 	"github.com/trailql/trailql/engine/plan"
 	"github.com/trailql/trailql/engine/sql"
@@ -28,6 +30,9 @@ func (b *binder) setOp(s *sql.SetOp, with *env, outer *scope) *relation {
 	}
 	if s.Kind == sql.UnionOp {
 		u := &plan.Union{Children: []plan.Node{converted(left, columns), converted(right, columns)}, Columns: columns}
+		if before, ok := left.(*plan.Union); ok && slices.EqualFunc(before.Columns, columns, func(a, b plan.Column) bool { return a.Type.Identical(b.Type) }) {
+			u.Children = append(before.Children, u.Children[1]) // one of many inputs, rather than as deep as there are inputs
+		}
 		if s.All {
 			return anonymous(u)
 		}

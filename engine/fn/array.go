@@ -461,7 +461,7 @@ func arrayJoin(c *Call) (arrow.Array, error) {
 			} else {
 				dst = append(dst, words[e]...)
 			}
-			if len(dst) > 2*maxText {
+			if len(dst) > maxText {
 				return nil, tooMuchText()
 			}
 		}
@@ -485,7 +485,7 @@ func concatElementsWS(c *Call) (arrow.Array, error) {
 				}
 				first = false
 				w.data = append(w.data, words[e]...)
-				if len(w.data) > 2*maxText {
+				if len(w.data) > maxText {
 					return nil, tooMuchText()
 				}
 			}

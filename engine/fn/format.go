@@ -38,7 +38,7 @@ func format(c *Call) (arrow.Array, error) {
 				if w.data, err = spec.append(w.data, c, &args[spec.arg], row); err != nil {
 					return nil, err
 				}
-				if len(w.data) > 2*maxText {
+				if len(w.data) > maxText {
 					return nil, tooMuchText()
 				}
 			}

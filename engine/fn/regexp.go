@@ -65,7 +65,8 @@ var regexpFunctions = []*Function{
 		Doc:     "How often the pattern matches.",
 		Example: `regexp_count('1a 2b 14m', '[a-z]') → 3`,
 		Overloads: []Overload{{Sig: "(varchar, varchar) -> bigint", Eval: overPattern(func(re *regexp.Regexp, s string) (int64, error) {
-			return int64(len(re.FindAllStringIndex(s, -1))), nil
+			found, err := allMatches(re, s)
+			return int64(len(found)), err
 		})}},
 	},
 	{
@@ -177,6 +178,18 @@ func regexpExtract(c *Call) (arrow.Array, error) {
 	})
 }
 
+// maxMatches bounds what is held of one text: the places of a match take some 60 bytes.
+const maxMatches = 1 << 21
+
+// allMatches are the places of all matches in s and of their groups, as regexp.FindStringSubmatchIndex has them.
+func allMatches(re *regexp.Regexp, s string) ([][]int, error) {
+	found := re.FindAllStringSubmatchIndex(s, maxMatches+1)
+	if len(found) > maxMatches {
+		return nil, sqlerr.New(sqlerr.Resource, 0, "the pattern matches more than %d times in one text", maxMatches)
+	}
+	return found, nil
+}
+
 func regexpExtractAll(c *Call) (arrow.Array, error) {
 	text, patternAt, group, nulls, lists := arg[string](c, 0), compiled(c, 1, compileRegexp), groups(c), c.nulls(), newTextLists(c.Len)
 	for i := range c.Len {
@@ -189,7 +202,11 @@ func regexpExtractAll(c *Call) (arrow.Array, error) {
 				return nil, err
 			}
 			s, g := text.at(i), group.at(i)
-			for _, at := range re.FindAllStringSubmatchIndex(s, -1) {
+			found, err := allMatches(re, s)
+			if err != nil {
+				return nil, err
+			}
+			for _, at := range found {
 				from, to := at[2*g], at[2*g+1]
 				if !lists.add(s[max(0, from):max(0, to)], from < 0) {
 					return nil, tooMuchText()
@@ -210,7 +227,11 @@ func regexpSplit(c *Call) (arrow.Array, error) {
 				return nil, err
 			}
 			s, start := text.at(i), 0
-			for _, at := range re.FindAllStringIndex(s, -1) {
+			found, err := allMatches(re, s)
+			if err != nil {
+				return nil, err
+			}
+			for _, at := range found {
 				if !lists.add(s[start:at[0]], false) {
 					return nil, tooMuchText()
 				}
@@ -300,7 +321,11 @@ func regexpReplace(c *Call) (arrow.Array, error) {
 			lastPattern, lastText = re, with.at(i)
 		}
 		s, start := text.at(i), 0
-		for _, at := range re.FindAllStringSubmatchIndex(s, -1) {
+		found, err := allMatches(re, s)
+		if err != nil {
+			return nil, err
+		}
+		for _, at := range found {
 			dst = append(dst, s[start:at[0]]...)
 			for _, p := range parts {
 				dst = append(dst, p.text...)
@@ -308,7 +333,7 @@ func regexpReplace(c *Call) (arrow.Array, error) {
 					dst = append(dst, s[at[2*p.group]:at[2*p.group+1]]...)
 				}
 			}
-			if len(dst) > 2*maxText {
+			if len(dst) > maxText {
 				return nil, tooMuchText()
 			}
 			start = at[1]
@@ -330,7 +355,11 @@ func regexpReplaceBy(c *Call) (arrow.Array, error) {
 				return nil, err
 			}
 			s := text.at(i)
-			for _, at := range re.FindAllStringSubmatchIndex(s, -1) {
+			found, err := allMatches(re, s)
+			if err != nil {
+				return nil, err
+			}
+			for _, at := range found {
 				for g := 2; g < len(at); g += 2 {
 					if !groups.add(s[max(0, at[g]):max(0, at[g+1])], at[g] < 0) {
 						return nil, tooMuchText()
@@ -361,7 +390,7 @@ func regexpReplaceBy(c *Call) (arrow.Array, error) {
 				return nil, errNull
 			}
 			dst = append(append(dst, s[start:from[match]]...), replacements[match]...)
-			if len(dst) > 2*maxText {
+			if len(dst) > maxText {
 				return nil, tooMuchText()
 			}
 			start = to[match]
@@ -392,7 +421,11 @@ func regexpPosition(c *Call) (arrow.Array, error) {
 		if start > int64(utf8.RuneCountInString(s)) {
 			return -1, nil
 		}
-		for _, at := range re.FindAllStringIndex(s, -1) {
+		found, err := allMatches(re, s)
+		if err != nil {
+			return 0, err
+		}
+		for _, at := range found {
 			if int64(at[0]) < from {
 				continue
 			}

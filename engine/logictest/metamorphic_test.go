@@ -255,14 +255,22 @@ func FuzzQuery(f *testing.F) {
 		"SELECT DATE '2024-01-01' + INTERVAL '1' DAY", "SELECT CASE WHEN b THEN 1 END FROM t UNION SELECT NULL", "SHOW TABLES", "EXPLAIN SELECT 1",
 		"SELECT * FROM t CROSS JOIN UNNEST(ARRAY[1, i]) WITH ORDINALITY AS x (e, n)", "VALUES (1, NULL), (2.5, 'x')",
 		"SELECT sum(i) OVER (PARTITION BY s ORDER BY i ROWS 1 PRECEDING), lag(r.y, 2, 'x') IGNORE NULLS OVER w FROM t WINDOW w AS (ORDER BY d RANGE BETWEEN CURRENT ROW AND INTERVAL '1' DAY FOLLOWING)",
+		"EXECUTE p USING 1, 'a'", "EXPLAIN EXECUTE IMMEDIATE 'SELECT ?' USING ARRAY[i]", "DESCRIBE INPUT p", "DESCRIBE OUTPUT p", "SET TIME ZONE INTERVAL '1' HOUR",
+		"PREPARE q FROM SELECT ? LIMIT ?", "SET SESSION query_max_memory = '1GB'", "USE a.b",
 	} {
 		f.Add(text)
 	}
+	for _, text := range hostile() {
+		if len(text) < 1000 {
+			f.Add(text)
+		}
+	}
 	eng := world(f)
+	session := engine.Session{Schema: "default", Prepared: map[string]string{"p": "SELECT i + ?, s FROM t WHERE s LIKE ? ORDER BY 1"}}
 	f.Fuzz(func(t *testing.T, text string) {
 		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 		defer cancel()
-		result, err := eng.Query(ctx, text, engine.Options{Workers: 1, Memory: 64 << 20, Now: now})
+		result, err := eng.Query(ctx, text, engine.Options{Workers: 1, Memory: 64 << 20, Now: now, Session: session})
 		if err == nil {
 			defer result.Close()
 			for err == nil {
