@@ -95,6 +95,8 @@ func refuseComparison(sign string, l, r operand, at sqlerr.Pos) {
 	}
 	hint := "cast one side"
 	switch o := other.Type(); {
+	case (l.Type().Kind == sqltype.Row) != (r.Type().Kind == sqltype.Row):
+		hint = "a subquery of several columns, like (a, b), is a row: both sides need as many"
 	case text.Type().Kind != sqltype.Varchar:
 	case numeric(o):
 		if lit, ok := text.Expr.(*expr.Literal); ok {

@@ -154,15 +154,12 @@ func (d *dependent) expand(n plan.Node) plan.Node {
 	case *plan.Aggregate:
 		return d.expandAggregate(n)
 	case *plan.Sort:
-		if n.Ties {
-			unsupported(d.at, "FETCH FIRST … WITH TIES in a subquery that uses columns of the query around it is")
-		}
 		in := d.expand(n.Input)
 		if n.Limit < 0 && n.Offset == 0 {
 			return in // the order of a subquery's rows is not kept
 		}
 		if n.Ties {
-			unsupported(d.at, "FETCH FIRST … WITH TIES in a subquery that uses columns of the query around it is")
+			return d.ranked(in, d.boundKeys(n.Keys, in), n.Limit, n.Offset)
 		}
 		return d.limited(in, d.boundKeys(n.Keys, in), n.Limit, n.Offset, nil)
 	case *plan.Limit:
@@ -290,100 +287,10 @@ func (d *dependent) valueOf(c expr.Expr) (i int, e expr.Expr, ok bool) {
 		return 0, nil, false
 	}
 	switch e.Type().Kind {
-	case sqltype.TimestampTZ, sqltype.Array, sqltype.Map, sqltype.Row, sqltype.JSON: // equal values may differ in what they show
+	case sqltype.TimeTZ, sqltype.TimestampTZ, sqltype.Array, sqltype.Map, sqltype.Row, sqltype.JSON: // equal values may differ in what they show
 		return 0, nil, false
 	}
 	return i, e, true
-}
-
-// hasEmptySet reports whether n has a group of all rows, which is there without rows, too.
-func hasEmptySet(n *plan.Aggregate) bool {
-	if n.Sets == nil {
-		return len(n.Keys) == 0
-	}
-	return slices.ContainsFunc(n.Sets, func(set []int) bool { return len(set) == 0 })
-}
-
-// expandAggregate groups by the values, too. An aggregate without keys has a row for each value, whether there are rows for it or not.
-func (d *dependent) expandAggregate(n *plan.Aggregate) plan.Node {
-	in := d.expand(n.Input)
-	keys := append(d.bound(n.Keys, in), d.last(in)...)
-	aggs := n.Aggs
-	values := d.last(in)
-	var present expr.Expr // is false in the one row that each value has for certain
-	if hasEmptySet(n) {
-		if n.Sets != nil {
-			unsupported(d.at, "ROLLUP, CUBE or an empty grouping set in a subquery that uses columns of the query around it is")
-		}
-		mark := plan.Column{Name: "present", Type: sqltype.BooleanType}
-		columns := append(slices.Clip(in.Schema()), mark)
-		rows := &plan.Project{Input: in, Columns: columns, Exprs: append(plan.ColumnRefs(in), expr.NewLiteral(mark.Type, true))}
-		domain := d.distinctValues()
-		none := &plan.Project{Input: domain, Columns: columns}
-		for _, c := range n.Input.Schema() {
-			none.Exprs = append(none.Exprs, expr.NullLiteral(c.Type))
-		}
-		none.Exprs = append(append(none.Exprs, plan.ColumnRefs(domain)...), expr.NewLiteral(mark.Type, false))
-		in = &plan.Union{Children: []plan.Node{rows, none}, Columns: columns}
-		refs := plan.ColumnRefs(in)
-		present = refs[len(refs)-1]
-	}
-	calls := mapCalls(aggs, func(e expr.Expr) expr.Expr { return d.replaced(e, values) })
-	for i := range calls {
-		if present != nil {
-			calls[i].Filter = expr.Conjoin(append([]expr.Expr{present}, expr.Conjuncts(calls[i].Filter)...))
-		}
-	}
-	out := &plan.Aggregate{Input: in, Keys: keys, Aggs: calls}
-	ownKeys := len(n.Keys)
-	if n.Sets != nil {
-		out.Groupings = n.Groupings
-		for _, set := range n.Sets {
-			out.Sets = append(out.Sets, slices.Concat(set, span(ownKeys, len(keys))))
-		}
-	}
-	out.Columns = slices.Concat(n.Columns[:ownKeys], d.lastColumnsOf(values), n.Columns[ownKeys:])
-	return columnsOf(out, span(0, ownKeys), span(len(keys), len(out.Columns)), span(ownKeys, len(keys)))
-}
-
-func (d *dependent) lastColumnsOf(values []expr.Expr) []plan.Column {
-	columns := make([]plan.Column, len(values))
-	for i, v := range values {
-		columns[i] = plan.Column{Name: plan.Label(v), Type: v.Type()}
-	}
-	return columns
-}
-
-// mapCalls returns the calls over other expressions.
-func mapCalls(calls []plan.AggregateCall, f func(expr.Expr) expr.Expr) []plan.AggregateCall {
-	n := plan.MapExprs(&plan.Aggregate{Aggs: calls}, f).(*plan.Aggregate)
-	return n.Aggs
-}
-
-// expandLimit keeps rows for each value; of a sort below, the first ones.
-func (d *dependent) expandLimit(n *plan.Limit) plan.Node {
-	if p, ok := n.Input.(*plan.Project); ok && len(n.By) == 0 { // which may stand between the limit and its sort
-		return d.expand(plan.WithInputs(p, []plan.Node{plan.WithInputs(n, []plan.Node{p.Input})}))
-	}
-	if s, ok := n.Input.(*plan.Sort); ok && len(n.By) == 0 && s.Limit < 0 && s.Offset == 0 {
-		in := d.expand(s.Input)
-		return d.limited(in, d.boundKeys(s.Keys, in), n.Limit, n.Offset, nil)
-	}
-	in := d.expand(n.Input)
-	return d.limited(in, nil, n.Limit, n.Offset, d.bound(n.By, in))
-}
-
-// limited keeps rows of each value, and of each value of by, in the order of keys.
-func (d *dependent) limited(in plan.Node, keys []plan.SortKey, limit, offset int64, by []expr.Expr) plan.Node {
-	by = append(d.last(in), by...)
-	var first []plan.SortKey
-	for _, e := range by {
-		if !e.Type().Orderable() {
-			unsupported(d.at, "a LIMIT in a subquery that uses a column of type "+e.Type().String()+" of the query around it is")
-		}
-		first = append(first, plan.SortKey{Expr: e})
-	}
-	return &plan.Limit{Input: &plan.Sort{Input: in, Keys: append(first, keys...), Limit: -1}, Limit: limit, Offset: offset, By: by}
 }
 
 // expandJoin gives the values to the sides that need them. The left side of a join that keeps its rows needs them if the right one does,

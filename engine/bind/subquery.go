@@ -2,6 +2,7 @@ package bind
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/trailql/trailql/engine/expr"
 	"github.com/trailql/trailql/engine/fn"
@@ -104,13 +105,21 @@ func (x *exprs) attachSub(sub *subplan, t sqltype.Type, args []expr.Expr, join f
 	})
 }
 
-// subquery binds q and checks that it has one column.
+// subquery binds q as one column: where it has several, their row.
 func (x *exprs) subquery(q *sql.Query) *subplan {
 	sub := x.subplan(q)
-	if len(sub.fields) != 1 {
-		fail(sqlerr.Type, q.Pos(), "a subquery used as a value has one column, this one has %d", len(sub.fields))
+	n := len(sub.fields)
+	sub.node = firstColumns(sub.node, n)
+	if n == 1 {
+		return sub
 	}
-	sub.node = firstColumns(sub.node, 1)
+	fields := make([]sqltype.Field, n)
+	for i, c := range sub.node.Schema() {
+		fields[i] = sqltype.Field{Name: strings.ToLower(c.Name), Type: c.Type}
+	}
+	t := sqltype.RowOf(fields...)
+	row := construct(rowConstructor, t, plan.ColumnRefs(sub.node), q.Pos())
+	sub.node = &plan.Project{Input: sub.node, Exprs: []expr.Expr{row}, Columns: []plan.Column{{Type: t}}}
 	return sub
 }
 
@@ -289,13 +298,26 @@ func (x *exprs) semiJoin(kind plan.JoinKind, q *sql.Query, in *sql.InQuery) {
 	x.attachSub(sub, sqltype.BooleanType, args, func(d *dependent, args []expr.Expr) expr.Expr {
 		right, out, on := d.match(sub.node, true)
 		if in != nil {
-			on = append(on, &expr.Compare{Op: expr.Eq, Left: args[0], Right: out[0]})
+			on = append(on, equalities(args[0], out[0])...)
 		} else if len(on) == 0 { // any row will do
 			right = &plan.Limit{Input: right, Limit: 1}
 		}
 		d.left = plan.NewJoin(kind, d.left, right, on)
 		return nil
 	})
+}
+
+// equalities are the conditions under which two values are equal; those of rows, field by field, so that they can be keys of a join.
+func equalities(l, r expr.Expr) []expr.Expr {
+	t := l.Type()
+	if t.Kind != sqltype.Row {
+		return []expr.Expr{&expr.Compare{Op: expr.Eq, Left: l, Right: r}}
+	}
+	var out []expr.Expr
+	for i := range t.Fields {
+		out = append(out, equalities(&expr.Field{Arg: l, Index: i}, &expr.Field{Arg: r, Index: i})...)
+	}
+	return out
 }
 
 // inOperands binds the two sides of IN and gives them their common type.
@@ -314,6 +336,10 @@ func (x *exprs) inOperands(e sql.Expr, q *sql.Query, at sqlerr.Pos) (arg expr.Ex
 // empty; else false. The matching row comes from a left join with the distinct values, the rest from two counts.
 func (x *exprs) inQuery(e *sql.InQuery) expr.Expr {
 	arg, sub := x.inOperands(e.Arg, e.Query, e.Pos())
+	switch arg.Type().Kind {
+	case sqltype.Array, sqltype.Map, sqltype.Row: // which may be equal, or not, or neither, by a NULL inside
+		return x.marked(expr.Eq, arg, sub, false)
+	}
 	return x.attachSub(sub, sqltype.BooleanType, []expr.Expr{arg}, func(d *dependent, args []expr.Expr) expr.Expr {
 		arg := args[0]
 		j, out := d.keyed(sub.node, true)
@@ -373,7 +399,12 @@ func (x *exprs) quantified(e *sql.Quantified) expr.Expr {
 		fail(sqlerr.Type, e.Pos(), "values of type %s have no order", t)
 	}
 	sub.node = converted(sub.node, []plan.Column{{Type: t}})
-	mark := x.attachSub(sub, sqltype.BooleanType, []expr.Expr{coerce(o.Expr, t)}, func(d *dependent, args []expr.Expr) expr.Expr {
+	return x.marked(op, coerce(o.Expr, t), sub, all)
+}
+
+// marked compares arg with each row of sub, of the same type.
+func (x *exprs) marked(op expr.CompareOp, arg expr.Expr, sub *subplan, all bool) expr.Expr {
+	mark := x.attachSub(sub, sqltype.BooleanType, []expr.Expr{arg}, func(d *dependent, args []expr.Expr) expr.Expr {
 		right, out, on := d.match(sub.node, true)
 		var condition expr.Expr = &expr.Compare{Op: op, Left: args[0], Right: out[0]}
 		if all {

@@ -18,11 +18,18 @@ func NewJoin(kind JoinKind, left, right Node, on []expr.Expr) Node {
 		return MoveColumns(e, func(i int) int { return i - width })
 	}
 	var leftOnly, rightOnly, rest []expr.Expr
-	for _, e := range on {
+	for i, e := range on {
 		l, r, equi, nullSafe := equality(e, width)
 		switch sides := SidesOf(e, width); {
 		case expr.Volatile(e):
 			rest = append(rest, e)
+		case equi && !nullSafe && holdsValues(l.Type()):
+			// Keys that look the same need not be equal: [1, NULL] = [1, NULL] is NULL.
+			e = &expr.Compare{Op: expr.Eq, Left: l, Right: r}
+			if !slices.ContainsFunc(on[:i], func(other expr.Expr) bool { return expr.Equal(other, e) }) {
+				j.addKey(l, toRight(r), nullSafe)
+				rest = append(rest, e)
+			}
 		case equi:
 			j.addKey(l, toRight(r), nullSafe)
 		case sides != LeftSide && (sides == RightSide || keepsLeft && sides == NoSide):
@@ -48,6 +55,11 @@ func NewJoin(kind JoinKind, left, right Node, on []expr.Expr) Node {
 	}
 	j.Residual = expr.Conjoin(rest)
 	return j
+}
+
+// holdsValues reports whether a value of t has values inside, which may be NULL.
+func holdsValues(t sqltype.Type) bool {
+	return t.Kind == sqltype.Array || t.Kind == sqltype.Map || t.Kind == sqltype.Row
 }
 
 // JoinColumns returns the output columns of a join.
