@@ -141,15 +141,10 @@ ORDER BY eventtime`},
        min(eventtime) AS first, max(eventtime) AS last
 FROM cloudtrail_logs WHERE sourceipaddress = '%s'
 GROUP BY 1, 2 ORDER BY first, 2`, i.IP)},
-			question{"Whose key began it, and which keys were issued along the chain of roles?", fmt.Sprintf(`SELECT a.eventtime, a.useridentity.accesskeyid AS by_key,
-       json_extract_scalar(a.responseelements, '$.credentials.accessKeyId') AS issued_key,
-       json_extract_scalar(a.requestparameters, '$.roleArn') AS role,
-       count(b.eventid) AS calls_with_it
-FROM cloudtrail_logs a
-LEFT JOIN cloudtrail_logs b
-  ON b.useridentity.accesskeyid = json_extract_scalar(a.responseelements, '$.credentials.accessKeyId')
-WHERE a.eventname = 'AssumeRole' AND a.sourceipaddress = '%s'
-GROUP BY 1, 2, 3, 4 ORDER BY 1`, i.IP)},
+			question{"What came of the key that it used, over roles and accounts?", fmt.Sprintf(`SELECT depth, via, role, accesskeyid, principal_name(useridentity) AS who,
+       count(*) AS calls, min(eventtime) AS first
+FROM sessions_of('%s') WHERE sourceipaddress = '%s'
+GROUP BY 1, 2, 3, 4, 5 ORDER BY 1`, i.AccessKey, i.IP)},
 			question{"How much does a question about one day read?", fmt.Sprintf(`EXPLAIN SELECT eventname, count(*) FROM cloudtrail_logs
 WHERE eventtime >= '%[1]sT00:00:00Z' AND eventtime < '%[1]sT12:00:00Z'
 GROUP BY 1`, i.Date)})
