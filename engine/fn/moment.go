@@ -125,7 +125,10 @@ func (a moments) plus(b moments) moments {
 	}
 }
 
-func one(x float64) moments { return moments{n: 1, mean: x} }
+func one(x float64) moments {
+	d := x - x // NaN for what has no distance from itself: an infinity
+	return moments{n: 1, mean: x, m2: d, m3: d, m4: d}
+}
 
 type varianceSample moments
 
@@ -205,7 +208,10 @@ func (a comoments) plus(b comoments) comoments {
 }
 
 // onePair is the sample of one row: the first argument is y, the second x.
-func onePair(p pair[float64, float64]) comoments { return comoments{n: 1, meanX: p.b, meanY: p.a} }
+func onePair(p pair[float64, float64]) comoments {
+	dx, dy := p.b-p.b, p.a-p.a // as in one
+	return comoments{n: 1, meanX: p.b, meanY: p.a, xx: dx, yy: dy, xy: dx * dy}
+}
 
 type correlation comoments
 
@@ -216,7 +222,7 @@ func (s correlation) merge(o correlation) correlation {
 	return correlation(comoments(s).plus(comoments(o)))
 }
 func (s correlation) result() (float64, bool) {
-	return s.xy / math.Sqrt(s.xx*s.yy), s.n > 1
+	return s.xy / math.Sqrt(s.xx*s.yy), s.xx != 0 && s.yy != 0
 }
 
 type covarianceAll comoments
@@ -243,7 +249,7 @@ type slope comoments
 
 func (s slope) add(p pair[float64, float64]) slope { return slope(comoments(s).plus(onePair(p))) }
 func (s slope) merge(o slope) slope                { return slope(comoments(s).plus(comoments(o))) }
-func (s slope) result() (float64, bool)            { return s.xy / s.xx, s.n > 1 }
+func (s slope) result() (float64, bool)            { return s.xy / s.xx, s.xx != 0 }
 
 type intercept comoments
 
@@ -251,7 +257,7 @@ func (s intercept) add(p pair[float64, float64]) intercept {
 	return intercept(comoments(s).plus(onePair(p)))
 }
 func (s intercept) merge(o intercept) intercept { return intercept(comoments(s).plus(comoments(o))) }
-func (s intercept) result() (float64, bool)     { return s.meanY - s.xy/s.xx*s.meanX, s.n > 1 }
+func (s intercept) result() (float64, bool)     { return s.meanY - s.xy/s.xx*s.meanX, s.xx != 0 }
 
 type meanX comoments
 

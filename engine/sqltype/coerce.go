@@ -159,7 +159,7 @@ func CanCast(from, to Type) bool {
 	case Char:
 		return from.Kind == Varchar
 	case Varbinary:
-		return from.Kind == IPAddress || from.Kind == UUID
+		return from.Kind == Varchar || from.Kind == IPAddress || from.Kind == UUID
 	case IPAddress:
 		return from.Kind == Varchar || from.Kind == Varbinary || from.Kind == IPPrefix
 	case IPPrefix:

@@ -79,7 +79,7 @@ func TestCanCast(t *testing.T) {
 		from, to string
 		want     bool
 	}{
-		{"varchar", "timestamp(3) with time zone", true}, {"varchar", "varbinary", false}, {"varbinary", "varchar", false},
+		{"varchar", "timestamp(3) with time zone", true}, {"varchar", "varbinary", true}, {"varbinary", "varchar", false},
 		{"boolean", "decimal(3,1)", true}, {"date", "bigint", false}, {"timestamp", "date", true}, {"time", "timestamp", true},
 		{"date", "time", false}, {"json", "array(map(varchar, json))", true}, {"map(bigint, date)", "json", true},
 		{"map(date, bigint)", "json", false}, {"array(varbinary)", "json", false}, {"json", "date", false},

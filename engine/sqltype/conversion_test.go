@@ -19,7 +19,7 @@ var conversions = []struct{ from, implicit, explicit string }{
 	{"real", "double", "boolean tinyint smallint integer bigint decimal(38,9) varchar json"},
 	{"double", "", "boolean tinyint smallint integer bigint real decimal(38,9) varchar json"},
 	{"decimal(38,9)", "real double", "boolean tinyint smallint integer bigint varchar json"},
-	{"varchar", "", "boolean tinyint smallint integer bigint real double decimal(38,9) char(5) date time(3) time(3)·with·time·zone timestamp(3) timestamp(3)·with·time·zone " +
+	{"varchar", "", "boolean tinyint smallint integer bigint real double decimal(38,9) char(5) varbinary date time(3) time(3)·with·time·zone timestamp(3) timestamp(3)·with·time·zone " +
 		"json uuid ipaddress ipprefix"}, // to char(65536) implicitly
 	{"char(5)", "varchar", ""}, // Trino has overloads of its functions instead
 	{"varbinary", "", "uuid ipaddress"},

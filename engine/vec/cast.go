@@ -226,11 +226,32 @@ func (c caster) nested(a arrow.Array, from, to sqltype.Type) (arrow.Array, error
 	if err != nil {
 		return nil, err
 	}
+	if !asIs(*from.Key, *to.Key) {
+		if err := uniqueKeys(offsets, keys, *to.Key); err != nil {
+			return nil, err
+		}
+	}
 	items, err := c.cast(s.Field(1), *from.Elem, *to.Elem)
 	if err != nil {
 		return nil, err
 	}
 	return newMap(to, offsets, keys, items, valid), nil
+}
+
+// uniqueKeys fails if two keys of one map, which differed before they were cast, are equal now.
+func uniqueKeys(offsets []int32, keys arrow.Array, t sqltype.Type) error {
+	seen := map[string]bool{}
+	for row := range len(offsets) - 1 {
+		clear(seen)
+		for i := offsets[row]; i < offsets[row+1]; i++ {
+			key := string(sqltype.AppendText(nil, t, keys, int(i)))
+			if seen[key] {
+				return sqlerr.New(sqlerr.Value, 0, "cannot cast the keys of a map to %s: %s occurs twice", t, key)
+			}
+			seen[key] = true
+		}
+	}
+	return nil
 }
 
 func identity(n int) []int32 {

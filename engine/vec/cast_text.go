@@ -45,6 +45,9 @@ func (c caster) fromText(a arrow.Array, from, to sqltype.Type) (arrow.Array, err
 		return parseFixed(&r, func(s string) (decimal128.Num, bool) {
 			return sqltype.ParseDecimal(s, to.Precision, to.Scale)
 		})
+	case sqltype.Varbinary: // the bytes of the text
+		d := a.Data()
+		return array.MakeFromData(array.NewData(arrow.BinaryTypes.Binary, d.Len(), d.Buffers(), nil, d.NullN(), d.Offset())), nil
 	case sqltype.IPAddress, sqltype.IPPrefix, sqltype.UUID:
 		return textToNetwork(&r)
 	case sqltype.Date:
