@@ -96,6 +96,11 @@ func (b *binder) query(q *sql.Query, with *env, outer *scope) *relation {
 	if q.With != nil {
 		for i := range q.With.CTEs {
 			cte := &q.With.CTEs[i]
+			for _, other := range q.With.CTEs[:i] {
+				if lower(other.Name) == lower(cte.Name) {
+					fail(sqlerr.Name, cte.Name.Pos(), "WITH defines %q twice", cte.Name.Name)
+				}
+			}
 			with = &env{name: lower(cte.Name), cte: cte, recursive: q.With.Recursive, parent: with}
 		}
 	}

@@ -157,12 +157,27 @@ func addMonthsToInstant(t instant, months int32) (instant, error) {
 	return instant{sqltype.InstantMicros(local, loc), t.zone}, err
 }
 
-func scaleInterval(ms int64, by float64) (int64, error) {
-	scaled := float64(ms) * by
-	if !(math.Abs(scaled) < math.MaxInt64) {
-		return 0, valueError("interval overflow: %d milliseconds * %g", ms, by)
+// scaleInterval multiplies an interval of milliseconds or months; what is less than one of them is cut off.
+func scaleInterval[T int32 | int64](interval T, by float64) (T, error) {
+	return wholeInterval[T](float64(interval) * by)
+}
+
+func divideInterval[T int32 | int64](interval T, by float64) (T, error) {
+	if by == 0 {
+		return 0, divisionByZero()
 	}
-	return int64(scaled), nil
+	return wholeInterval[T](float64(interval) / by)
+}
+
+func wholeInterval[T int32 | int64](x float64) (T, error) {
+	bound := float64(math.MaxInt32)
+	if _, wide := any(T(0)).(int64); wide {
+		bound = math.MaxInt64
+	}
+	if !(math.Abs(x) < bound) {
+		return 0, valueError("interval overflow: %g", x)
+	}
+	return T(x), nil
 }
 
 func truncDate(c *Call) (arrow.Array, error) {

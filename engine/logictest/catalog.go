@@ -32,27 +32,19 @@ func (c *Catalog) Add(name string, r source.Relation) {
 	slices.Sort(c.names)
 }
 
-// AddTable puts a table in memory into the catalog. Columns are written as for Columns.
+// AddTable puts a table in memory into the catalog. A column is written "name type"; one whose name begins with _ or $ is hidden.
 func (c *Catalog) AddTable(name string, columns []string, batches ...vec.Batch) error {
-	parsed, err := Columns(columns)
-	if err == nil {
-		c.Add(name, source.Stored{Table: source.NewMemory(name, parsed, batches)})
-	}
-	return err
-}
-
-// Columns reads columns, each written "name type"; one whose name begins with _ or $ is hidden.
-func Columns(written []string) ([]source.Column, error) {
-	out := make([]source.Column, len(written))
-	for i, column := range written {
-		name, text, _ := strings.Cut(column, " ")
+	out := make([]source.Column, len(columns))
+	for i, column := range columns {
+		columnName, text, _ := strings.Cut(column, " ")
 		t, err := sqltype.Parse(text)
 		if err != nil {
-			return nil, err
+			return err
 		}
-		out[i] = source.Column{Name: name, Type: t, Hidden: name[0] == '_' || name[0] == '$'}
+		out[i] = source.Column{Name: columnName, Type: t, Hidden: columnName[0] == '_' || columnName[0] == '$'}
 	}
-	return out, nil
+	c.Add(name, source.Stored{Table: source.NewMemory(name, out, batches)})
+	return nil
 }
 
 // AddView puts a view into the catalog.

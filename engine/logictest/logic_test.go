@@ -159,9 +159,7 @@ func runFile(t *testing.T, file string, stored *storedTables) {
 		case "table":
 			columns, batches, err := tableRows(memory.engine, r.text)
 			if err == nil {
-				err = memory.catalog.AddTable(r.directive[1], columns, batches...)
-			}
-			if err == nil {
+				memory.catalog.Add(r.directive[1], source.Stored{Table: source.NewMemory(r.directive[1], columns, batches)})
 				err = stored.add(parquet.catalog, t.TempDir(), r.directive[1], columns, batches)
 			}
 			if err != nil {
@@ -328,14 +326,15 @@ func makeTable(cat *logictest.Catalog, eng *engine.Engine, name, text string) er
 	if err != nil {
 		return err
 	}
-	return cat.AddTable(name, columns, batches...)
+	cat.Add(name, source.Stored{Table: source.NewMemory(name, columns, batches)})
+	return nil
 }
 
-// tableRows runs the query of a table: its columns, as Catalog.AddTable takes them, and its rows in batches of three.
-func tableRows(eng *engine.Engine, text string) (columns []string, batches []vec.Batch, err error) {
+// tableRows runs the query of a table: its columns, hidden ones begin with _ or $, and its rows in batches of three.
+func tableRows(eng *engine.Engine, text string) (columns []source.Column, batches []vec.Batch, err error) {
 	batches, schema, err := collect(eng, text, engine.Options{Workers: 1, BatchRows: 3, Now: now})
 	for _, c := range schema {
-		columns = append(columns, c.Name+" "+c.Type.String())
+		columns = append(columns, source.Column{Name: strings.ToLower(c.Name), Type: c.Type, Hidden: c.Name[0] == '_' || c.Name[0] == '$'})
 	}
 	return columns, batches, err
 }

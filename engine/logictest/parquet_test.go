@@ -29,18 +29,16 @@ type storedTables struct {
 
 // add stores a table in folder: two batches of three rows a file, a row group each, so that small tables have several of each. One that Parquet
 // cannot hold is added in memory.
-func (s *storedTables) add(cat *logictest.Catalog, folder, name string, columns []string, batches []vec.Batch) error {
-	parsed, err := logictest.Columns(columns)
-	if err != nil {
-		return err
-	}
-	for _, c := range parsed {
+func (s *storedTables) add(cat *logictest.Catalog, folder, name string, columns []source.Column, batches []vec.Batch) error {
+	for _, c := range columns {
 		if !inParquet(c.Type) {
 			s.count(&s.memory)
-			return cat.AddTable(name, columns, batches...)
+			cat.Add(name, source.Stored{Table: source.NewMemory(name, columns, batches)})
+			return nil
 		}
 	}
-	t := &parquetTable{name: name, columns: parsed, tally: s}
+	t := &parquetTable{name: name, columns: columns, tally: s}
+	var err error
 	if t.store, err = blob.OpenFolder(folder); err != nil {
 		return err
 	}
