@@ -511,7 +511,10 @@ func (f *formatter) expr(e Expr, least int) {
 			break
 		}
 		f.write(e.Op)
-		f.expr(e.Arg, levelZone) // a second sign gets parentheses: two minus signs would begin a comment
+		if _, sign := e.Arg.(*Unary); sign {
+			f.write(" ") // two minus signs would begin a comment
+		}
+		f.expr(e.Arg, levelSign)
 	case *Binary:
 		f.binary(e)
 	case *Quantified:

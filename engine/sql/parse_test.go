@@ -92,7 +92,7 @@ var constructs = []struct{ text, want string }{
 	{"SELECT 1 + 2 * 3 - 4 / 5 % 6 || 'x'", ""},
 	{"SELECT (1 + 2) * 3, 1 - (2 - 3), (1 - 2) - 3, 'a' || ('b' || 'c')", "SELECT (1 + 2) * 3, 1 - (2 - 3), 1 - 2 - 3, 'a' || ('b' || 'c')"},
 	{"SELECT a || b + c = d", ""},
-	{"SELECT -1, - -1, +a, -(a + b), -a * b", "SELECT -1, -(-1), +a, -(a + b), -a * b"},
+	{"SELECT -1, - -1, +a, -(a + b), -a * b", "SELECT -1, - -1, +a, -(a + b), -a * b"},
 	{"SELECT NOT a = b AND NOT (c OR d) OR NOT NOT e", ""},
 	{"SELECT (a AND b) AND c, a AND (b AND c), a OR b AND c", "SELECT a AND b AND c, a AND (b AND c), a OR b AND c"},
 	{"SELECT a != b, a <> b, a<=b, (a = b) = c", "SELECT a <> b, a <> b, a <= b, (a = b) = c"},
@@ -460,7 +460,7 @@ func FuzzParse(f *testing.F) {
 	for _, c := range sessionConstructs {
 		f.Add(c.text)
 	}
-	for _, text := range []string{"SELECT (all) - 1, (all)(1)", "SELECT 'a", "SELECT a FROM 1-2-3", "((((", "SELECT interval - 'x'"} {
+	for _, text := range []string{"SELECT (all) - 1, (all)(1)", "SELECT 'a", "SELECT a FROM 1-2-3", "((((", "SELECT interval - 'x'", "SELECT " + strings.Repeat("+", 150) + "- -0"} {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
