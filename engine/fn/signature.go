@@ -430,10 +430,27 @@ func noOverload(name string, sigs []string, args []sqltype.Type) error {
 	for i, t := range args {
 		given[i] = t.String()
 	}
-	takes := make([]string, len(sigs))
-	for i, s := range sigs {
-		takes[i], _, _ = strings.Cut(s, " -> ")
+	var takes, near []string
+	for _, s := range sigs {
+		params, _, _ := strings.Cut(s, " -> ")
+		takes = append(takes, params)
+		if parts := splitParts(params[1 : len(params)-1]); len(parts) == len(args) && slices.ContainsFunc(args, func(t sqltype.Type) bool {
+			return slices.Contains(parts, plainName(t))
+		}) {
+			near = append(near, params)
+		}
+	}
+	const many = 8
+	if len(takes) > many && len(near) > 0 {
+		takes = near
 	}
 	return sqlerr.New(sqlerr.Type, 0, "%s cannot be applied to (%s)", name, strings.Join(given, ", ")).
 		WithHint("it takes %s", strings.Join(takes, " or "))
+}
+
+// plainName is the name of a type without its parameters.
+func plainName(t sqltype.Type) string {
+	name, rest, _ := strings.Cut(t.String(), "(")
+	_, rest, _ = strings.Cut(rest, ")")
+	return name + rest
 }

@@ -1,6 +1,7 @@
 package fn
 
 import (
+	"errors"
 	"strings"
 	"testing"
 
@@ -112,5 +113,16 @@ func TestBadSignaturesPanic(t *testing.T) {
 			}()
 			parseSignature(s)
 		}()
+	}
+}
+
+// TestNearSignatures: of an operator's many signatures, the error shows those that take one of the types.
+func TestNearSignatures(t *testing.T) {
+	plus, _ := Lookup("+")
+	_, _, _, err := plus.Resolve([]sqltype.Type{sqltype.TimeTZType, sqltype.BooleanType})
+	want := "it takes (time with time zone, interval day to second) or (interval day to second, time with time zone)"
+	var e *sqlerr.Error
+	if !errors.As(err, &e) || e.Hint != want {
+		t.Errorf("the error is %v, want the hint %q", err, want)
 	}
 }
