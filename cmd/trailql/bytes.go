@@ -57,22 +57,25 @@ func memoryFlag(c *cobra.Command, size byteSize) *byteSize {
 	return &size
 }
 
-// unseen is the least that is left for what the collector does not see: first of all the pages of the program itself.
-const unseen = 24 << 20
+// program is what the pages of the program itself take of the process, about; the collector does not see them.
+const program = 44 << 20
 
-// bound tells the collector of the limit, but for 10 % or unseen, whichever is more. Below it the collector may rest until
-// the heap is five times what lives: batches come and go, and a quarter of a query's time would go into looking for them.
+// heap is the share of the collector: all but 10 %, or the program's pages where these are more; of little memory at most a third is theirs.
+func (b *byteSize) heap() int64 { return int64(*b) - max(int64(*b)/10, min(program, int64(*b)/3)) }
+
+// bound tells the collector of its share. Below it the collector may rest until the heap is five times what lives: batches come and go, and a
+// quarter of a query's time would go into looking for them.
 func (b *byteSize) bound() error {
 	if *b < minMemory {
 		return usage("--memory %s is too little; give at least 64MiB", b)
 	}
-	debug.SetMemoryLimit(int64(*b) - max(int64(*b)/10, unseen))
+	debug.SetMemoryLimit(b.heap())
 	debug.SetGCPercent(400)
 	return nil
 }
 
-// queries is the share that the operators of queries may account, 60 %.
-func (b *byteSize) queries() int64 { return int64(*b) / 10 * 6 }
+// queries is the share that the operators of queries may account: two thirds of the heap, 60 % of all where there is much.
+func (b *byteSize) queries() int64 { return b.heap() / 3 * 2 }
 
 // queryOptions are those of queries that no service runs: they may account memory bytes, and spill to the system's temporary folder.
 func queryOptions(memory int64) engine.Options {
