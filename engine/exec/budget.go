@@ -15,27 +15,35 @@ import (
 // build sides, queued batches, accumulators. Batches in passing are not accounted; there are a few per worker.
 //
 // Operators that spill ask fits before they keep more, and write to disk what they hold when it says no. A quarter of the limit is theirs in equal shares,
-// so that none starves however much the others hold; the rest is for who comes first. What such an operator needs to go on, a few batches and
-// a piece of each file that it reads, or 2 MiB for partitions that it writes, it takes also beyond its share.
+// so that none starves however much the others hold; the rest is for who comes first, but for what batches in passing may take. What such an operator
+// needs to go on, a few batches and a piece of each file that it reads, or 2 MiB for partitions that it writes, it takes also beyond its share.
 type budget struct {
-	limit int64 // 0: none
-	used  atomic.Int64
+	allowance
+	used atomic.Int64
 	// parent, where set, is the budget of the whole run, to which this one's part belongs.
 	parent *budget
-
-	spills bool  // there is somewhere to spill to
-	always bool  // for tests: nothing ever fits
-	share  int64 // what each account of an operator that spills may hold at least
 }
 
+// allowance is what a budget allows.
+type allowance struct {
+	limit   int64 // 0: none
+	spills  bool  // there is somewhere to spill to
+	always  bool  // for tests: nothing ever fits
+	share   int64 // what each account of an operator that spills may hold at least
+	passing int64 // what is left, by those that spill, to batches in passing
+}
+
+// batchesInPassing is what a worker may need for batches of wide rows, on their way from a file to the operator that keeps them.
+const batchesInPassing = 16 << 20
+
 // divide gives every worker of so many operators that spill its share.
-func (b *budget) divide(spilling int) { b.share = b.reserved() / int64(max(1, spilling)) }
+func (b *allowance) divide(spilling int) { b.share = b.reserved() / int64(max(1, spilling)) }
 
 // reserved is the part of the limit that is divided.
-func (b *budget) reserved() int64 { return b.limit / 4 }
+func (b *allowance) reserved() int64 { return b.limit / 4 }
 
 // piece is how much of the rows in a file is read at once: so little that a merge of many files fits into what is reserved.
-func (b *budget) piece() int64 {
+func (b *allowance) piece() int64 {
 	if b.limit == 0 {
 		return spillBytes
 	}
@@ -78,7 +86,7 @@ func (a *account) fits(bytes int64) bool {
 // room is fits without regard to tests.
 func (a *account) room(bytes int64) bool {
 	b := a.budget
-	return b.limit == 0 || a.held+bytes <= b.share || b.total()+bytes <= b.limit-b.reserved()
+	return b.limit == 0 || a.held+bytes <= b.share || b.total()+bytes <= max(b.limit/4, b.limit-b.reserved()-b.passing)
 }
 
 // set changes what is held to total bytes; past the budget it is a Resource error.

@@ -65,6 +65,7 @@ func newRun(ctx context.Context, opt Options) *run {
 	if r.workers <= 0 {
 		r.workers = runtime.GOMAXPROCS(0)
 	}
+	r.budget.passing = int64(r.workers) * batchesInPassing
 	if r.batchRows <= 0 {
 		r.batchRows = defaultBatchRows
 	}

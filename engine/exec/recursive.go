@@ -35,8 +35,7 @@ func (r *run) again(id *plan.RecursionID) *run {
 		ctx: r.ctx, workers: r.workers, batchRows: r.batchRows, sourceRows: r.sourceRows, off: r.off, session: r.session, meters: r.meters,
 		disk: r.disk, spools: map[*plan.SpoolID]*spool{}, lastRows: maps.Clone(r.lastRows),
 	}
-	b := &r.budget
-	c.budget.limit, c.budget.parent, c.budget.spills, c.budget.always, c.budget.share = b.limit, b, b.spills, b.always, b.share
+	c.budget.allowance, c.budget.parent = r.budget.allowance, &r.budget
 	if c.lastRows == nil {
 		c.lastRows = map[*plan.RecursionID]*lastRows{}
 	}

@@ -357,7 +357,8 @@ func (s *sortState) spill() error {
 	}
 	from, err := s.file.mark()
 	all := s.rows[0]
-	for part := range slices.Chunk(order, s.run.batchRows) {
+	rows := max(1, min(int64(s.run.batchRows), s.run.budget.piece()*int64(s.count)/max(1, s.columns.sum())))
+	for part := range slices.Chunk(order, int(rows)) { // which is about what goes to the file at once
 		if err == nil {
 			err = s.file.write(all.Take(part))
 		}
