@@ -2,6 +2,7 @@ package sql
 
 import (
 	"encoding/hex"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -758,10 +759,23 @@ func (f *formatter) frameBound(b FrameBound) {
 }
 
 // typeName writes a type; in a name of several words the precision of a time stands after the first.
+// ofSeveralWords reports whether a type's name is one that has more than a word.
+func ofSeveralWords(word, rest string) bool {
+	switch word {
+	case "time", "timestamp":
+		return rest == "with time zone"
+	case "interval":
+		from, to, both := strings.Cut(rest, " to ")
+		unit := func(s string) bool { return slices.Contains(intervalUnits, strings.ToUpper(s)) }
+		return unit(from) && (!both || unit(to))
+	}
+	return false
+}
+
 func (f *formatter) typeName(t TypeName) {
 	word, rest, _ := strings.Cut(t.Name, " ")
 	switch {
-	case rest == "" && isBareName(t.Name), rest != "" && (word == "interval" || word == "time" || word == "timestamp"):
+	case rest == "" && isBareName(t.Name), rest != "" && ofSeveralWords(word, rest):
 		f.write(word)
 	default:
 		f.write(quoteName(t.Name))

@@ -460,7 +460,7 @@ func FuzzParse(f *testing.F) {
 	for _, c := range sessionConstructs {
 		f.Add(c.text)
 	}
-	for _, text := range []string{"SELECT (all) - 1, (all)(1)", "SELECT 'a", "SELECT a FROM 1-2-3", "((((", "SELECT interval - 'x'", "SELECT " + strings.Repeat("+", 150) + "- -0"} {
+	for _, text := range []string{"SELECT (all) - 1, (all)(1)", "SELECT 'a", "SELECT a FROM 1-2-3", "((((", "SELECT interval - 'x'", "SELECT " + strings.Repeat("+", 150) + "- -0", `SELECT CAST(0 AS a("time 0"))`, `SELECT CAST(0 AS "interval day to x")`} {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
