@@ -182,7 +182,7 @@ func (j *judge) accountsTogether() (out [][2]string) {
 // rhythmsOf reads the deliveries of a range of accounts, sorted by account and region.
 func (j *judge) rhythmsOf(ctx context.Context, accounts [2]string) ([]*rhythm, error) {
 	found := map[unit]*rhythm{}
-	err := j.each(ctx, `SELECT account, region, date_trunc('hour', stamp), bitwise_or_agg(bitwise_left_shift(1, minute(stamp)))
+	err := j.each(ctx, `SELECT account, region, date_trunc('hour', stamp), bitwise_or_agg(bitwise_left_shift(BIGINT '1', minute(stamp)))
 FROM `+catalog.Files+` WHERE `+logFiles+` AND stamp IS NOT NULL AND account BETWEEN `+quote(accounts[0])+` AND `+quote(accounts[1])+`
 GROUP BY account, region, date_trunc('hour', stamp)`, func(r row) error {
 		u := unit{r.text(0), r.text(1)}
