@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -266,10 +267,7 @@ func (w *world) engine(sql string) ([]sink.Column, []vec.Batch) {
 		w.t.Fatal(err)
 	}
 	defer r.Close()
-	columns := make([]sink.Column, len(r.Columns))
-	for i, c := range r.Columns {
-		columns[i] = c
-	}
+	columns := slices.Clone(r.Columns)
 	var batches []vec.Batch
 	for {
 		b, err := r.Next()
