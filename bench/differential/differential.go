@@ -130,7 +130,7 @@ func drawn(seed uint64) (n *node, ordered bool, opt engine.Options) {
 
 // verdict on one query; difference is "" where the answers agree.
 type verdict struct {
-	refused    bool // one of them says that it cannot do this
+	refused    bool // one of them says that it cannot do this, or DuckDB that it has a defect
 	failed     bool // both say that the query is wrong
 	rows       int
 	difference string
@@ -149,7 +149,8 @@ func (p *pair) judge(ctx context.Context, n *node, ordered bool, opt engine.Opti
 		v.difference = "trailql has a defect"
 	case err != nil && errDuck != nil:
 		v.failed = true
-	case err != nil && strings.Contains(err.Error(), "not supported yet"), errDuck != nil && strings.Contains(errDuck.Error(), "Not implemented"):
+	case err != nil && strings.Contains(err.Error(), "not supported yet"), errDuck != nil && strings.Contains(errDuck.Error(), "Not implemented"),
+		errDuck != nil && strings.Contains(errDuck.Error(), "INTERNAL Error"):
 		v.refused = true
 	case err != nil:
 		v.difference = "trailql fails"
