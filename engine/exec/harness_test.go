@@ -131,11 +131,16 @@ func (s setting) String() string {
 	return fmt.Sprintf("workers=%d batch=%d coded=%v spill=%v seed=%d", s.workers, s.batchRows, s.coded, s.spill, s.seed)
 }
 
+// settings are the ways in which a case runs; in short runs, those under the race detector, the ways of several workers, once each.
 func settings() (all []setting) {
-	for _, workers := range []int{1, 4} {
+	crews, seeds := []int{1, 4}, uint64(2)
+	if testing.Short() {
+		crews, seeds = []int{4}, 1
+	}
+	for _, workers := range crews {
 		for _, batchRows := range []int{1, 7, 0} {
 			for _, coded := range []bool{false, true} {
-				for seed := range uint64(2) {
+				for seed := range seeds {
 					all = append(all, setting{workers, batchRows, coded, false, seed})
 				}
 				if coded == (workers == 1) { // one form for each is enough: what is read back is plain
