@@ -52,6 +52,7 @@ type Options struct {
 	ScratchBytes int64           // bytes that the query may have there at a time; 0: 100 GiB
 	Off          source.Switches // steps turned off, for tests
 	SpillAlways  bool            // write to Scratch as if no memory were left, for tests
+	ManyGroups   int             // see exec.Options, for tests
 	WithoutRules []string        // optimizer rules turned off, for tests
 	User         string          // who asks, for current_user; "": not known
 	Params       []string        // literals as they are written in SQL, for the statement's ? in order
@@ -135,7 +136,7 @@ func (e *Engine) start(r *Result, st sql.Statement, text string, opt Options, se
 		without: opt.WithoutRules,
 		exec: exec.Options{
 			Workers: opt.Workers, BatchRows: opt.BatchRows, Memory: opt.Memory, Off: opt.Off,
-			Scratch: opt.Scratch, ScratchBytes: cmp.Or(opt.ScratchBytes, mostScratch), SpillAlways: opt.SpillAlways,
+			Scratch: opt.Scratch, ScratchBytes: cmp.Or(opt.ScratchBytes, mostScratch), SpillAlways: opt.SpillAlways, ManyGroups: opt.ManyGroups,
 			Session: set.forFunctions(opt),
 		},
 		text: text, session: opt.Session,

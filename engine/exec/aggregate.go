@@ -3,6 +3,7 @@ package exec
 import (
 	"io"
 	"slices"
+	"sync"
 
 	"github.com/trailql/trailql/engine/expr"
 	"github.com/trailql/trailql/engine/plan"
@@ -11,13 +12,38 @@ import (
 )
 
 // aggregate takes in all rows on all workers, each with a state of its own, then merges the states and puts out the groups. Where an
-// aggregate depends on the order of its input, the rows are taken in their order by one state. States that outgrow the memory become full:
-// see aggregatespill.go.
+// aggregate depends on the order of its input, the rows are taken in their order by one state. States that outgrow the memory, or
+// that find that most rows are groups of their own, become full: see aggregatespill.go.
 func (r *run) aggregate(n *plan.Aggregate, m *meter, input flow) flow {
 	n, inputs := overColumns(n)
-	return flow{tasks: 1, open: func(w *worker, _ int) operator {
-		return &aggregateOperator{run: r, worker: w, meter: m, node: n, inputs: inputs, input: input, out: pieces{most: r.batchRows}}
+	a := &aggregation{run: r, meter: m, node: n, inputs: inputs, input: input}
+	tasks := 1
+	if slices.ContainsFunc(groupingSets(n), func(keys []int) bool { return len(keys) > 0 }) {
+		a.divides = r.budget.spills || r.workers > 1
+		if r.workers > 1 {
+			tasks = fanout
+		}
+	}
+	return flow{tasks: tasks, open: func(w *worker, task int) operator {
+		return &aggregateOperator{aggregation: a, worker: w, task: task, tasks: tasks, out: pieces{most: r.batchRows}}
 	}}
+}
+
+// aggregation is what the tasks of an aggregate share. The first of them takes in all rows. If the groups are divided, each puts out some of the
+// partitions; else the first task puts out all groups.
+type aggregation struct {
+	run     *run
+	meter   *meter
+	node    *plan.Aggregate // over columns
+	inputs  []expr.Expr     // which these are
+	input   flow
+	divides bool // groups may be divided
+
+	once     sync.Once
+	err      error
+	states   []*aggregateState // by worker; nil: took in nothing
+	whole    *aggregateState   // all groups; nil: they are divided
+	division *division
 }
 
 // overColumns returns n over columns in the place of its expressions, and these expressions: so the rows can be kept and read again.
@@ -56,19 +82,15 @@ func overColumns(n *plan.Aggregate) (*plan.Aggregate, []expr.Expr) {
 }
 
 type aggregateOperator struct {
-	run    *run
-	worker *worker
-	meter  *meter
-	node   *plan.Aggregate // over columns
-	inputs []expr.Expr     // which these are
-	input  flow
+	*aggregation
+	worker      *worker
+	task, tasks int
 
-	began  bool
-	states []*aggregateState // by worker; nil: took in nothing
-	todo   []share           // partitions to be computed, the next one last
-	state  *aggregateState   // being put out; nil: none
-	put    int               // grouping sets of state whose groups are out, or are the rest of out
-	out    pieces
+	began bool
+	todo  []share         // partitions to be computed, the next one last
+	state *aggregateState // being put out; nil: none
+	put   int             // grouping sets of state whose groups are out, or are the rest of out
+	out   pieces
 }
 
 func (o *aggregateOperator) next() (vec.Batch, error) {
@@ -76,6 +98,11 @@ func (o *aggregateOperator) next() (vec.Batch, error) {
 		o.began = true
 		if err := o.begin(); err != nil {
 			return vec.Batch{}, err
+		}
+		if o.division != nil {
+			o.todo = o.division.shares(o.task, o.tasks)
+		} else if o.task == 0 {
+			o.state, o.whole = o.whole, nil
 		}
 	}
 	for o.out.empty() {
@@ -104,48 +131,68 @@ func (o *aggregateOperator) next() (vec.Batch, error) {
 }
 
 func (o *aggregateOperator) close() {
-	for _, s := range append(o.states, o.state) {
-		if s != nil {
-			s.account.close()
-		}
+	if o.state != nil {
+		o.state.account.close()
 	}
 	for _, sh := range o.todo {
-		sh.close()
+		sh.done()
 	}
-	o.states, o.state, o.todo, o.out = nil, nil, nil, pieces{}
+	o.state, o.todo, o.out = nil, nil, pieces{}
 }
 
-// begin takes in all rows, and merges the states or divides what is in them.
+// begin has the rows taken in, once. Other tasks wait for that.
 func (o *aggregateOperator) begin() error {
+	outer := o.worker.charge(nil)
+	o.once.Do(func() {
+		o.worker.charge(outer)
+		o.err = guard(func() error { return o.takeAll(o.worker) })
+		o.worker.charge(nil)
+	})
+	o.worker.charge(outer)
+	return o.err
+}
+
+// takeAll takes in all rows, and merges the states or divides what is in them.
+func (o *aggregation) takeAll(w *worker) error {
+	defer func() {
+		for _, s := range o.states {
+			if s != nil {
+				s.account.close()
+			}
+		}
+		o.states = nil
+	}()
 	o.states = make([]*aggregateState, o.run.workers)
 	var rest *partitions
-	if o.run.budget.spills && slices.ContainsFunc(groupingSets(o.node), func(keys []int) bool { return len(keys) > 0 }) {
+	if o.divides {
 		rest = o.newPartitions(0)
 	}
-	if err := o.takeIn(rest); err != nil {
+	if err := o.takeIn(w, rest); err != nil {
 		return err
 	}
 	states := slices.DeleteFunc(o.states, func(s *aggregateState) bool { return s == nil })
 	o.states = states
 	switch {
 	case len(states) == 0: // no tasks at all
-		o.state = o.newState(0, nil)
+		o.whole = o.newState(0, nil)
 	case slices.ContainsFunc(states, func(s *aggregateState) bool { return s.full }):
 		o.states = nil // their accounts go over to the division
-		return o.divide(states, rest, true)
+		var err error
+		o.division, err = divide(states, rest, true)
+		return err
 	default:
-		o.states, o.state = states[1:], states[0]
-		for _, s := range o.states {
-			if err := o.state.merge(o.worker.ctx, s); err != nil {
+		for _, s := range states[1:] {
+			if err := states[0].merge(w.ctx, s); err != nil {
 				return err
 			}
 			s.account.close()
 		}
+		o.states, o.whole = nil, states[0]
 	}
 	return nil
 }
 
-func (o *aggregateOperator) takeIn(rest *partitions) error {
+func (o *aggregation) takeIn(w *worker, rest *partitions) error {
 	add := func(slot int) func(vec.Batch) error {
 		if o.states[slot] == nil {
 			o.states[slot] = o.newState(0, rest)
@@ -161,16 +208,16 @@ func (o *aggregateOperator) takeIn(rest *partitions) error {
 	}
 	for _, call := range o.node.Aggs {
 		if call.Fn.OrderSensitive {
-			rows := o.run.rows(o.worker, o.meter, o.input)
+			rows := o.run.rows(w, o.meter, o.input)
 			defer rows.close()
 			return drain(rows, add(0))
 		}
 	}
-	return o.run.each(o.worker, o.input, func(slot, _ int, op operator) error { return drain(op, add(slot)) })
+	return o.run.each(w, o.input, func(slot, _ int, op operator) error { return drain(op, add(slot)) })
 }
 
 // newPartitions are for rows of the inputs, and their set where there are several.
-func (o *aggregateOperator) newPartitions(level int) *partitions {
+func (o *aggregation) newPartitions(level int) *partitions {
 	var types []sqltype.Type
 	for _, e := range o.inputs {
 		types = append(types, e.Type())
@@ -178,5 +225,12 @@ func (o *aggregateOperator) newPartitions(level int) *partitions {
 	if len(groupingSets(o.node)) > 1 {
 		types = append(types, sqltype.BigIntType)
 	}
-	return o.run.newPartitions(o.meter, types, level)
+	return o.run.newPartitions(o.account(true), types, level)
+}
+
+func (o *aggregation) account(spills bool) account {
+	return account{
+		budget: &o.run.budget, meter: o.meter, doing: "grouping rows", spills: spills,
+		try: "filter more rows, or group by fewer or less distinct columns",
+	}
 }

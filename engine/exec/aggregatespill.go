@@ -2,6 +2,7 @@ package exec
 
 import (
 	"context"
+	"sync/atomic"
 
 	"github.com/apache/arrow-go/v18/arrow"
 
@@ -10,14 +11,14 @@ import (
 )
 
 // This file holds how an aggregate goes on when its states are full: they are closed, and what they took in and the rows that they passed on
-// are brought together partition by partition, in a new state for each. That may become full again.
+// are brought together partition by partition, in a new state for each, by any worker. That may become full again.
 
 // division is groups and rows that are spread over partitions.
 type division struct {
 	rest   *partitions // the rows; its level is that of the groups
 	closed []*closedState
-	global bool // the groups of sets without keys are among them
-	left   int  // partitions to be computed
+	global bool         // the groups of sets without keys are among them
+	left   atomic.Int64 // partitions that are not done
 }
 
 // share is one partition of a division.
@@ -44,22 +45,35 @@ type closedCall struct {
 }
 
 // divide closes states.
-func (o *aggregateOperator) divide(states []*aggregateState, rest *partitions, global bool) error {
+func divide(states []*aggregateState, rest *partitions, global bool) (*division, error) {
 	d := &division{rest: rest, global: global}
 	for _, s := range states {
 		c, err := s.close(rest.level)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		d.closed = append(d.closed, c)
 	}
+	d.left.Store(fanout)
+	return d, rest.end()
+}
+
+// shares are the partitions of one of so many tasks, the first one last. Each partition of a division is to be done once.
+func (d *division) shares(task, tasks int) (all []share) {
 	for at := fanout - 1; at >= 0; at-- {
-		if sh := (share{d, at}); !sh.empty() {
-			o.todo = append(o.todo, sh)
-			d.left++
+		if at%tasks == task {
+			all = append(all, share{d, at})
 		}
 	}
-	return rest.end()
+	return all
+}
+
+// done lets go of a partition.
+func (sh share) done() {
+	sh.rest.forget(sh.at)
+	if sh.left.Add(-1) == 0 {
+		sh.close()
+	}
 }
 
 func (sh share) empty() bool {
@@ -86,6 +100,9 @@ func (s *aggregateState) close(level int) (*closedState, error) {
 		if closed.keys, err = set.grouper.keys(); err != nil {
 			return nil, err
 		}
+		for _, key := range closed.keys {
+			settled(key)
+		}
 		for group, at := range partitionsOf(closed.keys, n, level) {
 			closed.groups[at] = append(closed.groups[at], uint32(group))
 		}
@@ -94,6 +111,9 @@ func (s *aggregateState) close(level int) (*closedState, error) {
 			if call.kept != nil {
 				if cc.kept, err = call.kept.packed(); err != nil {
 					return nil, err
+				}
+				for _, col := range cc.kept.cols {
+					settled(col)
 				}
 			}
 			closed.calls = append(closed.calls, cc)
@@ -118,6 +138,10 @@ func (c *closedState) bytes() (bytes int64) {
 
 // compute brings a partition together. Its state is ready to be put out, or nil if it has been divided itself.
 func (o *aggregateOperator) compute(sh share) (*aggregateState, error) {
+	defer sh.done()
+	if sh.empty() {
+		return nil, nil
+	}
 	ctx := o.worker.ctx
 	level := sh.rest.level + 1
 	if 8*sh.rest.most() > 7*sh.rest.rows { // spreading did not help, and would not the next time
@@ -140,11 +164,13 @@ func (o *aggregateOperator) compute(sh share) (*aggregateState, error) {
 	if err := drain(sh.rest.reader(sh.at), s.addPassed); err != nil {
 		return s, err
 	}
-	if sh.left--; sh.left == 0 {
-		sh.close()
-	}
 	if s.full && rest.rows > 0 {
-		return nil, o.divide([]*aggregateState{s}, rest, global)
+		d, err := divide([]*aggregateState{s}, rest, global)
+		if err != nil {
+			return nil, err
+		}
+		o.todo = append(o.todo, d.shares(0, 1)...)
+		return nil, nil
 	}
 	return s, nil
 }

@@ -25,6 +25,7 @@ type aggregateState struct {
 	level int         // 0: a worker's, else how often its rows were spread over partitions
 	rest  *partitions // takes the rows in once the state is full; nil: it never is
 	full  bool
+	rows  int // taken in
 }
 
 // setState is the part of one grouping set.
@@ -43,14 +44,8 @@ type aggregateCall struct {
 }
 
 // newState returns an empty state. Rows that are too many for it go to rest; where there is no rest, it takes in all of them or fails.
-func (o *aggregateOperator) newState(level int, rest *partitions) *aggregateState {
-	s := &aggregateState{
-		run: o.run, node: o.node, level: level, rest: rest,
-		account: account{
-			budget: &o.run.budget, meter: o.meter, doing: "grouping rows", spills: rest != nil,
-			try: "filter more rows, or group by fewer or less distinct columns",
-		},
-	}
+func (o *aggregation) newState(level int, rest *partitions) *aggregateState {
+	s := &aggregateState{run: o.run, node: o.node, level: level, rest: rest, account: o.account(rest != nil)}
 	for _, keys := range groupingSets(o.node) {
 		set := setState{keys: keys, grouper: newGrouper(len(keys)), calls: make([]aggregateCall, len(o.node.Aggs))}
 		for i := range set.calls {
@@ -103,8 +98,26 @@ func (s *aggregateState) add(b vec.Batch, from, to int) error {
 			}
 		}
 	}
+	s.rows += b.Len
+	s.full = s.scattered()
 	return s.weigh()
 }
+
+// scattered reports whether a worker's state holds many groups, and most rows are groups of their own. To find out which rows are of one group costs
+// least then where they are spread first: all workers do it at a time, each in tables that fit into its cache.
+func (s *aggregateState) scattered() bool {
+	if s.level > 0 || s.rest == nil || s.run.workers == 1 {
+		return false
+	}
+	groups := 0
+	for _, set := range s.sets {
+		groups = max(groups, set.grouper.count())
+	}
+	return s.run.scatters(groups, s.rows)
+}
+
+// scatters reports whether so many of the rows are distinct that it is better to spread them over partitions.
+func (r *run) scatters(distinct, rows int) bool { return distinct >= r.manyGroups && 2*distinct > rows }
 
 // pass gives rows to the partitions, once for each set.
 func (s *aggregateState) pass(b vec.Batch, keys []arrow.Array, from, to int) error {
@@ -162,7 +175,7 @@ func (s *aggregateState) weigh() error {
 				}
 			}
 		}
-		s.full = s.rest != nil && !s.fits()
+		s.full = s.full || s.rest != nil && !s.fits()
 	}
 	return s.account.set(s.bytes())
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"strings"
 	"unsafe"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -20,14 +19,16 @@ import (
 // distinct numbers the distinct values of one column densely, in order of appearance, by grouping equality: NULL is a value like
 // any other, NaN equals NaN, times with zone are compared by instant. Dictionary-coded and plain columns may alternate.
 type distinct struct {
-	firsts []arrow.Array // value i is row i of their concatenation
-	count  int
-	null   uint32 // the number of NULL, none before it appeared
+	count int
+	null  uint32 // the number of NULL, none before it appeared
 	// Values are known by a word, or by a text where they do not fit in one; the table in use depends on the column's Arrow type.
 	words wordTable
 	texts textTable
-	size  int64 // bytes of firsts, and of texts of our own making
-	own   columnCache
+	// Where a value is a text its table has it; other values are kept.
+	text   arrow.DataType // nil: the values are no texts, as far as is known
+	firsts []arrow.Array  // value i is row i of their concatenation
+	size   int64          // bytes of firsts
+	own    columnCache
 }
 
 // columnCache is what one caller of a distinct keeps between batches.
@@ -68,9 +69,9 @@ func (d *distinct) number(a arrow.Array, out []uint32, cache *columnCache, inser
 	case *array.Dictionary:
 		d.numberEntries(a, out, cache, insert)
 	case *array.String:
-		d.numberTexts(a, a.ValueOffsets(), a.ValueBytes(), out, cache, insert)
+		d.numberTexts(a, a.ValueOffsets(), a.ValueBytes(), out, insert)
 	case *array.Binary:
-		d.numberTexts(a, a.ValueOffsets(), a.ValueBytes(), out, cache, insert)
+		d.numberTexts(a, a.ValueOffsets(), a.ValueBytes(), out, insert)
 	case *array.Null:
 		if insert && d.null == none && len(out) > 0 {
 			d.addNull()
@@ -112,78 +113,50 @@ func (d *distinct) numberEntries(a *array.Dictionary, out []uint32, cache *colum
 	}
 	indices := a.Indices().(*array.Int32).Int32Values()
 	nulls := nullsOf(a)
-	fresh := cache.fresh[:0]
+	if insert {
+		d.text = arrow.BinaryTypes.String
+	}
 	for i, entry := range indices {
 		if nulls.at(i) {
 			if d.null == none && insert {
 				d.addNull()
-				fresh = append(fresh, -1)
 			}
 			out[i] = d.null
 			continue
 		}
 		code := codes[entry]
 		if code == none {
-			s := text.Value(int(entry))
-			h := d.texts.hash(s)
-			code = d.texts.find(s, h)
-			if code == none && insert {
-				code = d.texts.insert(s, h)
-				d.count++
-				fresh = append(fresh, entry)
-			}
+			code = d.numberText(text.Value(int(entry)), insert)
 			codes[entry] = code
 		}
 		out[i] = code
 	}
-	cache.fresh = fresh
-	if len(fresh) > 0 {
-		d.keepTexts(vec.Take(entries, fresh))
-	}
 }
 
-func (d *distinct) numberTexts(a arrow.Array, offsets []int32, data []byte, out []uint32, cache *columnCache, insert bool) {
+func (d *distinct) numberText(s string, insert bool) uint32 {
+	h := d.texts.hash(s)
+	code := d.texts.find(s, h)
+	if code == none && insert {
+		code = d.texts.insert(s, h)
+		d.count++
+	}
+	return code
+}
+
+func (d *distinct) numberTexts(a arrow.Array, offsets []int32, data []byte, out []uint32, insert bool) {
 	nulls := nullsOf(a)
-	fresh := cache.fresh[:0]
+	if insert {
+		d.text = a.DataType()
+	}
 	for i := range out {
 		if nulls.at(i) {
 			if d.null == none && insert {
 				d.addNull()
-				fresh = append(fresh, int32(i))
 			}
 			out[i] = d.null
 			continue
 		}
-		s := view(data, offsets, i)
-		h := d.texts.hash(s)
-		code := d.texts.find(s, h)
-		if code == none && insert {
-			code = d.texts.insert(s, h)
-			d.count++
-			fresh = append(fresh, int32(i))
-		}
-		out[i] = code
-	}
-	cache.fresh = fresh
-	if len(fresh) > 0 {
-		d.keepTexts(vec.Take(a, fresh))
-	}
-}
-
-// keepTexts keeps firsts and makes the table refer to their bytes, so that the batch they came from can go.
-func (d *distinct) keepTexts(firsts arrow.Array) {
-	d.keep(firsts)
-	var offsets []int32
-	var data []byte
-	switch f := firsts.(type) {
-	case *array.String:
-		offsets, data = f.ValueOffsets(), f.ValueBytes()
-	case *array.Binary:
-		offsets, data = f.ValueOffsets(), f.ValueBytes()
-	}
-	start := d.count - firsts.Len()
-	for i := range firsts.Len() {
-		d.texts.texts[start+i] = view(data, offsets, i)
+		out[i] = d.numberText(view(data, offsets, i), insert)
 	}
 }
 
@@ -236,16 +209,11 @@ func (d *distinct) numberEncoded(a arrow.Array, out []uint32, cache *columnCache
 			continue
 		}
 		key = appendKey(key[:0], a, i)
-		s := unsafe.String(unsafe.SliceData(key), len(key))
-		h := d.texts.hash(s)
-		code := d.texts.find(s, h)
-		if code == none && insert {
-			code = d.texts.insert(strings.Clone(s), h)
-			d.size += int64(len(key))
-			d.count++
+		known := d.count
+		out[i] = d.numberText(unsafe.String(unsafe.SliceData(key), len(key)), insert)
+		if d.count > known {
 			fresh = append(fresh, int32(i))
 		}
-		out[i] = code
 	}
 	cache.fresh = fresh
 	if len(fresh) > 0 {
@@ -255,6 +223,13 @@ func (d *distinct) numberEncoded(a arrow.Array, out []uint32, cache *columnCache
 
 // values returns the distinct values, value i in row i.
 func (d *distinct) values() (arrow.Array, error) {
+	if d.text != nil {
+		null := -1
+		if d.null != none {
+			null = int(d.null)
+		}
+		return vec.Texts(d.text, d.texts.data, d.texts.starts, null)
+	}
 	if len(d.firsts) > 1 {
 		all, err := vec.Concat(d.firsts)
 		if err != nil {

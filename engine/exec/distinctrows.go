@@ -2,10 +2,10 @@ package exec
 
 import (
 	"context"
+	"sync"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
-	"github.com/apache/arrow-go/v18/arrow/memory"
 
 	"github.com/trailql/trailql/engine/fn"
 	"github.com/trailql/trailql/engine/sqltype"
@@ -13,18 +13,48 @@ import (
 )
 
 // distinctRows keeps each row once per group. Those that are too many go to partitions by their values: rows that are equal are in the same, so
-// that each partition can be made distinct, and given to the accumulator, by itself.
+// that each partition can be made distinct by itself, by any worker, and given to the accumulator. Likewise where a worker finds that most rows are
+// distinct: it passes them on as they are.
 type distinctRows struct {
 	layout
 	run     *run
 	account account // while a partition is flushed; what else is held is accounted by the state
 	level   int
-	values  *grouper  // of packed rows
-	pairs   pairTable // group, value
+	values  *grouper // of packed rows
+	pairs   valueGroups
+	rows    int  // taken in
+	passes  bool // rows to the partitions
 	scratch []uint32
 	spilled []spilledPairs
 	own     *partitions // of spilled: what this one wrote; nil: nothing
 }
+
+// valueGroups are pairs of a value and a group, each once. Values are numbered as they come, and most have one group only.
+type valueGroups struct {
+	first []uint32  // by value
+	more  pairTable // group, value
+}
+
+func (p *valueGroups) count() int { return len(p.first) + len(p.more.words) }
+
+func (p *valueGroups) add(value, group uint32) {
+	if int(value) == len(p.first) {
+		p.first = append(p.first, group)
+	} else if p.first[value] != group {
+		p.more.number(group, value)
+	}
+}
+
+// at returns one of the pairs.
+func (p *valueGroups) at(i int) (value, group uint32) {
+	if i < len(p.first) {
+		return uint32(i), p.first[i]
+	}
+	pair := p.more.words[i-len(p.first)]
+	return uint32(pair), uint32(pair >> 32)
+}
+
+func (p *valueGroups) bytes() int64 { return 4*int64(cap(p.first)) + p.more.bytes() }
 
 // spilledPairs are partitions of groups and packed rows.
 type spilledPairs struct {
@@ -47,20 +77,32 @@ func (s spilledPairs) renumbered(to []uint32) spilledPairs {
 
 func newDistinctRows(r *run, l layout, a account, level int) *distinctRows {
 	a.held = 0
-	return &distinctRows{layout: l, run: r, account: a, level: level, values: newGrouper(len(l.types())), pairs: newPairTable()}
+	k := &distinctRows{layout: l, run: r, account: a, level: level}
+	k.clear()
+	return k
+}
+
+func (k *distinctRows) clear() {
+	k.values, k.pairs = newGrouper(len(k.types())), valueGroups{more: newPairTable()}
 }
 
 func (k *distinctRows) add(args []vec.Datum, keys []arrow.Array, groups []uint32) error {
+	cols := k.pack(args, keys, len(groups))
+	if k.passes {
+		return k.pass(cols, groups)
+	}
 	k.scratch = grown(k.scratch, len(groups))
-	k.values.intern(k.pack(args, keys, len(groups)), k.scratch)
+	k.values.intern(cols, k.scratch)
 	k.keep(groups)
+	k.rows += len(groups)
+	k.passes = k.level == 0 && k.run.workers > 1 && !k.sensitive && k.run.scatters(k.pairs.count(), k.rows)
 	return nil
 }
 
 // keep adds the pairs of groups[i] and scratch[i].
 func (k *distinctRows) keep(groups []uint32) {
 	for i, group := range groups {
-		k.pairs.number(group, k.scratch[i])
+		k.pairs.add(k.scratch[i], group)
 	}
 }
 
@@ -81,8 +123,9 @@ func (k *distinctRows) take(ctx context.Context, rows packedRows) error {
 func (k *distinctRows) split(keys []arrow.Array, from, to int) packedRows {
 	out := packedRows{groups: make([]uint32, to-from)}
 	rows := make([]int32, to-from)
-	for i, pair := range k.pairs.words[from:to] {
-		out.groups[i], rows[i] = uint32(pair>>32), int32(uint32(pair))
+	for i := range rows {
+		value, group := k.pairs.at(from + i)
+		out.groups[i], rows[i] = group, int32(value)
 	}
 	for _, key := range keys {
 		out.cols = append(out.cols, vec.Take(key, rows))
@@ -92,12 +135,12 @@ func (k *distinctRows) split(keys []arrow.Array, from, to int) packedRows {
 
 func (k *distinctRows) packed() (packedRows, error) {
 	out := packedRows{}
-	if len(k.pairs.words) > 0 {
+	if n := k.pairs.count(); n > 0 {
 		keys, err := k.values.keys()
 		if err != nil {
 			return packedRows{}, err
 		}
-		out = k.split(keys, 0, len(k.pairs.words))
+		out = k.split(keys, 0, n)
 	}
 	out.spilled = k.spilled
 	return out, nil
@@ -108,43 +151,64 @@ func (k *distinctRows) spills() bool { return k.run.budget.spills && k.level < d
 
 // spill moves all rows to disk.
 func (k *distinctRows) spill() error {
-	if len(k.pairs.words) == 0 {
+	n := k.pairs.count()
+	if n == 0 {
 		return nil
 	}
 	keys, err := k.values.keys()
 	if err != nil {
 		return err
 	}
-	if k.own == nil {
-		k.own = k.run.newPartitions(k.account.meter, append([]sqltype.Type{sqltype.BigIntType}, k.types()...), k.level)
-		k.spilled = append(k.spilled, spilledPairs{partitions: k.own})
-	}
-	for from := 0; from < len(k.pairs.words); from += k.run.batchRows {
-		rows := k.split(keys, from, min(from+k.run.batchRows, len(k.pairs.words)))
-		groups := array.NewInt64Builder(memory.DefaultAllocator)
-		for _, group := range rows.groups {
-			groups.Append(int64(group))
-		}
-		cols := append([]arrow.Array{groups.NewArray()}, rows.cols...)
-		by := cols
-		if k.level == 0 {
-			by = rows.cols // each worker has its own numbers of groups: they cannot be spread by these
-		}
-		if err := k.own.add(vec.Batch{Len: len(rows.groups), Cols: cols}, by); err != nil {
+	for from := 0; from < n; from += k.run.batchRows {
+		rows := k.split(keys, from, min(from+k.run.batchRows, n))
+		if err := k.pass(rows.cols, rows.groups); err != nil {
 			return err
 		}
 	}
-	k.values, k.pairs = newGrouper(len(k.types())), newPairTable()
+	k.clear()
 	return nil
 }
 
-func (k *distinctRows) flush(ctx context.Context, acc fn.Accumulator, count int) error {
-	if len(k.spilled) == 0 {
+// pass adds rows to the partitions.
+func (k *distinctRows) pass(cols []arrow.Array, groups []uint32) error {
+	if len(groups) == 0 {
+		return nil
+	}
+	if k.own == nil {
+		k.own = k.run.newPartitions(k.account, append([]sqltype.Type{sqltype.BigIntType}, k.types()...), k.level)
+		k.spilled = append(k.spilled, spilledPairs{partitions: k.own})
+	}
+	numbers := make([]int64, len(groups))
+	for i, group := range groups {
+		numbers[i] = int64(group)
+	}
+	all := append([]arrow.Array{vec.Integers(numbers)}, cols...)
+	by := all
+	if k.level == 0 {
+		by = cols // each worker has its own numbers of groups: they cannot be spread by these
+	}
+	return k.own.add(vec.Batch{Len: len(groups), Cols: all}, by)
+}
+
+// give gives all pairs to acc.
+func (k *distinctRows) give(acc fn.Accumulator, count int) error {
+	if !k.counts {
 		rows, err := k.packed()
 		if err != nil {
 			return err
 		}
 		return k.layout.flush(rows.cols, rows.groups, acc, count)
+	}
+	groups := make([]uint32, k.pairs.count())
+	for i := range groups {
+		_, groups[i] = k.pairs.at(i)
+	}
+	return acc.Update(nil, groups, count)
+}
+
+func (k *distinctRows) flush(ctx context.Context, acc fn.Accumulator, count int) error {
+	if len(k.spilled) == 0 {
+		return k.give(acc, count)
 	}
 	if err := k.spill(); err != nil {
 		return err
@@ -158,21 +222,24 @@ func (k *distinctRows) flush(ctx context.Context, acc fn.Accumulator, count int)
 			rows[at] += s.parts[at].rows
 		}
 	}
-	for at := range fanout {
+	var lock sync.Mutex // of acc
+	return k.run.times(&worker{ctx: ctx}, fanout, func(w *worker, _, at int) error {
 		if rows[at] == 0 {
-			continue
+			return nil
 		}
-		if err := k.flushPartition(ctx, at, acc, count); err != nil {
+		part := newDistinctRows(k.run, k.layout, k.account, k.level+1)
+		defer part.close()
+		if err := k.partition(w.ctx, at, part); err != nil {
 			return err
 		}
-	}
-	return nil
+		lock.Lock()
+		defer lock.Unlock()
+		return part.flush(w.ctx, acc, count)
+	})
 }
 
-// flushPartition gives the rows of one partition to acc.
-func (k *distinctRows) flushPartition(ctx context.Context, at int, acc fn.Accumulator, count int) error {
-	part := newDistinctRows(k.run, k.layout, k.account, k.level+1)
-	defer part.close()
+// partition makes the rows of one partition distinct, in part.
+func (k *distinctRows) partition(ctx context.Context, at int, part *distinctRows) error {
 	for _, s := range k.spilled {
 		err := drain(s.reader(at), func(b vec.Batch) error {
 			rows := packedRows{cols: b.Cols[1:], groups: make([]uint32, b.Len)}
@@ -191,7 +258,7 @@ func (k *distinctRows) flushPartition(ctx context.Context, at int, acc fn.Accumu
 			return err
 		}
 	}
-	return part.flush(ctx, acc, count)
+	return nil
 }
 
 // weigh accounts what a partition holds, after it has moved that to disk if it is too much.

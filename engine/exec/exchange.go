@@ -22,7 +22,7 @@ import (
 // r.workers), so that workers can keep state of their own, and the task's operator, which it need not close. A worker's tasks come
 // in f's order. The first error stops all workers; each returns when all have stopped.
 func (r *run) each(w *worker, f flow, body func(slot, task int, op operator) error) error {
-	do := func(w *worker, slot, turn int) error {
+	return r.times(w, f.tasks, func(w *worker, slot, turn int) error {
 		task := turn
 		if f.order != nil {
 			task = f.order[turn]
@@ -30,10 +30,14 @@ func (r *run) each(w *worker, f flow, body func(slot, task int, op operator) err
 		op := f.open(w, task)
 		defer op.close()
 		return body(slot, task, op)
-	}
-	if r.workers == 1 || f.tasks <= 1 {
-		for turn := range f.tasks {
-			if err := do(w, 0, turn); err != nil {
+	})
+}
+
+// times runs body for 0, 1, … tasks-1, on as many workers as the run has; see each.
+func (r *run) times(w *worker, tasks int, body func(w *worker, slot, task int) error) error {
+	if r.workers == 1 || tasks <= 1 {
+		for task := range tasks {
+			if err := body(w, 0, task); err != nil {
 				return err
 			}
 		}
@@ -41,7 +45,7 @@ func (r *run) each(w *worker, f flow, body func(slot, task int, op operator) err
 	}
 	ctx, cancel := context.WithCancel(w.ctx)
 	defer cancel()
-	n := min(r.workers, f.tasks)
+	n := min(r.workers, tasks)
 	failed := make(chan error, n)
 	var group sync.WaitGroup
 	var claimed atomic.Int64
@@ -52,11 +56,11 @@ func (r *run) each(w *worker, f flow, body func(slot, task int, op operator) err
 			own.charge(outer)
 			err := guard(func() error {
 				for {
-					turn := int(claimed.Add(1)) - 1
-					if turn >= f.tasks {
+					task := int(claimed.Add(1)) - 1
+					if task >= tasks {
 						return nil
 					}
-					if err := do(own, slot, turn); err != nil {
+					if err := body(own, slot, task); err != nil {
 						return err
 					}
 				}

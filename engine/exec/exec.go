@@ -9,6 +9,7 @@
 package exec
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -38,7 +39,14 @@ type Options struct {
 	Scratch      Scratch
 	ScratchBytes int64
 	SpillAlways  bool
+
+	// ManyGroups is how many groups, or distinct values, a worker holds before rows are spread over partitions if most have a group of
+	// their own; 0: default. For tests.
+	ManyGroups int
 }
+
+// defaultManyGroups are about as many as a core has in its cache.
+const defaultManyGroups = 1 << 15
 
 // run is what the operators of one plan share.
 type run struct {
@@ -46,6 +54,7 @@ type run struct {
 	workers    int
 	batchRows  int
 	sourceRows int // Options.BatchRows as given: sources choose for themselves where it is 0
+	manyGroups int
 	off        source.Switches
 	session    *fn.Session
 	budget     budget
@@ -57,7 +66,7 @@ type run struct {
 
 func newRun(ctx context.Context, opt Options) *run {
 	r := &run{
-		ctx: ctx, workers: opt.Workers, batchRows: opt.BatchRows, sourceRows: opt.BatchRows,
+		ctx: ctx, workers: opt.Workers, batchRows: opt.BatchRows, sourceRows: opt.BatchRows, manyGroups: cmp.Or(opt.ManyGroups, defaultManyGroups),
 		off: opt.Off, session: &opt.Session, meters: map[plan.Node]*meter{}, spools: map[*plan.SpoolID]*spool{},
 	}
 	r.budget.limit, r.budget.spills, r.budget.always = opt.Memory, opt.Scratch != nil, opt.SpillAlways

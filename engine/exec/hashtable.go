@@ -1,6 +1,10 @@
 package exec
 
-import "hash/maphash"
+import (
+	"hash/maphash"
+	"slices"
+	"unsafe"
+)
 
 // none is the number of a value that a table does not hold.
 const none = ^uint32(0)
@@ -77,16 +81,26 @@ func (t *wordTable) grow() {
 func (t *wordTable) bytes() int64 { return 8*int64(cap(t.words)) + 4*int64(len(t.slots)) }
 
 // textTable numbers distinct texts likewise. A slot carries the low half of the hash: it says where the slot belongs when the table
-// grows, and tells most unequal texts apart without touching them; equality is always verified. The table refers to the texts; where
-// their bytes live is the caller's business.
+// grows, and tells most unequal texts apart without touching them; equality is always verified. The table keeps the bytes of the texts, one after the
+// other, so that there is nothing in it for the collector to follow.
 type textTable struct {
-	texts []string // by number
-	slots []textSlot
-	seed  maphash.Seed
+	data   []byte
+	starts []int64 // by number, and one more: where its text begins in data
+	slots  []textSlot
+	seed   maphash.Seed
 }
 
-// skip takes the next number for something that is no text.
-func (t *textTable) skip() { t.texts = append(t.texts, "") }
+// skip takes the next number for something that is no text; its text is empty.
+func (t *textTable) skip() { t.starts = append(t.starts, int64(len(t.data))) }
+
+// count is the number of texts, with what is none.
+func (t *textTable) count() int { return len(t.starts) - 1 }
+
+// at returns text n; valid as long as the table.
+func (t *textTable) at(n uint32) string {
+	from, to := t.starts[n], t.starts[n+1]
+	return unsafe.String(unsafe.SliceData(t.data[from:]), int(to-from))
+}
 
 type textSlot struct {
 	number uint32 // + 1; 0 is free
@@ -104,7 +118,7 @@ func (t *textTable) find(s string, h uint32) uint32 {
 		if slot.number == 0 {
 			return none
 		}
-		if slot.hash == h && t.texts[slot.number-1] == s {
+		if slot.hash == h && t.at(slot.number-1) == s {
 			return slot.number - 1
 		}
 	}
@@ -112,12 +126,17 @@ func (t *textTable) find(s string, h uint32) uint32 {
 
 // insert gives s, which the table does not hold, the next number.
 func (t *textTable) insert(s string, h uint32) uint32 {
-	t.texts = append(t.texts, s)
-	if 2*len(t.texts) > len(t.slots) {
+	if len(s) > cap(t.data)-len(t.data) {
+		t.data = slices.Grow(t.data, len(t.data)+len(s)) // doubled: append would copy large ones more often
+	}
+	t.data = append(t.data, s...)
+	t.skip()
+	n := t.count()
+	if 2*n > len(t.slots) {
 		t.grow()
 	}
-	t.place(textSlot{number: uint32(len(t.texts)), hash: h})
-	return uint32(len(t.texts) - 1)
+	t.place(textSlot{number: uint32(n), hash: h})
+	return uint32(n - 1)
 }
 
 func (t *textTable) place(s textSlot) {
@@ -130,7 +149,7 @@ func (t *textTable) place(s textSlot) {
 }
 
 func newTextTable() textTable {
-	return textTable{slots: make([]textSlot, 16), seed: maphash.MakeSeed()}
+	return textTable{starts: make([]int64, 1), slots: make([]textSlot, 16), seed: maphash.MakeSeed()}
 }
 
 // grow doubles the slots. It reads no text: with many, each would be a cache miss.
@@ -144,5 +163,6 @@ func (t *textTable) grow() {
 	}
 }
 
-// bytes without those of the texts.
-func (t *textTable) bytes() int64 { return 16*int64(cap(t.texts)) + 8*int64(len(t.slots)) }
+func (t *textTable) bytes() int64 {
+	return int64(cap(t.data)) + 8*int64(cap(t.starts)) + 8*int64(len(t.slots))
+}

@@ -37,8 +37,8 @@ func (s *buildSide) spill(batches []vec.Batch) error {
 		return types
 	}
 	j := &spilledJoin{
-		build: s, ended: make(chan struct{}), left: s.run.newPartitions(s.meter, types(s.node.Left.Schema()), s.level),
-		right: s.run.newPartitions(s.meter, types(s.node.Right.Schema()), s.level),
+		build: s, ended: make(chan struct{}), left: s.run.newPartitions(s.account, types(s.node.Left.Schema()), s.level),
+		right: s.run.newPartitions(s.account, types(s.node.Right.Schema()), s.level),
 	}
 	j.undone.Store(fanout)
 	j.probing.Store(int64(s.probes))

@@ -33,7 +33,7 @@ func (r *run) newKeptRows(call *plan.AggregateCall, a account) keptRows {
 	if !call.Fn.OrderSensitive {
 		order = nil
 	}
-	l := layout{args: call.Args, order: order, sensitive: call.Fn.OrderSensitive}
+	l := layout{args: call.Args, order: order, sensitive: call.Fn.OrderSensitive, counts: call.Fn.Name == "count"}
 	switch {
 	case call.Distinct:
 		return newDistinctRows(r, l, a, 0)
@@ -77,6 +77,7 @@ type layout struct {
 	args      []expr.Expr
 	order     []plan.SortKey
 	sensitive bool // the result depends on the order of the rows
+	counts    bool // the rows are counted, whatever they hold
 }
 
 // types are those of the columns.

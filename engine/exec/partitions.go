@@ -14,36 +14,40 @@ import (
 const (
 	// fanout is how many partitions rows are spread over at a time.
 	fanout = 32
-	// partitionBytes is how much of a partition may wait to be written: fanout times that is the memory that partitions take.
+	// partitionBytes is how much of a partition may wait to be written though there is no memory: fanout times that is what partitions take.
 	partitionBytes = 64 << 10
 	// deepest is how often the rows of a partition are spread again at most: more would not divide them either.
 	deepest = 4
 )
 
-// partitions are rows in a temporary file, spread by a hash of their keys, so that equal keys are in the same partition. The rows of a
-// partition stay in order. Any number of goroutines add; after end any number read.
+// partitions are rows spread by a hash of their keys, so that equal keys are in the same partition: in memory as long as they fit there, then
+// in a temporary file. The rows of a partition stay in order. Any number of goroutines add; after end any number read.
 type partitions struct {
 	level int // hashes of different levels have nothing in common
 	file  *spill
 
-	lock  sync.Mutex // of all that follows, until the end
-	parts [fanout]partition
-	rows  int64
+	lock    sync.Mutex // of all that follows, until the end
+	account account    // of what waits
+	parts   [fanout]partition
+	rows    int64
 }
 
 // partition is a part of the rows.
 type partition struct {
 	rows, bytes int64       // of all; the bytes are those of plain arrays
-	waiting     []vec.Batch // not in the file yet; plain
+	waiting     []vec.Batch // not in the file; plain
 	size        int64       // bytes of waiting
+	held        int64       // of these, those that are accounted
 	written     []stretch
 }
 
 // stretch is what is between two marks of a spill.
 type stretch struct{ from, to int }
 
-func (r *run) newPartitions(m *meter, types []sqltype.Type, level int) *partitions {
-	return &partitions{level: level, file: r.newSpill(m, types)}
+// newPartitions returns partitions that account what they hold as a does.
+func (r *run) newPartitions(a account, types []sqltype.Type, level int) *partitions {
+	a.held, a.spills = 0, true
+	return &partitions{level: level, file: r.newSpill(a.meter, types), account: a}
 }
 
 // partitionsOf returns the partition of each row; rows without keys are all in one.
@@ -94,7 +98,17 @@ func (p *partitions) put(part *partition, b vec.Batch) error {
 	if part.size += size; part.size < partitionBytes {
 		return nil
 	}
+	if p.account.fits(part.size - part.held) {
+		return p.hold(part)
+	}
 	return p.write(part)
+}
+
+// hold accounts what waits; the lock is held.
+func (p *partitions) hold(part *partition) error {
+	more := part.size - part.held
+	part.held = part.size
+	return p.account.add(more)
 }
 
 // write brings what waits into the file; the lock is held.
@@ -109,18 +123,32 @@ func (p *partitions) write(part *partition) error {
 		return err
 	}
 	to, err := p.file.mark()
-	part.waiting, part.size = nil, 0
+	p.drop(part)
 	part.written = append(part.written, stretch{from, to})
 	return err
 }
 
-// end brings all rows into the file.
+// drop lets go of what waits; the lock is held.
+func (p *partitions) drop(part *partition) {
+	_ = p.account.add(-part.held) // giving back cannot fail
+	part.waiting, part.size, part.held = nil, 0, 0
+}
+
+// end is called when all rows have been added. If some are in the file, or there is no room, it brings the others there.
 func (p *partitions) end() error {
 	p.lock.Lock()
 	defer p.lock.Unlock()
+	keep := p.hold
+	more := -p.account.held
+	for i := range p.parts {
+		more += p.parts[i].size
+	}
+	if p.file.rows > 0 || !p.account.fits(more) {
+		keep = p.write
+	}
 	for i := range p.parts {
 		if part := &p.parts[i]; len(part.waiting) > 0 {
-			if err := p.write(part); err != nil {
+			if err := keep(part); err != nil {
 				return err
 			}
 		}
@@ -138,18 +166,31 @@ func (p *partitions) most() (rows int64) {
 
 // reader reads a partition, in batches of up to spillBytes.
 func (p *partitions) reader(at int) operator {
-	return &partitionReader{file: p.file, rest: p.parts[at].written}
+	return &partitionReader{file: p.file, rest: p.parts[at].written, waiting: p.parts[at].waiting}
+}
+
+// forget gives back the memory of a partition that nobody will read any more.
+func (p *partitions) forget(at int) {
+	p.lock.Lock()
+	defer p.lock.Unlock()
+	p.drop(&p.parts[at])
 }
 
 // close gives the space back; harmless twice. Nobody may be reading.
-func (p *partitions) close() { p.file.close() }
+func (p *partitions) close() {
+	for at := range p.parts {
+		p.forget(at)
+	}
+	p.file.close()
+}
 
 // partitionReader puts together what was written piece by piece: the fewer the batches the better, above all if they are spread again.
 type partitionReader struct {
-	file  *spill
-	rest  []stretch
-	open  operator  // nil: none
-	ahead vec.Batch // read, but too large for the batch before it
+	file    *spill
+	rest    []stretch
+	waiting []vec.Batch // after rest
+	open    operator    // nil: none
+	ahead   vec.Batch   // read, but too large for the batch before it
 }
 
 func (r *partitionReader) next() (vec.Batch, error) {
@@ -184,7 +225,12 @@ func (r *partitionReader) read() (vec.Batch, error) {
 	for {
 		if r.open == nil {
 			if len(r.rest) == 0 {
-				return vec.Batch{}, io.EOF
+				if len(r.waiting) == 0 {
+					return vec.Batch{}, io.EOF
+				}
+				b := r.waiting[0]
+				r.waiting = r.waiting[1:]
+				return b, nil
 			}
 			r.open = r.file.section(r.rest[0].from, r.rest[0].to)
 			r.rest = r.rest[1:]

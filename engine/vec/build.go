@@ -82,3 +82,24 @@ func isInstant(t arrow.DataType) bool {
 func instants(a arrow.Array) arrow.Array {
 	return Mask(a.(*array.Struct).Field(0), a)
 }
+
+// Integers returns values as an array of bigint, which refers to them.
+func Integers(values []int64) arrow.Array { return newFixed(arrow.PrimitiveTypes.Int64, values, nil) }
+
+// Texts returns an array of String or Binary form whose value i is data[starts[i]:starts[i+1]], NULL in the row null (negative: none). It refers
+// to data. More than 2 GiB is an error of kind Resource.
+func Texts(form arrow.DataType, data []byte, starts []int64, null int) (arrow.Array, error) {
+	if err := fits(int64(len(data)), "bytes of text"); err != nil {
+		return nil, err
+	}
+	offsets := make([]int32, len(starts))
+	for i, s := range starts {
+		offsets[i] = int32(s)
+	}
+	var valid bitmap
+	if null >= 0 {
+		valid = ones(len(starts) - 1)
+		valid.clear(null)
+	}
+	return newText(form, offsets, data[:len(data):len(data)], valid), nil
+}
