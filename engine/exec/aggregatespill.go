@@ -156,6 +156,11 @@ func (o *aggregateOperator) compute(sh share) (*aggregateState, error) {
 	for i := range s.sets {
 		s.sets[i].absent = len(s.sets[i].keys) == 0 && !global
 	}
+	if sh.rest.file.rows == 0 { // there was memory for all rows
+		for i := range s.sets {
+			s.sets[i].grouper.expect(int(sh.rest.parts[sh.at].rows) / len(s.sets))
+		}
+	}
 	for _, c := range sh.closed {
 		if err := s.takeOver(ctx, c, sh.at); err != nil {
 			return s, err

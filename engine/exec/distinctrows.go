@@ -240,6 +240,13 @@ func (k *distinctRows) flush(ctx context.Context, acc fn.Accumulator, count int)
 
 // partition makes the rows of one partition distinct, in part.
 func (k *distinctRows) partition(ctx context.Context, at int, part *distinctRows) error {
+	expected := 0
+	for _, s := range k.spilled {
+		if s.file.rows == 0 { // there was memory for all rows
+			expected += int(s.parts[at].rows)
+		}
+	}
+	part.values.expect(expected)
 	for _, s := range k.spilled {
 		err := drain(s.reader(at), func(b vec.Batch) error {
 			rows := packedRows{cols: b.Cols[1:], groups: make([]uint32, b.Len)}

@@ -30,6 +30,18 @@ func newGrouper(columns int) *grouper {
 	return g
 }
 
+// expect says that so many groups may come.
+func (g *grouper) expect(n int) {
+	switch len(g.columns) {
+	case 0:
+	case 1:
+		g.columns[0].words.expect(n)
+		g.columns[0].texts.expect(n)
+	default:
+		g.pairs[len(g.pairs)-1].expect(n)
+	}
+}
+
 // count is the number of groups.
 func (g *grouper) count() int {
 	switch len(g.columns) {

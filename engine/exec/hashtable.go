@@ -2,6 +2,7 @@ package exec
 
 import (
 	"hash/maphash"
+	"math/bits"
 	"slices"
 	"unsafe"
 )
@@ -15,8 +16,15 @@ type wordTable struct {
 	words []uint64 // by number
 	slots []uint32 // number + 1; 0 is free; a power of two, at most half full
 	hole  int      // number + 1 of what is no word (see skip); 0: none
+	least int      // slots from the first growth on
 	seed  uint64
 }
+
+// expect says that so many words may come.
+func (t *wordTable) expect(n int) { t.least = slotsFor(n) }
+
+// slotsFor is how many slots n entries need.
+func slotsFor(n int) int { return 2 << bits.Len(uint(n)) }
 
 // skip takes the next number for something that is no word.
 func (t *wordTable) skip() {
@@ -70,7 +78,8 @@ func newWordTable() wordTable {
 }
 
 func (t *wordTable) grow() {
-	t.slots = make([]uint32, 2*len(t.slots))
+	t.slots = make([]uint32, max(2*len(t.slots), t.least))
+	t.words = slices.Grow(t.words, len(t.slots)/2-len(t.words)+1)
 	for i, w := range t.words {
 		if i+1 != t.hole {
 			t.place(w, i+1)
@@ -87,8 +96,12 @@ type textTable struct {
 	data   []byte
 	starts []int64 // by number, and one more: where its text begins in data
 	slots  []textSlot
+	least  int // slots from the first growth on
 	seed   maphash.Seed
 }
+
+// expect says that so many texts may come.
+func (t *textTable) expect(n int) { t.least = slotsFor(n) }
 
 // skip takes the next number for something that is no text; its text is empty.
 func (t *textTable) skip() { t.starts = append(t.starts, int64(len(t.data))) }
@@ -152,10 +165,16 @@ func newTextTable() textTable {
 	return textTable{starts: make([]int64, 1), slots: make([]textSlot, 16), seed: maphash.MakeSeed()}
 }
 
+// expectedText bounds what is expected of the length of texts to come by the average of those that are there.
+const expectedText = 64
+
 // grow doubles the slots. It reads no text: with many, each would be a cache miss.
 func (t *textTable) grow() {
 	old := t.slots
-	t.slots = make([]textSlot, 2*len(old))
+	t.slots = make([]textSlot, max(2*len(old), t.least))
+	room := len(t.slots)/2 - t.count() + 1
+	t.starts = slices.Grow(t.starts, room)
+	t.data = slices.Grow(t.data, room*min(len(t.data)/t.count(), expectedText))
 	for _, s := range old {
 		if s.number != 0 {
 			t.place(s)
