@@ -164,7 +164,7 @@ func origin(n plan.Node, at int) (table, column string) {
 		return origin(n.Inputs()[0], at)
 	case *plan.Join:
 		left := len(n.Left.Schema())
-		if at < left {
+		if at = n.Kept()[at]; at < left {
 			return origin(n.Left, at)
 		}
 		if n.Kind == plan.InnerJoin || n.Kind == plan.LeftJoin || n.Kind == plan.CrossJoin {

@@ -125,10 +125,11 @@ type setting struct {
 	coded              bool
 	spill              bool // with no memory at all
 	seed               uint64
+	manyGroups         int // see Options
 }
 
 func (s setting) String() string {
-	return fmt.Sprintf("workers=%d batch=%d coded=%v spill=%v seed=%d", s.workers, s.batchRows, s.coded, s.spill, s.seed)
+	return fmt.Sprintf("workers=%d batch=%d coded=%v spill=%v seed=%d many=%d", s.workers, s.batchRows, s.coded, s.spill, s.seed, s.manyGroups)
 }
 
 // settings are the ways in which a case runs; in short runs, those under the race detector, the ways of several workers, once each.
@@ -141,10 +142,12 @@ func settings() (all []setting) {
 		for _, batchRows := range []int{1, 7, 0} {
 			for _, coded := range []bool{false, true} {
 				for seed := range seeds {
-					all = append(all, setting{workers, batchRows, coded, false, seed})
+					all = append(all, setting{workers, batchRows, coded, false, seed, 0})
 				}
 				if coded == (workers == 1) { // one form for each is enough: what is read back is plain
-					all = append(all, setting{workers, batchRows, coded, true, 2})
+					all = append(all, setting{workers, batchRows, coded, true, 2, 0})
+				} else if workers > 1 {
+					all = append(all, setting{workers, batchRows, coded, false, 3, 1})
 				}
 			}
 		}
@@ -153,7 +156,7 @@ func settings() (all []setting) {
 }
 
 func (s setting) options() Options {
-	opt := Options{Workers: s.workers, BatchRows: s.batchRows, Session: fn.Session{Zone: time.UTC}}
+	opt := Options{Workers: s.workers, BatchRows: s.batchRows, ManyGroups: s.manyGroups, Session: fn.Session{Zone: time.UTC}}
 	if s.spill {
 		opt.Scratch, opt.SpillAlways = &memoryScratch{}, true
 	}

@@ -30,13 +30,13 @@ func (r *run) join(n *plan.Join, m *meter) (flow, error) {
 	}
 	build := r.newBuildSide(n, m)
 	build.input, build.probes = right, left.tasks
-	residual := newResidual(n)
+	residual, keep := newResidual(n), n.Kept()
 	tasks := left.tasks
 	if r.budget.spills && left.tasks > 0 {
 		tasks += r.workers
 	}
 	return flow{tasks: tasks, open: func(w *worker, task int) operator {
-		probe := probeOperator{run: r, worker: w, node: n, build: build, residual: residual}
+		probe := probeOperator{run: r, worker: w, node: n, keep: keep, build: build, residual: residual}
 		if task >= left.tasks {
 			return &partitionJoin{probe: probe, first: task - left.tasks}
 		}
@@ -176,7 +176,23 @@ func (s *buildSide) index(ctx context.Context, spills bool) error {
 			next[group]++
 		}
 	}
-	return s.account.add(s.groups.bytes() + 4*int64(len(s.starts)+len(s.rows)))
+	s.drop()
+	return s.account.set(s.batch.Size() + s.groups.bytes() + 4*int64(len(s.starts)+len(s.rows)))
+}
+
+// drop lets go of the columns that only the keys are made of.
+func (s *buildSide) drop() {
+	width := len(s.node.Left.Schema())
+	used := s.node.Kept()
+	if s.node.Residual != nil {
+		used = append(expr.Columns(s.node.Residual), used...)
+	}
+	s.batch.Cols = slices.Clone(s.batch.Cols) // which may be those of somebody's only batch
+	for i := range s.batch.Cols {
+		if !slices.Contains(used, width+i) {
+			s.batch.Cols[i] = nil
+		}
+	}
 }
 
 // unmatchable sets the groups of rows with a key that equals nothing to none: NULL and NaN, which group with their like. Null-safe keys
@@ -250,6 +266,7 @@ type probeOperator struct {
 	run      *run
 	worker   *worker
 	node     *plan.Join
+	keep     []int // see node.Kept
 	build    *buildSide
 	residual *residual // nil: none
 
@@ -331,7 +348,7 @@ func (o *probeOperator) next() (vec.Batch, error) {
 			return vec.Batch{}, err
 		}
 		if len(o.leftRows) > 0 && o.puts() {
-			return joined(o.left.Take(o.leftRows), o.right.batch.Take(o.rightRows)), nil
+			return o.joined(), nil
 		}
 	}
 }
@@ -498,7 +515,12 @@ func (o *probeOperator) ended() vec.Batch {
 				marks.Append(matched)
 			}
 		}
-		return vec.Batch{Len: o.left.Len, Cols: append(slices.Clip(o.left.Cols), marks.NewArray())}
+		all := append(slices.Clip(o.left.Cols), marks.NewArray())
+		out := vec.Batch{Len: o.left.Len}
+		for _, col := range o.keep {
+			out.Cols = append(out.Cols, all[col])
+		}
+		return out
 	}
 	o.leftRows, o.rightRows = o.leftRows[:0], o.rightRows[:0]
 	for row, matched := range o.matched {
@@ -506,16 +528,22 @@ func (o *probeOperator) ended() vec.Batch {
 			o.leftRows, o.rightRows = append(o.leftRows, int32(row)), append(o.rightRows, -1)
 		}
 	}
-	switch {
-	case len(o.leftRows) == 0:
-		return vec.Batch{}
-	case o.node.Kind == plan.LeftJoin:
-		return joined(o.left.Take(o.leftRows), o.right.batch.Take(o.rightRows))
-	}
-	return o.left.Take(o.leftRows)
+	return o.joined()
 }
 
-// joined puts the columns of two batches of equal length side by side.
-func joined(left, right vec.Batch) vec.Batch {
-	return vec.Batch{Len: left.Len, Cols: slices.Concat(left.Cols, right.Cols)}
+// joined returns the columns that are kept of the pairs.
+func (o *probeOperator) joined() vec.Batch {
+	out := vec.Batch{Len: len(o.leftRows)}
+	if out.Len == 0 {
+		return out
+	}
+	width := len(o.left.Cols)
+	for _, col := range o.keep {
+		if col < width {
+			out.Cols = append(out.Cols, vec.Take(o.left.Cols[col], o.leftRows))
+		} else {
+			out.Cols = append(out.Cols, vec.Take(o.right.batch.Cols[col-width], o.rightRows))
+		}
+	}
+	return out
 }

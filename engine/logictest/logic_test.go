@@ -100,7 +100,7 @@ func memorySettings() []setting {
 		name := fmt.Sprintf("%d workers, spilling", workers)
 		out = append(out, setting{name, engine.Options{Workers: workers, BatchRows: 2, Now: now, Scratch: scratch, SpillAlways: true}})
 	}
-	return out
+	return append(out, setting{"4 workers, groups spread", engine.Options{Workers: 4, BatchRows: 2, Now: now, ManyGroups: 1}})
 }
 
 // parquetSettings are those over tables in Parquet files.

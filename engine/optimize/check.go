@@ -89,7 +89,15 @@ func checkNode(n plan.Node) error {
 		if n.NullSafe != nil && len(n.NullSafe) != len(n.LeftKeys) {
 			return fmt.Errorf("%d keys, %d of them said to be null-safe or not", len(n.LeftKeys), len(n.NullSafe))
 		}
-		return checkWidth(n.Columns, plan.JoinColumns(n.Kind, n.Left, n.Right))
+		var columns []plan.Column
+		all := plan.JoinColumns(n.Kind, n.Left, n.Right)
+		for _, i := range n.Kept() {
+			if i < 0 || i >= len(all) {
+				return fmt.Errorf("a join keeps column %d of %d", i, len(all))
+			}
+			columns = append(columns, all[i])
+		}
+		return checkWidth(n.Columns, columns)
 	case *plan.Union:
 		for _, c := range n.Children {
 			if err := checkWidth(n.Columns, c.Schema()); err != nil {

@@ -225,36 +225,7 @@ func narrowed(n plan.Node, need []access) (plan.Node, places) {
 		return narrowAggregate(n, need)
 
 	case *plan.Join:
-		width := len(n.Left.Schema())
-		left, right := accesses(nil, n.LeftKeys...), accesses(nil, n.RightKeys...)
-		if n.Kind == plan.MarkJoin { // the mark is of neither side
-			need = slices.DeleteFunc(slices.Clone(need), func(a access) bool { return a.column == width })
-		}
-		for _, a := range accesses(need, n.Residual) {
-			if a.column < width {
-				left = append(left, a)
-			} else {
-				right = append(right, access{a.column - width, a.fields})
-			}
-		}
-		l, atLeft := narrowed(n.Left, left)
-		r, atRight := narrowed(n.Right, right)
-		out := &plan.Join{Kind: n.Kind, Left: l, Right: r, LeftKeys: atLeft.rebaseAll(n.LeftKeys), RightKeys: atRight.rebaseAll(n.RightKeys),
-			NullSafe: n.NullSafe, Columns: plan.JoinColumns(n.Kind, l, r)}
-		at := slices.Clone(atLeft)
-		for _, p := range atRight {
-			at = append(at, place{access{p.column + width, p.fields}, p.at + len(l.Schema())})
-		}
-		if n.Residual != nil {
-			out.Residual = at.rebase(n.Residual)
-		}
-		switch n.Kind {
-		case plan.SemiJoin, plan.AntiJoin:
-			return out, atLeft
-		case plan.MarkJoin:
-			return out, append(slices.Clip(atLeft), place{access{column: width}, len(l.Schema())})
-		}
-		return out, at
+		return narrowJoin(n, need)
 
 	case *plan.Union:
 		// All children are cut alike: one column for each access.
@@ -285,19 +256,7 @@ func narrowed(n plan.Node, need []access) (plan.Node, places) {
 		in, at := narrowed(n.Input, append(below, above...))
 		out := &plan.Unnest{Input: in, Exprs: at.rebaseAll(n.Exprs), Ordinality: n.Ordinality, Outer: n.Outer, Whole: n.Whole, Keep: []int{}}
 		// Rows that are repeated for each element do not take along what only the arrays are made of.
-		var outside places
-		for _, p := range at {
-			if !slices.ContainsFunc(above, func(a access) bool { return p.covers(a) || a.covers(p.access) }) {
-				continue
-			}
-			to := slices.Index(out.Keep, p.at)
-			if to < 0 {
-				to = len(out.Keep)
-				out.Keep = append(out.Keep, p.at)
-				out.Columns = append(out.Columns, in.Schema()[p.at])
-			}
-			outside = append(outside, place{access{slices.Index(kept, p.column), p.fields}, to})
-		}
+		outside := at.keep(above, kept, in.Schema(), &out.Keep, &out.Columns)
 		for i, c := range n.Columns[len(kept):] {
 			outside = append(outside, place{access{column: len(kept) + i}, len(out.Columns)})
 			out.Columns = append(out.Columns, c)
@@ -323,6 +282,66 @@ func narrowed(n plan.Node, need []access) (plan.Node, places) {
 		return out, at
 	}
 	panic(fmt.Sprintf("optimize: no pruning of %T", n))
+}
+
+// keep adds to ordinals and columns those of the places that above reads, of a node with these columns below. It returns where they stand above;
+// kept are the columns that the node had before, by what they were called there.
+func (p places) keep(above []access, kept []int, below []plan.Column, ordinals *[]int, columns *[]plan.Column) (outside places) {
+	for _, p := range p {
+		if !slices.ContainsFunc(above, func(a access) bool { return p.covers(a) || a.covers(p.access) }) {
+			continue
+		}
+		to := slices.Index(*ordinals, p.at)
+		if to < 0 {
+			to = len(*ordinals)
+			*ordinals, *columns = append(*ordinals, p.at), append(*columns, below[p.at])
+		}
+		outside = append(outside, place{access{slices.Index(kept, p.column), p.fields}, to})
+	}
+	return outside
+}
+
+// narrowJoin drops what nobody reads, and does not put out what only the condition reads: rows are repeated for each match.
+func narrowJoin(n *plan.Join, need []access) (plan.Node, places) {
+	width := len(n.Left.Schema())
+	kept := n.Kept()
+	above := slices.Clone(need)
+	for i := range above {
+		above[i].column = kept[above[i].column]
+	}
+	if n.Kind == plan.MarkJoin { // the mark is of neither side
+		above = slices.DeleteFunc(above, func(a access) bool { return a.column == width })
+	}
+	left, right := accesses(nil, n.LeftKeys...), accesses(nil, n.RightKeys...)
+	for _, a := range accesses(slices.Clip(above), n.Residual) {
+		if a.column < width {
+			left = append(left, a)
+		} else {
+			right = append(right, access{a.column - width, a.fields})
+		}
+	}
+	l, at := narrowed(n.Left, left)
+	r, atRight := narrowed(n.Right, right)
+	out := &plan.Join{Kind: n.Kind, Left: l, Right: r, LeftKeys: at.rebaseAll(n.LeftKeys), RightKeys: atRight.rebaseAll(n.RightKeys),
+		NullSafe: n.NullSafe, Keep: []int{}}
+	leftWidth := len(l.Schema())
+	both := slices.Clip(at)
+	for _, p := range atRight {
+		both = append(both, place{access{p.column + width, p.fields}, p.at + leftWidth})
+	}
+	if n.Residual != nil {
+		out.Residual = both.rebase(n.Residual)
+	}
+	switch n.Kind {
+	case plan.InnerJoin, plan.LeftJoin, plan.CrossJoin:
+		at = both
+	}
+	outside := at.keep(above, kept, plan.JoinColumns(n.Kind, l, r), &out.Keep, &out.Columns)
+	if n.Kind == plan.MarkJoin {
+		outside = append(outside, place{access{column: slices.Index(kept, width)}, len(out.Columns)})
+		out.Keep, out.Columns = append(out.Keep, leftWidth), append(out.Columns, n.Columns[len(n.Columns)-1])
+	}
+	return out, outside
 }
 
 func narrowScan(n *plan.Scan, need []access) (plan.Node, places) {

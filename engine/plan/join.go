@@ -62,7 +62,7 @@ func holdsValues(t sqltype.Type) bool {
 	return t.Kind == sqltype.Array || t.Kind == sqltype.Map || t.Kind == sqltype.Row
 }
 
-// JoinColumns returns the output columns of a join.
+// JoinColumns returns the columns that a join may put out.
 func JoinColumns(kind JoinKind, left, right Node) []Column {
 	switch kind {
 	case SemiJoin, AntiJoin:

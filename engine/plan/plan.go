@@ -134,6 +134,7 @@ type Join struct {
 	LeftKeys, RightKeys []expr.Expr // over the left input, over the right input
 	NullSafe            []bool      // by key, where the keys must be NOT DISTINCT: NULL matches NULL, NaN NaN. nil: none
 	Residual            expr.Expr   // nil: none
+	Keep                []int       // the columns that are put out, by their ordinals in JoinColumns; nil: all
 	Columns             []Column
 }
 
@@ -185,11 +186,16 @@ type Unnest struct {
 }
 
 // Kept are the ordinals of the input's columns that are put out.
-func (n *Unnest) Kept() []int {
-	if n.Keep != nil {
-		return n.Keep
+func (n *Unnest) Kept() []int { return kept(n.Keep, len(n.Input.Schema())) }
+
+// Kept returns the ordinals in JoinColumns of the columns that are put out.
+func (n *Join) Kept() []int { return kept(n.Keep, len(JoinColumns(n.Kind, n.Left, n.Right))) }
+
+func kept(keep []int, width int) []int {
+	if keep != nil {
+		return keep
 	}
-	all := make([]int, len(n.Input.Schema()))
+	all := make([]int, width)
 	for i := range all {
 		all[i] = i
 	}
