@@ -181,6 +181,10 @@ func (d *distinct) numberWords(a arrow.Array, words []uint64, out []uint32, cach
 			out[i] = d.null
 			continue
 		}
+		if i > 0 && w == words[i-1] && !nulls.at(i-1) { // values come in runs where a column is the same in a whole file, or sorted
+			out[i] = out[i-1]
+			continue
+		}
 		code := d.words.find(w)
 		if code == none && insert {
 			code = d.words.insert(w)

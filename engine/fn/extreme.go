@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
 
 	"github.com/trailql/trailql/engine/sqltype"
 	"github.com/trailql/trailql/engine/vec"
@@ -80,6 +81,52 @@ type ordered[T cmp.Ordered] struct {
 	best     []T
 	has      []bool
 	held     int64 // bytes of texts
+	batch    leaders
+}
+
+// leaders are the best rows of a batch so far, so that a text is copied once per batch and group, and not each time that a better one comes.
+type leaders struct {
+	of      []int32  // by group: its best row, plus one; 0: none
+	groups  []uint32 // that have one
+	entries arrow.ArrayData
+	sorted  bool // entries ascend
+}
+
+// codes returns the codes of a dictionary whose entries ascend, so that codes compare as texts do; nil for any other array.
+func (l *leaders) codes(a arrow.Array) (*array.Dictionary, []int32) {
+	d, ok := a.(*array.Dictionary)
+	if !ok {
+		return nil, nil
+	}
+	if data := d.Data().Dictionary(); l.entries != data {
+		entries := vec.Entries(d)
+		l.entries, l.sorted = data, true
+		for i := 1; i < entries.Len() && l.sorted; i++ {
+			l.sorted = entries.Value(i-1) < entries.Value(i)
+		}
+	}
+	if !l.sorted {
+		return nil, nil
+	}
+	return d, vec.Codes(d)
+}
+
+// find finds the best row of each group: that of the least of values, or of the greatest; the first one of equals.
+func find[V cmp.Ordered](l *leaders, values []V, greatest bool, rows []int32, groups []uint32) {
+	for i, g := range groups {
+		row := int32(i)
+		if rows != nil {
+			row = rows[i]
+		}
+		best := l.of[g] - 1
+		switch {
+		case best < 0:
+			l.groups = append(l.groups, g)
+		case greatest && values[row] <= values[best], !greatest && values[row] >= values[best]:
+			continue
+		}
+		l.of[g] = row + 1
+	}
 }
 
 func (o *ordered[T]) grow(count int) { o.best, o.has = grown(o.best, count), grown(o.has, count) }
@@ -108,6 +155,9 @@ func (o *ordered[T]) lead(g uint32, x T) {
 
 func (o *ordered[T]) update(d vec.Datum, rows []int32, groups []uint32, count int) ([]int32, error) {
 	o.grow(count)
+	if texts, ok := any(o).(*ordered[string]); ok && !d.Const {
+		return texts.updateTexts(d.Arr, rows, groups, count), nil
+	}
 	col := columnOf[T](d)
 	var led []int32
 	for i, g := range groups {
@@ -121,6 +171,30 @@ func (o *ordered[T]) update(d vec.Datum, rows []int32, groups []uint32, count in
 		}
 	}
 	return led, nil
+}
+
+func (o *ordered[T]) updateTexts(a arrow.Array, rows []int32, groups []uint32, count int) (led []int32) {
+	var text func(row int32) string
+	o.batch.of = grown(o.batch.of, count)
+	if d, codes := o.batch.codes(a); d != nil {
+		find(&o.batch, codes, o.greatest, rows, groups)
+		entries := vec.Entries(d)
+		text = func(row int32) string { return entries.Value(int(codes[row])) }
+	} else {
+		values := read[string](a)
+		find(&o.batch, values, o.greatest, rows, groups)
+		text = func(row int32) string { return values[row] }
+	}
+	for _, g := range o.batch.groups {
+		row := o.batch.of[g] - 1
+		o.batch.of[g] = 0
+		if x := any(text(row)).(T); !o.has[g] || o.beats(x, o.best[g]) {
+			o.lead(g, x)
+			led = append(led, row)
+		}
+	}
+	o.batch.groups = o.batch.groups[:0]
+	return led
 }
 
 func (o *ordered[T]) merge(other extreme, remap []uint32, count int) ([]uint32, error) {
@@ -145,7 +219,9 @@ func (o *ordered[T]) result(t sqltype.Type, count int) (arrow.Array, error) {
 	return write(t, append([]T(nil), o.best[:count]...), nulls)
 }
 
-func (o *ordered[T]) bytes() int64 { return bytesOf(o.best) + bytesOf(o.has) + o.held }
+func (o *ordered[T]) bytes() int64 {
+	return bytesOf(o.best) + bytesOf(o.has) + o.held + bytesOf(o.batch.of) + bytesOf(o.batch.groups)
+}
 
 // compared is an extreme of any other type, by vec's order.
 type compared struct {
