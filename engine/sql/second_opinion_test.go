@@ -38,6 +38,102 @@ func TestSecondOpinionOnRandomExpressions(t *testing.T) {
 	})
 }
 
+// Whole queries, too; and what we print of one is read by both as the query itself.
+func TestSecondOpinionOnRandomQueries(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		text := sharedQuery(t, 2)
+		compareOpinions(t, text)
+		stmt, err := Parse(text)
+		if err != nil {
+			return // reported
+		}
+		printed := Format(stmt)
+		compareOpinions(t, printed)
+		again, err := Parse(printed)
+		if err != nil || ourQuery(again.(*Query)) != ourQuery(stmt.(*Query)) {
+			t.Errorf("%s\n is printed as %s: %v", text, printed, err)
+		}
+	})
+}
+
+// sharedQuery draws a query as text.
+func sharedQuery(t *rapid.T, depth int) string {
+	text := sharedSelect(t, depth)
+	for range rapid.IntRange(0, 1).Draw(t, "unions") {
+		text += rapid.SampledFrom([]string{" UNION ", " UNION ALL "}).Draw(t, "union") + sharedSelect(t, depth)
+	}
+	if rapid.Bool().Draw(t, "ordered") {
+		text += " ORDER BY " + sharedList(t, func() string {
+			return sharedValue(t, 1) + rapid.SampledFrom([]string{"", " ASC", " DESC"}).Draw(t, "direction")
+		})
+	}
+	if rapid.Bool().Draw(t, "limited") {
+		text += " LIMIT " + rapid.SampledFrom([]string{"1", "20"}).Draw(t, "limit")
+	}
+	return text
+}
+
+func sharedSelect(t *rapid.T, depth int) string {
+	text := "SELECT " + rapid.SampledFrom([]string{"", "DISTINCT "}).Draw(t, "distinct") + sharedList(t, func() string {
+		switch rapid.IntRange(0, 4).Draw(t, "item") {
+		case 0:
+			return rapid.SampledFrom([]string{"*", "t.*"}).Draw(t, "star")
+		case 1:
+			return sharedValue(t, 2) + " AS x"
+		}
+		return sharedValue(t, 2)
+	}) + " FROM " + sharedList(t, func() string { return sharedTable(t, depth) })
+	if rapid.Bool().Draw(t, "filtered") {
+		text += " WHERE " + sharedCondition(t, depth)
+	}
+	if rapid.Bool().Draw(t, "grouped") {
+		text += " GROUP BY " + sharedList(t, func() string { return rapid.SampledFrom([]string{"a", "b.c", "1", "f(a)"}).Draw(t, "key") })
+		if rapid.Bool().Draw(t, "groups filtered") {
+			text += " HAVING " + sharedCondition(t, 0)
+		}
+	}
+	return text
+}
+
+// sharedCondition is an expression, at times with a query in it.
+func sharedCondition(t *rapid.T, depth int) string {
+	if depth > 0 {
+		switch rapid.IntRange(0, 4).Draw(t, "query inside") {
+		case 0:
+			return sharedExpr(t, 1) + " AND a" + rapid.SampledFrom([]string{" IN (", " NOT IN ("}).Draw(t, "in") + sharedSelect(t, depth-1) + ")"
+		case 1:
+			return rapid.SampledFrom([]string{"EXISTS (", "NOT EXISTS ("}).Draw(t, "exists") + sharedSelect(t, depth-1) + ")"
+		case 2:
+			return "a > (" + sharedSelect(t, depth-1) + ") OR " + sharedExpr(t, 1)
+		}
+	}
+	return sharedExpr(t, 2)
+}
+
+func sharedTable(t *rapid.T, depth int) string {
+	if depth > 0 {
+		switch rapid.IntRange(0, 4).Draw(t, "table") {
+		case 0:
+			return "(" + sharedQuery(t, depth-1) + ") AS u"
+		case 1:
+			join := rapid.SampledFrom([]string{" JOIN ", " LEFT JOIN ", " RIGHT JOIN "}).Draw(t, "join")
+			return sharedTable(t, depth-1) + join + sharedTable(t, 0) + " ON " + sharedExpr(t, 1)
+		case 2:
+			return sharedTable(t, 0) + " JOIN " + sharedTable(t, 0) + " USING (a, b)"
+		}
+	}
+	return rapid.SampledFrom([]string{"t", "s.t", "t AS v", "s.t w"}).Draw(t, "name")
+}
+
+// sharedList is one to three of something.
+func sharedList(t *rapid.T, item func() string) string {
+	text := item()
+	for range rapid.IntRange(0, 2).Draw(t, "more") {
+		text += ", " + item()
+	}
+	return text
+}
+
 // sharedExpr draws an expression as text. Operands are not put in parentheses by default, so that precedence decides.
 func sharedExpr(t *rapid.T, depth int) string {
 	operand := func() string { return sharedValue(t, depth-1) }
