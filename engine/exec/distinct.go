@@ -228,11 +228,7 @@ func (d *distinct) numberEncoded(a arrow.Array, out []uint32, cache *columnCache
 // values returns the distinct values, value i in row i.
 func (d *distinct) values() (arrow.Array, error) {
 	if d.text != nil {
-		null := -1
-		if d.null != none {
-			null = int(d.null)
-		}
-		return vec.Texts(d.text, d.texts.data, d.texts.starts, null)
+		return d.texts.array(d.text, d.null)
 	}
 	if len(d.firsts) > 1 {
 		all, err := vec.Concat(d.firsts)
@@ -245,7 +241,7 @@ func (d *distinct) values() (arrow.Array, error) {
 }
 
 func (d *distinct) bytes() int64 {
-	return d.size + d.words.bytes() + d.texts.bytes() + 4*int64(cap(d.own.codes))
+	return d.size + d.words.bytes() + d.texts.size() + 4*int64(cap(d.own.codes))
 }
 
 // nulls is the validity bitmap of an array.

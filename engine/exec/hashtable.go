@@ -5,6 +5,10 @@ import (
 	"math/bits"
 	"slices"
 	"unsafe"
+
+	"github.com/apache/arrow-go/v18/arrow"
+
+	"github.com/trailql/trailql/engine/vec"
 )
 
 // none is the number of a value that a table does not hold.
@@ -91,28 +95,62 @@ func (t *wordTable) bytes() int64 { return 8*int64(cap(t.words)) + 4*int64(len(t
 
 // textTable numbers distinct texts likewise. A slot carries the low half of the hash: it says where the slot belongs when the table
 // grows, and tells most unequal texts apart without touching them; equality is always verified. The table keeps the bytes of the texts, one after the
-// other, so that there is nothing in it for the collector to follow.
+// other in chunks, so that they are never moved, and there is little in it for the collector to follow.
 type textTable struct {
-	data   []byte
-	starts []int64 // by number, and one more: where its text begins in data
+	chunks [][]byte  // the last one is being filled
+	texts  []textRef // by number
+	bytes  int64     // of chunks
 	slots  []textSlot
 	least  int // slots from the first growth on
 	seed   maphash.Seed
 }
 
+// textRef is where a text is.
+type textRef struct{ chunk, at, length uint32 }
+
+const (
+	firstTextChunk = 1 << 10
+	mostTextChunk  = 256 << 10 // longer texts have a chunk of their own
+)
+
 // expect says that so many texts may come.
 func (t *textTable) expect(n int) { t.least = slotsFor(n) }
 
 // skip takes the next number for something that is no text; its text is empty.
-func (t *textTable) skip() { t.starts = append(t.starts, int64(len(t.data))) }
-
-// count is the number of texts, with what is none.
-func (t *textTable) count() int { return len(t.starts) - 1 }
+func (t *textTable) skip() { t.texts = append(t.texts, textRef{}) }
 
 // at returns text n; valid as long as the table.
 func (t *textTable) at(n uint32) string {
-	from, to := t.starts[n], t.starts[n+1]
-	return unsafe.String(unsafe.SliceData(t.data[from:]), int(to-from))
+	r := t.texts[n]
+	if r.length == 0 {
+		return ""
+	}
+	return unsafe.String(&t.chunks[r.chunk][r.at], r.length)
+}
+
+// array returns the texts as an array of String or Binary form, text n in row n. The text null is NULL, if that is not none.
+func (t *textTable) array(form arrow.DataType, null uint32) (arrow.Array, error) {
+	var bytes int
+	for _, c := range t.chunks {
+		bytes += len(c)
+	}
+	if err := vec.Fits(int64(bytes), "bytes of text"); err != nil {
+		return nil, err
+	}
+	data, offsets := make([]byte, 0, bytes), make([]int32, 1, len(t.texts)+1)
+	for _, c := range t.chunks {
+		data = append(data, c...)
+	}
+	end := int32(0)
+	for _, r := range t.texts {
+		end += int32(r.length)
+		offsets = append(offsets, end)
+	}
+	row := -1
+	if null != none {
+		row = int(null)
+	}
+	return vec.Texts(form, offsets, data, row), nil
 }
 
 type textSlot struct {
@@ -139,12 +177,20 @@ func (t *textTable) find(s string, h uint32) uint32 {
 
 // insert gives s, which the table does not hold, the next number.
 func (t *textTable) insert(s string, h uint32) uint32 {
-	if len(s) > cap(t.data)-len(t.data) {
-		t.data = slices.Grow(t.data, len(t.data)+len(s)) // doubled: append would copy large ones more often
+	r := textRef{length: uint32(len(s))}
+	if len(s) > 0 {
+		last := len(t.chunks) - 1
+		if last < 0 || len(s) > cap(t.chunks[last])-len(t.chunks[last]) {
+			size := max(len(s), min(max(int(t.bytes), firstTextChunk), mostTextChunk))
+			t.chunks = append(t.chunks, make([]byte, 0, size))
+			t.bytes += int64(size)
+			last++
+		}
+		r.chunk, r.at = uint32(last), uint32(len(t.chunks[last]))
+		t.chunks[last] = append(t.chunks[last], s...)
 	}
-	t.data = append(t.data, s...)
-	t.skip()
-	n := t.count()
+	t.texts = append(t.texts, r)
+	n := len(t.texts)
 	if 2*n > len(t.slots) {
 		t.grow()
 	}
@@ -162,19 +208,14 @@ func (t *textTable) place(s textSlot) {
 }
 
 func newTextTable() textTable {
-	return textTable{starts: make([]int64, 1), slots: make([]textSlot, 16), seed: maphash.MakeSeed()}
+	return textTable{slots: make([]textSlot, 16), seed: maphash.MakeSeed()}
 }
-
-// expectedText bounds what is expected of the length of texts to come by the average of those that are there.
-const expectedText = 64
 
 // grow doubles the slots. It reads no text: with many, each would be a cache miss.
 func (t *textTable) grow() {
 	old := t.slots
 	t.slots = make([]textSlot, max(2*len(old), t.least))
-	room := len(t.slots)/2 - t.count() + 1
-	t.starts = slices.Grow(t.starts, room)
-	t.data = slices.Grow(t.data, room*min(len(t.data)/t.count(), expectedText))
+	t.texts = slices.Grow(t.texts, len(t.slots)/2-len(t.texts)+1)
 	for _, s := range old {
 		if s.number != 0 {
 			t.place(s)
@@ -182,6 +223,4 @@ func (t *textTable) grow() {
 	}
 }
 
-func (t *textTable) bytes() int64 {
-	return int64(cap(t.data)) + 8*int64(cap(t.starts)) + 8*int64(len(t.slots))
-}
+func (t *textTable) size() int64 { return t.bytes + 12*int64(cap(t.texts)) + 8*int64(len(t.slots)) }

@@ -87,8 +87,11 @@ func (p *partitions) add(b vec.Batch, keys []arrow.Array) error {
 	return nil
 }
 
+// arrayBytes is about what an array takes beside its values. Pieces are small: it counts.
+const arrayBytes = 512
+
 func (p *partitions) put(part *partition, b vec.Batch) error {
-	size := b.Size()
+	size := b.Size() + arrayBytes*int64(len(b.Cols))
 	p.lock.Lock()
 	defer p.lock.Unlock()
 	p.rows += int64(b.Len)
@@ -98,11 +101,14 @@ func (p *partitions) put(part *partition, b vec.Batch) error {
 	if part.size += size; part.size < partitionBytes {
 		return nil
 	}
-	if p.account.fits(part.size - part.held) {
+	if p.fits(part.size - part.held) {
 		return p.hold(part)
 	}
 	return p.write(part)
 }
+
+// fits reports whether so much more may wait: there must be room for as much as waits again, in the tables that are to be made of it.
+func (p *partitions) fits(more int64) bool { return p.account.fits(2*more + p.account.held) }
 
 // hold accounts what waits; the lock is held.
 func (p *partitions) hold(part *partition) error {
@@ -143,7 +149,7 @@ func (p *partitions) end() error {
 	for i := range p.parts {
 		more += p.parts[i].size
 	}
-	if p.file.rows > 0 || !p.account.fits(more) {
+	if p.file.rows > 0 || !p.fits(more) {
 		keep = p.write
 	}
 	for i := range p.parts {

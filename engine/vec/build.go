@@ -86,20 +86,13 @@ func instants(a arrow.Array) arrow.Array {
 // Integers returns values as an array of bigint, which refers to them.
 func Integers(values []int64) arrow.Array { return newFixed(arrow.PrimitiveTypes.Int64, values, nil) }
 
-// Texts returns an array of String or Binary form whose value i is data[starts[i]:starts[i+1]], NULL in the row null (negative: none). It refers
-// to data. More than 2 GiB is an error of kind Resource.
-func Texts(form arrow.DataType, data []byte, starts []int64, null int) (arrow.Array, error) {
-	if err := fits(int64(len(data)), "bytes of text"); err != nil {
-		return nil, err
-	}
-	offsets := make([]int32, len(starts))
-	for i, s := range starts {
-		offsets[i] = int32(s)
-	}
+// Texts returns an array of String or Binary form whose value i is data[offsets[i]:offsets[i+1]], NULL in the row null (negative: none). It refers
+// to data and offsets.
+func Texts(form arrow.DataType, offsets []int32, data []byte, null int) arrow.Array {
 	var valid bitmap
 	if null >= 0 {
-		valid = ones(len(starts) - 1)
+		valid = ones(len(offsets) - 1)
 		valid.clear(null)
 	}
-	return newText(form, offsets, data[:len(data):len(data)], valid), nil
+	return newText(form, offsets, data, valid)
 }

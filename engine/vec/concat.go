@@ -40,7 +40,7 @@ func Concat(arrays []arrow.Array) (arrow.Array, error) {
 		}
 		plain := make([]arrow.Array, len(arrays))
 		for i, a := range arrays {
-			if err := fits(plainBytes(a), "bytes of text"); err != nil {
+			if err := Fits(plainBytes(a), "bytes of text"); err != nil {
 				return nil, err
 			}
 			plain[i] = Plain(a)
@@ -146,7 +146,8 @@ func nullRows(n int) []int32 {
 	return rows
 }
 
-func fits(n int64, what string) error {
+// Fits is an error of kind Resource where n, so many of what, are more than a column may have.
+func Fits(n int64, what string) error {
 	if n <= math.MaxInt32 {
 		return nil
 	}
@@ -189,7 +190,7 @@ func concatText(form arrow.DataType, arrays []arrow.Array, n int, valid bitmap) 
 			total += int64(offsets[a.Len()] - offsets[0])
 		}
 	}
-	if err := fits(total, "bytes of text"); err != nil {
+	if err := Fits(total, "bytes of text"); err != nil {
 		return nil, err
 	}
 	offsets, text := make([]int32, 1, n+1), make([]byte, 0, total)
@@ -227,7 +228,7 @@ func concatLists(form arrow.DataType, arrays []arrow.Array, n int, valid bitmap)
 			offsets = append(offsets, int32(total)+o-from[0])
 		}
 		total += int64(from[len(from)-1] - from[0])
-		if err := fits(total, "elements"); err != nil {
+		if err := Fits(total, "elements"); err != nil {
 			return nil, err
 		}
 		parts = append(parts, Slice(elems, int(from[0]), int(from[len(from)-1])))
