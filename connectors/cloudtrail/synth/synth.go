@@ -30,6 +30,9 @@ type Options struct {
 	Start    time.Time // first day, 2026-03-02
 	Incident bool      // plant the incident
 	Faults   bool      // plant a truncated object and redelivered ones
+
+	Even     bool          // accounts and regions take equal shares; else the first takes most of it
+	Interval time.Duration // that one object covers, 5 minutes. A trail with more than an hour to an object has no digests
 }
 
 func (o Options) withDefaults() Options {
@@ -37,6 +40,7 @@ func (o Options) withDefaults() Options {
 	o.Regions = min(cmp.Or(o.Regions, 3), len(regionNames))
 	o.Days = cmp.Or(o.Days, 5)
 	o.Events = cmp.Or(o.Events, 100_000)
+	o.Interval = cmp.Or(o.Interval, 5*time.Minute)
 	if o.Start.IsZero() {
 		o.Start = time.Date(2026, 3, 2, 0, 0, 0, 0, time.UTC)
 	}
@@ -168,7 +172,12 @@ func newDay(w *world, opt Options, dayIndex, accountIndex int, plan *incident) *
 	// The first account is the busiest, each further one has half as much.
 	share := 1 / float64(int(1)<<min(accountIndex, 20))
 	total := 2 - 1/float64(int(1)<<min(opt.Accounts-1, 20))
+	if opt.Even {
+		share, total = 1, float64(opt.Accounts)
+	}
 	d.n = max(20, int(float64(opt.Events)/float64(opt.Days)*share/total))
+	d.long()
+	d.storms()
 	d.work()
 	d.signIns()
 	d.otherKinds()
@@ -369,12 +378,12 @@ func (d *day) deliver() ([]Object, error) {
 	tables := map[string]string{"CloudTrail-Insight": "cloudtrail_insights", "CloudTrail-Aggregated": "cloudtrail_aggregated"}
 	for i := range d.records {
 		e := &d.records[i]
-		delay := time.Duration(5+d.r.IntN(6)) * time.Minute
+		delay := d.opt.Interval + time.Duration(d.r.IntN(6))*time.Minute
 		if d.r.IntN(200) == 0 {
 			delay = time.Duration(1+d.r.IntN(20)) * time.Hour
 		}
 		kind := cmp.Or(e.kind, "CloudTrail")
-		b := bin{kind, e.region, e.at.Truncate(5 * time.Minute).Add(5*time.Minute + delay.Truncate(5*time.Minute))}
+		b := bin{kind, e.region, e.at.Truncate(d.opt.Interval).Add(5*time.Minute + max(delay, d.opt.Interval).Truncate(d.opt.Interval))}
 		bins[b] = append(bins[b], i)
 		d.truth.Rows[cmp.Or(tables[kind], "cloudtrail_logs")]++
 		d.truth.Records++
@@ -419,12 +428,14 @@ func (d *day) deliver() ([]Object, error) {
 			d.truth.Duplicates += len(bins[b])
 		}
 	}
-	digests, err := d.digests(func(region string, hour time.Time) []string { return hours[bin{region: region, stamp: hour}] })
-	if err != nil {
-		return nil, err
+	if d.opt.Interval <= time.Hour {
+		digests, err := d.digests(func(region string, hour time.Time) []string { return hours[bin{region: region, stamp: hour}] })
+		if err != nil {
+			return nil, err
+		}
+		d.truth.Digests = len(digests)
+		objects = append(objects, digests...)
 	}
-	d.truth.Digests = len(digests)
-	objects = append(objects, digests...)
 	if d.opt.Faults && d.start.Equal(d.opt.Start) && d.a == &d.w.accounts[0] {
 		whole := objects[len(keys)/2]
 		name := strings.TrimSuffix(whole.Name, ".json.gz") + "T.json.gz"

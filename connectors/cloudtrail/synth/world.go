@@ -60,7 +60,9 @@ func newWorld(opt Options) *world {
 	for range w.regions {
 		sum += weight
 		w.weights = append(w.weights, sum)
-		weight /= 2
+		if !opt.Even {
+			weight /= 2
+		}
 	}
 	for i := range w.weights {
 		w.weights[i] /= sum
