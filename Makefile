@@ -68,8 +68,12 @@ metamorphic: ## CHECKS (50000) each of: three partitions make the whole (TLP); a
 	$(GO) test ./engine/logictest -run 'TestPartition|TestFilterCounts' -v -timeout 0 -rapid.checks=$${CHECKS:-50000}
 
 .PHONY: bench
-bench: build ## compaction and forty queries beside DuckDB, on a generated trail of EVENTS (200000); prints a table (needs a C compiler)
-	cd bench && CGO_ENABLED=1 $(GO) run -tags duckdb_arrow . -events $${EVENTS:-200000}
+bench: build ## trailql beside DuckDB and what cannot be avoided: EVENTS (600000); BENCH='-only queries -dir FOLDER' says more; prints tables (needs a C compiler)
+	cd bench && CGO_ENABLED=1 $(GO) run -tags duckdb_arrow . -events $${EVENTS:-600000} $(BENCH)
+
+.PHONY: bench-quick
+bench-quick: build ## the same in small, two minutes
+	cd bench && CGO_ENABLED=1 $(GO) run -tags duckdb_arrow . -quick $(BENCH)
 
 .PHONY: clean
 clean: ## remove what the verbs made

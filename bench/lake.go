@@ -8,6 +8,8 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime/debug"
+	"strconv"
 	"strings"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -18,12 +20,18 @@ import (
 	"github.com/trailql/trailql/engine"
 )
 
-// writeTrail generates a trail, with the incident and the faults, into a folder.
-func writeTrail(ctx context.Context, folder string, seed uint64, events int) (*synth.Truth, error) {
-	opt := synth.Options{Seed: seed, Events: events, Incident: true, Faults: true}
+// writeTrail generates a trail into a folder.
+func writeTrail(ctx context.Context, folder string, opt synth.Options) (*synth.Truth, error) {
+	last := ""
 	return synth.Generate(ctx, opt, func(o synth.Object) error {
 		name := filepath.Join(folder, filepath.FromSlash(o.Name))
-		return errors.Join(os.MkdirAll(filepath.Dir(name), 0o777), os.WriteFile(name, o.Data, 0o666))
+		if dir := filepath.Dir(name); dir != last {
+			if err := os.MkdirAll(dir, 0o777); err != nil {
+				return err
+			}
+			last = dir
+		}
+		return os.WriteFile(name, o.Data, 0o666)
 	})
 }
 
@@ -109,9 +117,38 @@ func lowerFields(text string) string {
 	return string(out)
 }
 
-// askTrailQL is an asking, once it has its engine.
-func askTrailQL(ctx context.Context, e *engine.Engine, text string, put func([]arrow.Array, int)) error {
-	r, err := e.Query(ctx, text, engine.Options{})
+// asker is trailql: an engine, and what its queries may take.
+type asker struct {
+	*engine.Engine
+	opt engine.Options
+}
+
+// openEngine opens the lake args[0] for queries that may take args[1] bytes, if given.
+func openEngine(ctx context.Context, args []string) (*asker, openedLake, error) {
+	memory, err := memoryOf(args)
+	if err != nil {
+		return nil, openedLake{}, err
+	}
+	debug.SetMemoryLimit(memory) // both as trailql query sets them
+	debug.SetGCPercent(400)
+	lake, err := openLake(ctx, args[0], catalog.Options{ReadOnly: true})
+	if err != nil {
+		return nil, lake, err
+	}
+	return &asker{engine.New(lake), engine.Options{Memory: memory / 3 * 2, Scratch: engine.NewScratch(os.TempDir())}}, lake, nil
+}
+
+// memoryOf is what a contestant may take.
+func memoryOf(args []string) (int64, error) {
+	if len(args) < 2 {
+		return installed() / 4, nil
+	}
+	return strconv.ParseInt(args[1], 10, 64)
+}
+
+// ask is an asking.
+func (a *asker) ask(ctx context.Context, text string, put func([]arrow.Array, int)) error {
+	r, err := a.Query(ctx, text, a.opt)
 	if err != nil {
 		return fmt.Errorf("trailql: %s: %w", text, err)
 	}

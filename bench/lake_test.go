@@ -10,6 +10,7 @@ import (
 	"github.com/trailql/trailql/catalog/compact"
 	"github.com/trailql/trailql/connectors/blob"
 	"github.com/trailql/trailql/connectors/cloudtrail"
+	"github.com/trailql/trailql/connectors/cloudtrail/synth"
 	"github.com/trailql/trailql/engine"
 )
 
@@ -36,7 +37,7 @@ func aLake(t testing.TB) openedLake {
 		return lake
 	}
 	trail := t.TempDir()
-	if _, err := writeTrail(t.Context(), trail, 1, 20_000); err != nil {
+	if _, err := writeTrail(t.Context(), trail, synth.Options{Seed: 1, Events: 20_000, Incident: true, Faults: true}); err != nil {
 		t.Fatal(err)
 	}
 	source, err := blob.OpenFolder(trail)
@@ -59,11 +60,11 @@ func dataFiles(t testing.TB, l openedLake, table string) ([]string, int64) {
 	return paths, rows
 }
 
-// ask is askTrailQL, or the end of the test.
+// ask is asker.ask, or the end of the test.
 func ask(t testing.TB, e *engine.Engine, text string) []string {
 	t.Helper()
 	var rows []string
-	err := askTrailQL(t.Context(), e, text, func(cols []arrow.Array, n int) { rows = appendText(rows, cols, n) })
+	err := (&asker{Engine: e}).ask(t.Context(), text, func(cols []arrow.Array, n int) { rows = appendText(rows, cols, n) })
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,6 +5,7 @@ import (
 	"os"
 	"regexp"
 	"runtime"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -52,4 +53,23 @@ func (m machine) since(before machine) machine {
 		m.others = max(0, all-(m.idle-before.idle)-(m.own-before.own)) / all
 	}
 	return m
+}
+
+var memTotal = regexp.MustCompile(`(?m)^MemTotal:\s+(\d+) kB$`)
+
+// installed is the memory of the machine in bytes; where it is not known, 8 GiB.
+func installed() int64 {
+	info, _ := os.ReadFile("/proc/meminfo")
+	if found := memTotal.FindSubmatch(info); found != nil {
+		if kib, err := strconv.ParseInt(string(found[1]), 10, 64); err == nil {
+			return kib << 10
+		}
+	}
+	return 8 << 30
+}
+
+// dropCaches empties the system's page cache.
+func dropCaches() error {
+	syscall.Sync()
+	return os.WriteFile("/proc/sys/vm/drop_caches", []byte("1\n"), 0)
 }

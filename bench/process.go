@@ -3,6 +3,8 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -69,34 +71,40 @@ func peak(p *os.ProcessState) int64 {
 type contestant struct {
 	name, step, source string
 	text               func(q query) string // how it is asked; empty: not at all
-	rounds             int
+	most               int                  // rounds; 0: as many as of the others
 
-	times [][]time.Duration // by query
-	peak  int64             // bytes resident at most; known once it has stopped
+	times map[string][]time.Duration // by query
+	peak  int64                      // bytes resident at most; known once it has stopped
 
 	cmd *exec.Cmd
 	in  io.WriteCloser
 	out *json.Decoder
 }
 
-// question is one query. The answer has its rows as text if they are to be shown: that takes longer than some queries, and is no part
-// of what is measured.
+// question is one query. The answer tells its rows, if they are to be shown: that takes longer than some queries, and is no part of what
+// is measured.
 type question struct {
 	Text string
-	Show bool
+	Show bool // the first rows as text, and a sum of all
+	All  bool // all rows as text
 }
 
 // reply is the answer to one query.
 type reply struct {
-	Took  time.Duration
-	Rows  []string
-	Count int
-	Error string
+	Took   time.Duration
+	Opened time.Duration // from the start of the program until it could be asked
+	Rows   []string      // of a large answer the first
+	Count  int
+	Sum    string // of the text of all rows
+	Error  string
 }
 
-// start starts the process; stop it.
-func (c *contestant) start(ctx context.Context) (err error) {
-	command := self(c.step, c.source)
+// shownRows are the rows of an answer that are told as they are.
+const shownRows = 1000
+
+// start starts the process, whose queries may take memory bytes; stop it.
+func (c *contestant) start(ctx context.Context, memory int64) (err error) {
+	command := self(c.step, c.source, fmt.Sprint(memory))
 	c.cmd = exec.CommandContext(ctx, command[0], command[1:]...)
 	c.cmd.Stderr = os.Stderr
 	if c.in, err = c.cmd.StdinPipe(); err != nil {
@@ -130,8 +138,12 @@ func (c *contestant) stop() error {
 	return err
 }
 
+// begun is when this program started, about.
+var begun = time.Now()
+
 // serve answers the queries that come on stdin until it ends. ask hands over each batch of rows as Arrow arrays.
 func serve(ask asking) error {
+	opened := time.Since(begun)
 	in, out := json.NewDecoder(os.Stdin), json.NewEncoder(os.Stdout)
 	for {
 		var q question
@@ -140,17 +152,28 @@ func serve(ask asking) error {
 		} else if err != nil {
 			return err
 		}
-		var r reply
+		r := reply{Opened: opened}
+		sum := sha256.New()
 		begun := time.Now()
 		err := ask(q.Text, func(cols []arrow.Array, rows int) {
 			r.Count += rows
-			if q.Show {
-				r.Rows = appendText(r.Rows, cols, rows)
+			if !q.Show && !q.All {
+				return
+			}
+			for _, line := range appendText(nil, cols, rows) {
+				sum.Write([]byte(line))
+				sum.Write([]byte{'\n'})
+				if q.All || len(r.Rows) < shownRows {
+					r.Rows = append(r.Rows, line)
+				}
 			}
 		})
 		r.Took = time.Since(begun)
 		if err != nil {
 			r.Error = err.Error()
+		}
+		if q.Show {
+			r.Sum = hex.EncodeToString(sum.Sum(nil))
 		}
 		if err := out.Encode(r); err != nil {
 			return err

@@ -67,7 +67,7 @@ func TestSecondReaders(t *testing.T) {
 				names[i] = `"` + c.Name + `"`
 			}
 			var answer []string
-			err = askTrailQL(t.Context(), e, "SELECT "+strings.Join(names, ", ")+" FROM "+table, func(cols []arrow.Array, rows int) {
+			err = (&asker{Engine: e}).ask(t.Context(), "SELECT "+strings.Join(names, ", ")+" FROM "+table, func(cols []arrow.Array, rows int) {
 				answer = append(answer, shown(cols, columns, rows)...)
 			})
 			if err != nil {

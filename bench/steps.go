@@ -3,67 +3,65 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
-	"runtime/debug"
-	"strconv"
 
 	"github.com/apache/arrow-go/v18/arrow"
 
 	"github.com/trailql/trailql/catalog"
 	"github.com/trailql/trailql/connectors/cloudtrail"
-	"github.com/trailql/trailql/engine"
+	"github.com/trailql/trailql/connectors/cloudtrail/synth"
 )
 
 // The tasks that this program does in processes of their own, with their arguments. What they find goes to stdout.
 const (
-	stepTrail   = "trail"   // FOLDER SEED EVENTS: generate a trail → synth.Truth
-	stepLake    = "lake"    // LAKE: what trailql compact has made → made
-	stepCompact = "compact" // TRAIL FOLDER [ordered]: the compaction by DuckDB → made
-	stepDamaged = "damaged" // OBJECT: how DuckDB takes an object that was cut off → a sentence
+	stepTrail    = "trail"    // FOLDER OPTIONS: generate a trail → synth.Truth
+	stepLake     = "lake"     // LAKE: what trailql compact has made → made
+	stepCompact  = "compact"  // TRAIL FOLDER [ordered [day by day]]: the compaction by DuckDB → made
+	stepFloor    = "floor"    // TRAIL [count]: gunzip and scan → made
+	stepDamaged  = "damaged"  // OBJECT: how DuckDB takes an object that was cut off → a sentence
+	stepDatabase = "database" // LAKE FILE: a database of DuckDB with the events of a lake → made
+	stepPack     = "pack"     // LAKE MEMORY: the records as text → packed
+	stepLog      = "log"      // LAKE FILES: a lake of a log without data files
 
-	// These answer queries; see serve.
+	// These answer queries; see serve. Last comes what they may take for them, in bytes: a quarter of the machine's unless given.
 	askLake       = "ask-lake"        // LAKE: trailql
 	askLakeDuckDB = "ask-lake-duckdb" // LAKE: DuckDB over the same files
 	askOwnDuckDB  = "ask-own-duckdb"  // FOLDER: DuckDB over the files that it made itself
-	askRawDuckDB  = "ask-raw-duckdb"  // DuckDB over no files but those that the query names
+	askDatabase   = "ask-database"    // FILE: DuckDB over its own database
+	askRawDuckDB  = "ask-raw-duckdb"  // "": DuckDB over no files but those that the query names
 )
 
 var steps = map[string]func(ctx context.Context, args []string) error{
-	stepTrail: generate, stepLake: describeLake, stepCompact: compactTrail, stepDamaged: readDamaged,
+	stepTrail: generate, stepLake: describeLake, stepCompact: compactTrail, stepFloor: scanTrail, stepDamaged: readDamaged,
+	stepDatabase: makeDatabase, stepPack: packRecords, stepLog: writeLog,
 	askLake: answerFromLake,
 	askLakeDuckDB: func(ctx context.Context, args []string) error {
 		files, _, err := lakeFiles(ctx, args[0])
 		if err != nil {
 			return err
 		}
-		return answerWithDuckDB(ctx, files...)
+		return answerWithDuckDB(ctx, args, "", files...)
 	},
 	askOwnDuckDB: func(ctx context.Context, args []string) error {
-		return answerWithDuckDB(ctx, filepath.Join(args[0], "**/*.parquet"))
+		return answerWithDuckDB(ctx, args, "", filepath.Join(args[0], "**/*.parquet"))
 	},
-	askRawDuckDB: func(ctx context.Context, _ []string) error { return answerWithDuckDB(ctx) },
-}
-
-// made is what a compaction has made.
-type made struct {
-	Rows  int64 // events
-	Bytes int64 // of the files that hold them
+	askDatabase: func(ctx context.Context, args []string) error {
+		return answerWithDuckDB(ctx, args, args[0]+"?access_mode=read_only")
+	},
+	askRawDuckDB: func(ctx context.Context, args []string) error { return answerWithDuckDB(ctx, args, "") },
 }
 
 func show(v any) error { return json.NewEncoder(os.Stdout).Encode(v) }
 
 func generate(ctx context.Context, args []string) error {
-	seed, err := strconv.ParseUint(args[1], 10, 64)
-	if err != nil {
+	var opt synth.Options
+	if err := json.Unmarshal([]byte(args[1]), &opt); err != nil {
 		return err
 	}
-	events, err := strconv.Atoi(args[2])
-	if err != nil {
-		return err
-	}
-	truth, err := writeTrail(ctx, args[0], seed, events)
+	truth, err := writeTrail(ctx, args[0], opt)
 	if err != nil {
 		return err
 	}
@@ -86,7 +84,7 @@ func describeLake(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	m := made{Rows: rows}
+	m := made{Rows: rows, Files: len(files)}
 	for _, f := range files {
 		info, err := os.Stat(f)
 		if err != nil {
@@ -99,17 +97,19 @@ func describeLake(ctx context.Context, args []string) error {
 
 func compactTrail(ctx context.Context, args []string) (err error) {
 	var m made
-	if m.Rows, err = compactWithDuckDB(ctx, args[0], args[1], len(args) > 2); err != nil {
+	if m.Rows, err = compactWithDuckDB(ctx, args[0], args[1], len(args) > 2 && args[2] != "", len(args) > 3 && args[3] != ""); err != nil {
 		return err
 	}
 	if m.Bytes, err = folderSize(args[1]); err != nil {
 		return err
 	}
-	return show(m)
+	files, err := filepath.Glob(filepath.Join(args[1], "*/*/*/*.parquet"))
+	m.Files = len(files)
+	return errors.Join(err, show(m))
 }
 
 func readDamaged(ctx context.Context, args []string) error {
-	db, err := openDuckDB()
+	db, err := openDuckDB("", 0)
 	if err != nil {
 		return err
 	}
@@ -128,19 +128,20 @@ func readDamaged(ctx context.Context, args []string) error {
 }
 
 func answerFromLake(ctx context.Context, args []string) error {
-	debug.SetMemoryLimit(2 << 30 / 10 * 9) // both as trailql query sets them
-	debug.SetGCPercent(400)
-	lake, err := openLake(ctx, args[0], catalog.Options{ReadOnly: true})
+	e, lake, err := openEngine(ctx, args)
 	if err != nil {
 		return err
 	}
 	defer lake.Close()
-	e := engine.New(lake)
-	return serve(func(text string, put func([]arrow.Array, int)) error { return askTrailQL(ctx, e, text, put) })
+	return serve(func(text string, put func([]arrow.Array, int)) error { return e.ask(ctx, text, put) })
 }
 
-func answerWithDuckDB(ctx context.Context, files ...string) error {
-	db, err := openDuckDB(files...)
+func answerWithDuckDB(ctx context.Context, args []string, database string, files ...string) error {
+	memory, err := memoryOf(args)
+	if err != nil {
+		return err
+	}
+	db, err := openDuckDB(database, memory, files...)
 	if err != nil {
 		return err
 	}
