@@ -8,6 +8,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"github.com/minio/simdjson-go"
 )
 
 // way is one way to turn a trail into Parquet, and what its runs took.
@@ -46,7 +48,9 @@ func (b *bench) compaction(ctx context.Context) error {
 		{name: "trailql compact", out: lake, command: []string{b.trailql, "compact", trail, "--lake", lake}},
 		{name: "DuckDB, as it comes", out: plain, command: self(stepCompact, trail, plain, "", b.dayByDay())},
 		{name: "DuckDB, ordered, one row per event", out: ordered, command: self(stepCompact, trail, ordered, "ordered", b.dayByDay())},
-		{name: "the floor: gunzip and one scan", command: self(stepFloor, trail)},
+	}
+	if simdjson.SupportedCPU() {
+		ways = append(ways, &way{name: "the floor: gunzip and one scan", command: self(stepFloor, trail)})
 	}
 	for _, w := range ways {
 		if w.out != "" {
@@ -82,12 +86,14 @@ func (b *bench) compaction(ctx context.Context) error {
 	if ours.Rows != theirs.Rows || asItComes.Rows < ours.Rows {
 		return fmt.Errorf("trailql has %d events, DuckDB %d, and %d with copies", ours.Rows, theirs.Rows, asItComes.Rows)
 	}
-	var scanned made
-	if err := told(ctx, &scanned, stepFloor, trail, "count"); err != nil {
-		return err
-	}
-	if scanned.Rows != int64(g.Records) {
-		return fmt.Errorf("the floor finds %d records, the trail has %d", scanned.Rows, g.Records)
+	if len(ways) > 3 {
+		var scanned made
+		if err := told(ctx, &scanned, stepFloor, trail, "count"); err != nil {
+			return err
+		}
+		if scanned.Rows != int64(g.Records) {
+			return fmt.Errorf("the floor finds %d records, the trail has %d", scanned.Rows, g.Records)
+		}
 	}
 	b.compacted(ways, g)
 	for _, name := range g.Damaged {
@@ -117,7 +123,7 @@ func (b *bench) compacted(ways []*way, g generated) {
 	if b.dayByDay() != "" {
 		b.printf("DuckDB takes the trail day by day of delivery: in one statement it would not fit into memory (about 3 GB for 1,000,000 events).\n")
 	}
-	b.printf("\n| compaction | wall s | CPU s | events/s | MB/s | CPU µs an event | peak RSS, MB | rows | files | MB out | bytes a row |\n")
+	b.printf("\n| compaction | wall s | CPU s | events/s | MB/s, packed | CPU µs an event | peak RSS, MB | rows | files | MB out | bytes a row |\n")
 	b.printf("| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |\n")
 	cpu := map[*way]float64{}
 	for _, w := range ways {
@@ -137,6 +143,11 @@ func (b *bench) compacted(ways []*way, g generated) {
 		b.printf(" %s | %s | %.1f | %.1f |\n", count(int(w.Rows)), count(w.Files), float64(w.Bytes)/1e6, float64(w.Bytes)/float64(w.Rows))
 	}
 	ours := cpu[ways[0]]
-	b.printf("\nEvents per CPU-second: trailql **%.2f** times those of DuckDB as it comes, %.2f times those of DuckDB ordered. The floor takes **%.0f %%** of trailql's CPU.\n%s",
-		cpu[ways[1]]/ours, cpu[ways[2]]/ours, 100*cpu[ways[3]]/ours, notComparable)
+	b.printf("\nEvents per CPU-second: trailql **%.2f** times those of DuckDB as it comes, %.2f times those of DuckDB ordered. ", cpu[ways[1]]/ours, cpu[ways[2]]/ours)
+	if len(ways) > 3 {
+		b.printf("The floor takes **%.0f %%** of trailql's CPU.\n", 100*cpu[ways[3]]/ours)
+	} else {
+		b.printf("No floor: simdjson-go does not know this processor.\n")
+	}
+	b.printf("%s", notComparable)
 }

@@ -2,6 +2,8 @@ package main
 
 import (
 	"database/sql"
+	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -9,6 +11,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow"
 
 	"github.com/trailql/trailql/connectors/cloudtrail"
+	"github.com/trailql/trailql/connectors/cloudtrail/synth"
 	"github.com/trailql/trailql/engine"
 	"github.com/trailql/trailql/engine/sqltype"
 )
@@ -43,6 +46,59 @@ func TestDuckDBAgrees(t *testing.T) {
 				t.Errorf("%s\n%v", q.sql, err)
 			}
 		})
+	}
+}
+
+// TestDayByDay: a trail that DuckDB takes day by day is the same as one that it takes as a whole, whatever came late.
+func TestDayByDay(t *testing.T) {
+	trail := t.TempDir()
+	if _, err := writeTrail(t.Context(), trail, synth.Options{Seed: 1, Events: 2000, Days: 3, Accounts: 2, Regions: 2, Faults: true}); err != nil {
+		t.Fatal(err)
+	}
+	if days, err := deliveryDays(trail); err != nil || len(days) < 3 || days[0] != "2026/03/02" {
+		t.Fatalf("delivered on %v (%v)", days, err)
+	}
+	for _, ordered := range []bool{false, true} {
+		var said []string
+		for _, dayByDay := range []bool{false, true} {
+			out := filepath.Join(t.TempDir(), "out")
+			rows, err := compactWithDuckDB(t.Context(), trail, out, ordered, dayByDay)
+			if err != nil {
+				t.Fatal(err)
+			}
+			db, err := openDuckDB("", 0, filepath.Join(out, "**/*.parquet"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer db.Close()
+			said = append(said, strings.Join(append(askDB(t, db, "SELECT account, region, date, count(*), count(DISTINCT eventid) FROM cloudtrail_logs GROUP BY 1, 2, 3 ORDER BY 1, 2, 3"),
+				fmt.Sprint(rows)), "\n"))
+		}
+		if said[0] != said[1] || said[0] == "" {
+			t.Errorf("ordered %t: as a whole\n%s\nday by day\n%s", ordered, said[0], said[1])
+		}
+	}
+}
+
+// TestDatabase: a database of DuckDB has the rows of the lake, in its order.
+func TestDatabase(t *testing.T) {
+	l := aLake(t)
+	file := filepath.Join(t.TempDir(), "db")
+	if err := makeDatabase(t.Context(), []string{l.folder, file}); err != nil {
+		t.Fatal(err)
+	}
+	db, err := openDuckDB(file+"?access_mode=read_only", 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	const what = "SELECT account, region, date, eventtime, eventid FROM cloudtrail_logs"
+	if got, want := askDB(t, db, what), askDB(t, db, what+" ORDER BY 1 NULLS LAST, 2, 3, 4, 5"); !slices.Equal(got, want) || len(got) < 1000 {
+		t.Errorf("the database's %d rows are not sorted", len(got))
+	}
+	got := askDB(t, db, what+" ORDER BY 5, 4")
+	if want := ask(t, engine.New(l), what+" ORDER BY 5, 4"); !slices.Equal(got, want) {
+		t.Errorf("the database has %d rows, the lake %d, or others", len(got), len(want))
 	}
 }
 

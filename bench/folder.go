@@ -139,7 +139,9 @@ func (b *bench) ordered(ctx context.Context) (path string, m made, err error) {
 
 // database is a database file of DuckDB with the rows of the main lake.
 func (b *bench) database(ctx context.Context, lake string) (path string, m made, err error) {
-	path, err = b.have("main.duckdb", of(b.options()), &m, func(path string) error { return told(ctx, &m, stepDatabase, lake, path) })
+	path, err = b.have("main.duckdb", of(b.options()), &m, func(path string) error {
+		return errors.Join(remove(path+".wal"), told(ctx, &m, stepDatabase, lake, path))
+	})
 	return path, m, err
 }
 

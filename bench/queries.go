@@ -24,7 +24,8 @@ const (
 )
 
 // queries have one answer each, order included. json_extract_scalar is json_extract_string in DuckDB, which fails on text that is no
-// JSON, where Trino gives NULL: such text is filtered out. A time is read from text there by CAST. The raw trail holds records that were
+// JSON, where Trino gives NULL: such text is filtered out, by CASE where DuckDB may turn conditions round. A time is read from text there by
+// CAST. The raw trail holds records that were
 // delivered twice, so that its questions count and list distinct ids.
 var queries = []query{
 	// Metadata and pruning.
@@ -72,7 +73,9 @@ WHERE errorcode LIKE '%UnauthorizedOperation' OR errorcode LIKE 'AccessDenied%' 
 	{name: "json", sql: `SELECT json_extract_scalar(requestparameters, '$.bucketName'), count(*) FROM cloudtrail_logs
 WHERE eventsource = 's3.amazonaws.com' AND requestparameters LIKE '{%' GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 10`},
 	{name: "json filter", sql: `SELECT eventtime, eventid, eventname FROM cloudtrail_logs
-WHERE eventname = 'AssumeRole' AND json_extract_scalar(requestparameters, '$.roleArn') LIKE '%role/app-server' ORDER BY eventtime, eventid LIMIT 50`},
+WHERE eventname = 'AssumeRole' AND json_extract_scalar(requestparameters, '$.roleArn') LIKE '%role/app-server' ORDER BY eventtime, eventid LIMIT 50`,
+		duck: `SELECT eventtime, eventid, eventname FROM cloudtrail_logs WHERE eventname = 'AssumeRole'
+AND CASE WHEN eventname = 'AssumeRole' THEN json_extract_scalar(requestparameters, '$.roleArn') LIKE '%role/app-server' END ORDER BY eventtime, eventid LIMIT 50`},
 	{name: "element", sql: `SELECT element_at(requestparameters, 'bucketName'), count(*) FROM cloudtrail_lake WHERE eventname = 'PutObject' GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 10`,
 		duck: `SELECT json_extract_string(requestparameters, '$.bucketName'), count(*) FROM cloudtrail_logs WHERE eventname = 'PutObject' GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 10`},
 	{name: "agents", sql: `SELECT regexp_extract(useragent, '^([A-Za-z0-9-]+)/', 1), count(*) FROM cloudtrail_logs WHERE regexp_like(useragent, '^[A-Za-z0-9-]+/') GROUP BY 1 ORDER BY 2 DESC, 1`,

@@ -11,7 +11,6 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -49,7 +48,11 @@ func (b *bench) serving(ctx context.Context) error {
 	if perClient == 0 {
 		return fmt.Errorf("%d minutes with events are too few for %d clients", len(minutes), b.clients)
 	}
-	s, err := serveLake(ctx, b.trailql, lake, filepath.Join(b.dir, "state"))
+	state := b.path("state")
+	if err := os.RemoveAll(state); err != nil { // results of before would answer
+		return err
+	}
+	s, err := serveLake(ctx, b.trailql, lake, state)
 	if err != nil {
 		return err
 	}
