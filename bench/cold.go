@@ -51,7 +51,7 @@ func (b *bench) cold(ctx context.Context) error {
 		}
 		note("%s", q.name)
 	}
-	b.printf("\n#### Cold queries\n\nEach query the first of a process, %d times; %s. From the start of the program to the last row: opening the lake or\nDuckDB is in it, loading the program is not.\n", b.colds, cache)
+	b.printf("\n#### Cold queries\n\nEach query the first of a process, at most %d times; %s. From the start of the program to the last row: opening the lake or\nDuckDB is in it, loading the program is not.\n", b.colds, cache)
 	for _, c := range all {
 		c.peak = 0 // of the last query only
 	}

@@ -17,7 +17,7 @@ func (b *bench) printf(format string, args ...any) { fmt.Fprintf(b.out, format, 
 // head says what is measured, where and with what.
 func (b *bench) head(m machine) {
 	b.printf("### %s events\n\n", count(b.events))
-	b.printf("Trail: seed %d, %d days. trailql %s, %s; DuckDB %s by duckdb-go %s; %d cores (%s, %s/%s), %.0f GB of memory, %s.\n",
+	b.printf("Trail: seed %d, %d days. trailql %s, %s; DuckDB %s by duckdb-go %s; %d cores, all of them for each (%s, %s/%s), %.0f GB of memory, %s.\n",
 		b.seed, b.days, revision(), runtime.Version(), duckDBVersion(), duckDBModule(), m.cores, m.cpu, runtime.GOOS, runtime.GOARCH,
 		float64(installed())/1e9, m.at.UTC().Format(time.DateOnly))
 	b.printf("Figures are *median (least–most)*; *times* is DuckDB's median by trailql's: above 1, trailql is the faster.\n")
