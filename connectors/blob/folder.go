@@ -27,6 +27,7 @@ type folder struct {
 	root *os.Root
 	// durable has the folders that were synced into their parents by this process.
 	durable sync.Map
+	near    nearby
 	// link is root.Link; tests put a file system without links in its place.
 	link func(oldname, newname string) error
 }
@@ -131,6 +132,12 @@ type folderObject struct {
 func (o *folderObject) Size() int64 { return o.size }
 
 func (s *folder) Open(ctx context.Context, name string) (Object, error) {
+	if err := errors.Join(ctx.Err(), checkName(name)); err != nil {
+		return nil, err
+	}
+	if o := s.near.open(s, name); o != nil {
+		return o, nil
+	}
 	// Looked at before it is opened: opening a named pipe would wait for its writer.
 	in, err := s.Stat(ctx, name)
 	if err != nil {
@@ -140,7 +147,62 @@ func (s *folder) Open(ctx context.Context, name string) (Object, error) {
 	if err != nil {
 		return nil, s.fail("open", name, err)
 	}
+	s.near.keep(s, path.Dir(name))
 	return &folderObject{File: f, size: in.Size}, nil
+}
+
+// nearby is the folder of an object opened before, itself kept open. Objects are mostly read folder by folder, and a Root opens each folder on
+// the way to a name, twice for each object.
+type nearby struct {
+	mu   sync.RWMutex
+	dir  string
+	root *os.Root // of dir, reached through the store's root; nil: none
+	here fs.FileInfo
+}
+
+// keep opens dir, in place of the one before.
+func (n *nearby) keep(s *folder, dir string) {
+	if runtime.GOOS == "windows" { // where a folder that is open cannot be moved or deleted
+		return
+	}
+	root, err := s.root.OpenRoot(dir)
+	if err != nil {
+		return
+	}
+	here, err := root.Stat(".")
+	if err != nil {
+		_ = root.Close()
+		return
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.root != nil {
+		_ = n.root.Close()
+	}
+	n.dir, n.root, n.here = dir, root, here
+}
+
+// open opens an object of the folder, if that still is the one that its name leads to. Whatever is in the way gives nil: the way from the store's root
+// then says what it is.
+func (n *nearby) open(s *folder, name string) Object {
+	n.mu.RLock()
+	defer n.mu.RUnlock()
+	if n.root == nil || path.Dir(name) != n.dir {
+		return nil
+	}
+	if now, err := os.Stat(filepath.Join(filepath.FromSlash(s.url), filepath.FromSlash(n.dir))); err != nil || !os.SameFile(now, n.here) {
+		return nil
+	}
+	base := path.Base(name)
+	fi, err := n.root.Stat(base)
+	if err != nil || !fi.Mode().IsRegular() {
+		return nil
+	}
+	f, err := n.root.Open(base)
+	if err != nil {
+		return nil
+	}
+	return &folderObject{File: f, size: fi.Size()}
 }
 
 func (s *folder) ReadAll(ctx context.Context, name string) ([]byte, error) {

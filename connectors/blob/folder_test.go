@@ -409,6 +409,46 @@ func TestFullDiskIsRecognisable(t *testing.T) {
 	}
 }
 
+// The folder of the last object is kept open; what a name leads to must be found anew all the same.
+func TestOpenAfterFoldersWereReplaced(t *testing.T) {
+	s, dir := open(t)
+	put(t, s, "a/b/one", "1")
+	put(t, s, "a/b/two", "2")
+	read := func(name, want string) {
+		t.Helper()
+		data, err := s.ReadAll(ctx, name)
+		if want == "" && !errors.Is(err, fs.ErrNotExist) || want != "" && (err != nil || string(data) != want) {
+			t.Errorf("%s: %q, %v; want %q", name, data, err, want)
+		}
+	}
+	read("a/b/one", "1")
+	read("a/b/two", "2")
+	if runtime.GOOS != "windows" && s.near.open(s, "a/b/two") == nil {
+		t.Error("the folder is not kept")
+	}
+	if err := os.Rename(filepath.Join(dir, "a"), filepath.Join(dir, "c")); err != nil {
+		t.Fatal(err)
+	}
+	read("a/b/one", "")
+	read("c/b/one", "1")
+	put(t, s, "a/b/one", "other")
+	read("a/b/one", "other")
+	read("c/b/one", "1")
+	read("c/b/one/below", "")
+	read("c/b", "")
+	if err := os.Symlink("../../a/b/one", filepath.Join(dir, "c/b/link")); err != nil {
+		t.Skip(err)
+	}
+	read("c/b/two", "2")
+	read("c/b/link", "other") // leads out of the folder that is kept, not out of the store
+	if err := os.Symlink(t.TempDir(), filepath.Join(dir, "c/b/out")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Open(ctx, "c/b/out/x"); err == nil {
+		t.Error("a link leads out")
+	}
+}
+
 func TestRangedReads(t *testing.T) {
 	s, _ := open(t)
 	put(t, s, "x", "0123456789")
