@@ -82,13 +82,12 @@ func (b *builder) tables(ctx context.Context, g *gathered) error {
 			continue
 		}
 		r := recordsOf(name)
-		// Rows with the same partition, time and id are judged together.
-		m, err := newMerger(ctx, r.shape, len(r.layout.Partitions)+2, g.runs[name], b.c.opt.windowRows)
+		window, err := b.c.windows(ctx, r, g.runs[name])
 		if err != nil {
 			return err
 		}
 		var p *partition
-		err = eachBatch(m.window, func(w vec.Batch) error {
+		err = eachBatch(window, func(w vec.Batch) error {
 			defer b.c.progress.RowsDone.Add(int64(w.Len))
 			w = b.wanted(r, w)
 			if w.Len == 0 {
@@ -127,6 +126,18 @@ func (b *builder) tables(ctx context.Context, g *gathered) error {
 	return nil
 }
 
+// windows yields the rows of runs in order. Rows with the same partition, time and id are judged together, so they come in one window.
+func (c *compactor) windows(ctx context.Context, r *records, runs []run) (func() (vec.Batch, error), error) {
+	if in, ok := runs[0].(*memoryRun); ok && len(runs) == 1 {
+		return in.windows(c.opt.windowRows), nil
+	}
+	m, err := newMerger(ctx, r.shape, len(r.layout.Partitions)+2, runs, c.opt.windowRows)
+	if err != nil {
+		return nil, err
+	}
+	return m.window, nil
+}
+
 // wanted drops the rows of objects that are skipped.
 func (b *builder) wanted(r *records, w vec.Batch) vec.Batch {
 	if len(b.skip) == 0 {
@@ -139,7 +150,7 @@ func (b *builder) wanted(r *records, w vec.Batch) vec.Batch {
 			rows = append(rows, int32(i))
 		}
 	}
-	return w.Take(rows)
+	return takeRows(w, rows)
 }
 
 // partitionOf is the partition of the first row.
@@ -179,7 +190,7 @@ func (p *partition) add(ctx context.Context, part vec.Batch) error {
 	}
 	all, committed := part, old.batch.Len
 	if committed > 0 {
-		if all, err = vec.ConcatBatches([]vec.Batch{old.batch, part}); err != nil {
+		if all, err = vec.ConcatBatches([]vec.Batch{old.batch, usual(part)}); err != nil {
 			return err
 		}
 	}
@@ -226,7 +237,7 @@ func (p *partition) add(ctx context.Context, part vec.Batch) error {
 		b.places[place{r.layout.Name, p.where}] = true
 	}
 	if len(kept) < all.Len {
-		all = all.Take(kept)
+		all = takeRows(all, kept)
 	}
 	return p.sink.add(r.toStore(all, kept, conflict))
 }

@@ -83,7 +83,7 @@ func (r *records) judge(all vec.Batch, committed int) (copyOf []int32, conflict 
 	body := make([]arrow.Array, len(r.body))
 	hashes := make([]uint64, len(members))
 	for i, c := range r.body {
-		body[i] = vec.Take(all.Cols[c], members)
+		body[i] = usualColumn(newPicker([]arrow.Array{all.Cols[c]}).pick(make([]int32, len(members)), members))
 		vec.Hash(body[i], hashes)
 	}
 

@@ -18,6 +18,7 @@ import (
 	"github.com/trailql/trailql/catalog"
 	"github.com/trailql/trailql/connectors/blob"
 	"github.com/trailql/trailql/connectors/cloudtrail"
+	"github.com/trailql/trailql/engine/vec"
 )
 
 // object is what became of one trail object.
@@ -89,6 +90,7 @@ func (c *compactor) gather(ctx context.Context, list []pending) (*gathered, int,
 	var next, held atomic.Int64
 	var mu sync.Mutex
 	g := &gathered{runs: map[string][]run{}}
+	decoded := map[string][]vec.Batch{} // what stays in memory
 	var wg sync.WaitGroup
 	for range min(c.opt.Workers, len(list)) {
 		w := &reader{c: c, held: &held}
@@ -106,18 +108,30 @@ func (c *compactor) gather(ctx context.Context, list []pending) (*gathered, int,
 				w.objects = append(w.objects, o)
 				held.Add(o.bytes())
 			}
-			if ctx.Err() == nil {
-				w.take(&w.rows, &w.runs)
-			}
+			batches := w.rows.Flush()
 			mu.Lock()
 			defer mu.Unlock()
 			g.objects = append(g.objects, w.objects...)
+			for table, b := range batches {
+				decoded[table] = append(decoded[table], b)
+			}
 			for _, r := range w.runs {
 				g.runs[r.table] = append(g.runs[r.table], r.run)
 			}
 		})
 	}
 	wg.Wait()
+	for table, batches := range decoded {
+		if ctx.Err() != nil {
+			break
+		}
+		r, err := newMemoryRun(table, batches...)
+		if err != nil {
+			cancel(err)
+			break
+		}
+		g.runs[table] = append(g.runs[table], r)
+	}
 	if ctx.Err() != nil {
 		g.drop(ctx)
 		return nil, 0, context.Cause(ctx)
@@ -269,17 +283,14 @@ func (w *reader) decode(ctx context.Context, o *object) (err error) {
 	return nil
 }
 
-// take makes sorted runs in memory of rows.
-func (w *reader) take(rows *cloudtrail.Rows, runs *[]tableRun) {
-	for table, b := range rows.Flush() {
-		*runs = append(*runs, tableRun{table, newMemoryRun(table, b)})
-	}
-}
-
 // spill makes sorted runs in temporary files of rows.
 func (w *reader) spill(ctx context.Context, rows *cloudtrail.Rows, runs *[]tableRun) error {
 	for table, b := range rows.Flush() {
-		r, err := w.c.newFileRun(ctx, table, newMemoryRun(table, b))
+		sorted, err := newMemoryRun(table, b)
+		if err != nil {
+			return err
+		}
+		r, err := w.c.newFileRun(ctx, table, sorted)
 		if err != nil {
 			return &lakeError{err}
 		}

@@ -7,6 +7,8 @@ import (
 	"io"
 	"slices"
 
+	"github.com/apache/arrow-go/v18/arrow"
+
 	"github.com/trailql/trailql/catalog"
 	"github.com/trailql/trailql/connectors/parquetio"
 	"github.com/trailql/trailql/engine/source"
@@ -56,35 +58,100 @@ func (s *shape) sorted(b vec.Batch) []int32 {
 	return vec.Sort(keys, b.Len)
 }
 
-// memoryRun holds its rows unsorted, and their order.
+// memoryRun holds its rows unsorted, in batches as they were decoded, and their order.
 type memoryRun struct {
-	batch vec.Batch
-	order []int32
+	batches   []vec.Batch
+	order     []int32 // rows are counted through all batches
+	partition []bool  // by place in the order, from the second on: of the same partition as the row before
+	group     []bool  // likewise: of the same partition, time and id
 }
 
-// newMemoryRun makes a run of decoded rows; b is its own from now on.
-func newMemoryRun(table string, b vec.Batch) *memoryRun {
+// newMemoryRun makes a run of decoded rows; the batches are its own from now on.
+func newMemoryRun(table string, batches ...vec.Batch) (*memoryRun, error) {
 	s := decodedShape(table)
-	for i, c := range b.Cols {
-		b.Cols[i] = plainLists(c)
+	r := &memoryRun{batches: batches}
+	keys := vec.Batch{Cols: make([]arrow.Array, len(s.columns))}
+	parts := make([]arrow.Array, len(batches))
+	for _, b := range batches {
+		keys.Len += b.Len
 	}
-	return &memoryRun{b, s.sorted(b)}
+	for _, k := range s.key {
+		for i, b := range batches {
+			parts[i] = b.Cols[k]
+		}
+		var err error
+		if keys.Cols[k], err = vec.Concat(parts); err != nil {
+			return nil, err
+		}
+	}
+	r.order = s.sorted(keys)
+	r.partition = make([]bool, max(keys.Len-1, 0))
+	for i := range r.partition {
+		r.partition[i] = true
+	}
+	partitions := len(catalog.LayoutOf(table).Partitions)
+	for _, k := range s.key[:partitions] {
+		vec.EqualAt(keys.Cols[k], r.order[1:], keys.Cols[k], r.order, r.partition)
+	}
+	r.group = slices.Clone(r.partition)
+	for _, k := range s.key[partitions : partitions+2] {
+		vec.EqualAt(keys.Cols[k], r.order[1:], keys.Cols[k], r.order, r.group)
+	}
+	return r, nil
 }
 
 func (r *memoryRun) open(_ context.Context, rows int) (func() (vec.Batch, error), error) {
-	at := 0
+	next := r.pieces(rows, func(int) bool { return true })
 	return func() (vec.Batch, error) {
-		if at >= len(r.order) {
-			return vec.Batch{}, io.EOF
+		b, err := next()
+		if err == nil {
+			b = usual(b)
 		}
-		to := min(at+rows, len(r.order))
-		b := takeRows(r.batch, r.order[at:to])
-		at = to
-		return b, nil
+		return b, err
 	}, nil
 }
 
-func (r *memoryRun) drop(context.Context) { r.batch, r.order = vec.Batch{}, nil }
+// windows yields all rows in order, about so many at a time and at most those of one partition; rows that are equal in partition, time and
+// id come together. The batches have the forms of picked rows.
+func (r *memoryRun) windows(rows int) func() (vec.Batch, error) {
+	return r.pieces(rows, func(i int) bool { return !r.group[i-1] })
+}
+
+// pieces yields all rows in order. A piece ends with its partition, or after so many rows at a place where it may.
+func (r *memoryRun) pieces(rows int, may func(i int) bool) func() (vec.Batch, error) {
+	picker := newRowPicker(r.batches)
+	ends := make([]int32, len(r.batches))
+	for i, b := range r.batches {
+		ends[i] = int32(b.Len)
+		if i > 0 {
+			ends[i] += ends[i-1]
+		}
+	}
+	at := 0
+	var source, row []int32
+	return func() (vec.Batch, error) {
+		if at == len(r.order) {
+			return vec.Batch{}, io.EOF
+		}
+		source, row = source[:0], row[:0]
+		for from := at; at < len(r.order); at++ {
+			if at > from && (!r.partition[at-1] || at-from >= rows && may(at)) {
+				break
+			}
+			k, n := int32(0), r.order[at]
+			for n >= ends[k] {
+				k++
+			}
+			if k > 0 {
+				n -= ends[k-1]
+			}
+			source, row = append(source, k), append(row, n)
+		}
+		return picker.pick(source, row), nil
+	}
+}
+
+func (r *memoryRun) drop(context.Context) { *r = memoryRun{} }
 
 // fileRun stands in a temporary file of the lake.
 type fileRun struct {
@@ -94,11 +161,8 @@ type fileRun struct {
 }
 
 // newFileRun writes a run to a temporary file.
-func (c *compactor) newFileRun(ctx context.Context, table string, from run) (run, error) {
-	next, err := from.open(ctx, c.opt.windowRows)
-	if err != nil {
-		return nil, err
-	}
+func (c *compactor) newFileRun(ctx context.Context, table string, from *memoryRun) (run, error) {
+	next := from.pieces(c.opt.windowRows, func(int) bool { return true })
 	s := decodedShape(table)
 	name := fmt.Sprintf("%s%d.parquet", c.temp, c.spilled.Add(1))
 	out, err := c.lake.Store().Create(ctx, name)
