@@ -1,6 +1,8 @@
 package cloudtrail
 
 import (
+	"encoding/binary"
+	"math/bits"
 	"unicode/utf16"
 	"unicode/utf8"
 )
@@ -105,17 +107,32 @@ func fourHex(b []byte) (v int) {
 // appendQuoted appends text as a JSON string in canonical form.
 func appendQuoted(dst, text []byte) []byte {
 	dst = append(dst, '"')
-	from := 0
-	for i, c := range text {
-		if c >= ' ' && c != '"' && c != '\\' {
-			continue
+	for {
+		n := simple(text)
+		dst = append(dst, text[:n]...)
+		if n == len(text) {
+			return append(dst, '"')
 		}
-		dst = append(dst, text[from:i]...)
-		dst = appendEscapedByte(dst, c)
-		from = i + 1
+		dst = appendEscapedByte(dst, text[n])
+		text = text[n+1:]
 	}
-	dst = append(dst, text[from:]...)
-	return append(dst, '"')
+}
+
+// simple returns how many bytes at the start of text stand for themselves in a JSON string: all up to the first quote, backslash or control
+// character.
+func simple(text []byte) int {
+	i := 0
+	for ; i+8 <= len(text); i += 8 {
+		if stop := stops(binary.LittleEndian.Uint64(text[i:])); stop != 0 {
+			return i + bits.TrailingZeros64(stop)/8
+		}
+	}
+	for ; i < len(text); i++ {
+		if c := text[i]; c < ' ' || c == '"' || c == '\\' {
+			break
+		}
+	}
+	return i
 }
 
 func appendEscapedByte(dst []byte, c byte) []byte {

@@ -1,7 +1,9 @@
 package cloudtrail
 
 import (
+	"hash/maphash"
 	"math/bits"
+	"slices"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
@@ -20,11 +22,9 @@ type column struct {
 	valid bitmap
 
 	// Dictionary form.
-	codes   []int32 // by row; -1 is NULL
-	entries []string
-	index   map[string]int32
-	bytes   int64 // of the entries
-	recent  int32
+	codes  []int32 // by row; -1 is NULL
+	dict   dictionary
+	recent int32
 
 	saved int // entries when marked
 }
@@ -34,40 +34,21 @@ func (c *column) set(row int, text []byte) {
 	if c.plain {
 		c.ends = padded(c.ends, row, int32(c.data.n))
 		c.data.add(text)
-		c.ends = append(c.ends, int32(c.data.n))
+		c.ends = add(c.ends, int32(c.data.n))
 		c.valid.set(row)
 		return
 	}
-	c.codes = append(padded(c.codes, row, -1), c.code(text))
-}
-
-func (c *column) code(text []byte) int32 {
-	if int(c.recent) < len(c.entries) && c.entries[c.recent] == string(text) {
-		return c.recent
+	if len(c.dict.ends) == 0 || string(c.dict.at(c.recent)) != string(text) {
+		c.recent = c.dict.code(text)
 	}
-	code, ok := c.index[string(text)]
-	if !ok {
-		if c.index == nil {
-			c.index = map[string]int32{}
-		}
-		code = int32(len(c.entries))
-		entry := string(text)
-		c.entries = append(c.entries, entry)
-		c.index[entry] = code
-		c.bytes += int64(len(entry))
-	}
-	c.recent = code
-	return code
+	c.codes = add(padded(c.codes, row, -1), c.recent)
 }
-
-// Measured cost of a dictionary entry beside its text: string header, place in the map, rounding up of the allocation.
-const entryCost = 72
 
 func (c *column) size() int64 {
-	return c.data.size() + 4*int64(cap(c.ends)+cap(c.codes)) + int64(cap(c.valid)) + c.bytes + entryCost*int64(len(c.entries))
+	return c.data.size() + 4*int64(cap(c.ends)+cap(c.codes)) + int64(cap(c.valid)) + c.dict.size()
 }
 
-func (c *column) save() { c.saved = len(c.entries) }
+func (c *column) save() { c.saved = len(c.dict.ends) }
 
 // restore goes back to the first rows rows and the entries that were there when marked.
 func (c *column) restore(rows int) {
@@ -75,12 +56,8 @@ func (c *column) restore(rows int) {
 	c.data.cut(int(last(c.ends)))
 	c.valid.cut(rows)
 	c.codes = cut(c.codes, rows)
-	for _, e := range c.entries[c.saved:] {
-		delete(c.index, e)
-		c.bytes -= int64(len(e))
-	}
-	clear(c.entries[c.saved:])
-	c.entries = c.entries[:c.saved]
+	c.dict.cut(c.saved)
+	c.recent = 0
 }
 
 // array returns the first n rows, dictionary-coded unless the column is plain. The column is of no more use.
@@ -90,28 +67,93 @@ func (c *column) array(n int) arrow.Array {
 		return array.MakeFromData(array.NewData(arrow.BinaryTypes.String, n,
 			[]*memory.Buffer{valid, offsets(c.ends, n), memory.NewBufferBytes(c.data.take())}, nil, nulls, 0))
 	}
-	data := make([]byte, 0, c.bytes)
-	ends := make([]int32, 0, len(c.entries))
-	for _, e := range c.entries {
-		data = append(data, e...)
-		ends = append(ends, int32(len(data)))
-	}
-	c.entries, c.index = nil, nil
-	dictionary := array.NewData(arrow.BinaryTypes.String, len(ends),
-		[]*memory.Buffer{nil, offsets(ends, len(ends)), memory.NewBufferBytes(data)}, nil, 0, 0)
+	entries := len(c.dict.ends)
+	dictionary := array.NewData(arrow.BinaryTypes.String, entries,
+		[]*memory.Buffer{nil, offsets(c.dict.ends, entries), memory.NewBufferBytes(c.dict.text)}, nil, 0, 0)
 
 	codes := padded(c.codes, n, -1)
-	var valid bitmap
+	valid := make(bitmap, (n+7)/8)
 	for i, code := range codes {
 		if code < 0 {
 			codes[i] = 0
 		} else {
-			valid.set(i)
+			valid[i>>3] |= 1 << (i & 7)
 		}
 	}
 	buffer, nulls := valid.buffer(n)
 	return array.MakeFromData(array.NewDataWithDictionary(sqltype.DictionaryString, n,
 		[]*memory.Buffer{buffer, memory.NewBufferBytes(arrow.Int32Traits.CastToBytes(codes))}, nulls, 0, dictionary))
+}
+
+// dictionary numbers texts in the order in which they come. It holds them as Arrow does.
+type dictionary struct {
+	text   []byte
+	ends   []int32  // by code
+	hashes []uint32 // by code
+	slots  []int32  // a hash table with linear probing, at most half full: codes plus one; 0 is free
+}
+
+// hashSeed is drawn anew by each process, so that nobody can make up texts that collide.
+var hashSeed = maphash.MakeSeed()
+
+func (d *dictionary) at(code int32) []byte {
+	from := int32(0)
+	if code > 0 {
+		from = d.ends[code-1]
+	}
+	return d.text[from:d.ends[code]]
+}
+
+// code returns the number of a text.
+func (d *dictionary) code(text []byte) int32 {
+	if 2*len(d.ends) >= len(d.slots) {
+		d.grow()
+	}
+	h := uint32(maphash.Bytes(hashSeed, text))
+	mask := len(d.slots) - 1
+	i := int(h) & mask
+	for ; d.slots[i] != 0; i = (i + 1) & mask {
+		if code := d.slots[i] - 1; d.hashes[code] == h && string(d.at(code)) == string(text) {
+			return code
+		}
+	}
+	code := int32(len(d.ends))
+	d.slots[i] = code + 1
+	d.text = append(d.text, text...)
+	d.ends = append(d.ends, int32(len(d.text)))
+	d.hashes = append(d.hashes, h)
+	return code
+}
+
+// grow makes the table twice as large.
+func (d *dictionary) grow() {
+	d.slots = make([]int32, max(2*len(d.slots), 16))
+	for code := range d.ends {
+		*d.slot(int32(code), 0) = int32(code) + 1
+	}
+}
+
+// slot finds the slot that holds a value, on the way of the given code.
+func (d *dictionary) slot(code, value int32) *int32 {
+	mask := len(d.slots) - 1
+	i := int(d.hashes[code]) & mask
+	for d.slots[i] != value {
+		i = (i + 1) & mask
+	}
+	return &d.slots[i]
+}
+
+// cut drops all but the first n entries. The last one to come goes first: no other was placed after it, and past it.
+func (d *dictionary) cut(n int) {
+	for k := len(d.ends) - 1; k >= n; k-- {
+		*d.slot(int32(k), int32(k)+1) = 0
+	}
+	d.ends, d.hashes = cut(d.ends, n), cut(d.hashes, n)
+	d.text = cut(d.text, int(last(d.ends)))
+}
+
+func (d *dictionary) size() int64 {
+	return int64(cap(d.text)) + 4*int64(cap(d.ends)+cap(d.hashes)+len(d.slots))
 }
 
 // pile gathers bytes in pieces, so that growing copies nothing.
@@ -202,9 +244,17 @@ func (b *bitmap) buffer(n int) (*memory.Buffer, int) {
 // padded lengthens s to n with v.
 func padded[T any](s []T, n int, v T) []T {
 	for len(s) < n {
-		s = append(s, v)
+		s = add(s, v)
 	}
 	return s
+}
+
+// add appends a value. A full slice grows by half: append would copy a long one more often.
+func add[T any](s []T, v T) []T {
+	if len(s) == cap(s) {
+		s = slices.Grow(s, max(len(s)/2, 16))
+	}
+	return append(s, v)
 }
 
 func cut[T any](s []T, n int) []T { return s[:min(len(s), n)] }

@@ -60,17 +60,17 @@ const mostMapping = 64
 type reader struct {
 	scanner
 	record
-	top   uint64 // bits of the known top-level keys that were seen
-	canon []byte // canonical text of the record, if it came in another form; padded
-	arena []byte // texts of strings that had escapes
-	out   []byte // the record rebuilt
+	top   uint64      // bits of the known top-level keys that were seen
+	guess [][64]uint8 // by object and known key before: index plus one of the key that came after it last time
+	canon []byte      // canonical text of the record, if it came in another form; padded
+	arena []byte      // texts of strings that had escapes
 	back  rebuilder
 	text  []byte // of the record, canonical
 }
 
 // shrink lets go of buffers that only a large record needed.
 func (r *reader) shrink() {
-	for _, b := range []*[]byte{&r.canon, &r.arena, &r.out, &r.rest, &r.back.rest.b} {
+	for _, b := range []*[]byte{&r.canon, &r.arena, &r.rest, &r.back.out, &r.back.rest.b} {
 		if cap(*b) > 1<<20 {
 			*b = nil
 		}
@@ -85,6 +85,9 @@ func (r *reader) shrink() {
 func (r *reader) scan(t *table, b []byte, i int) int {
 	r.b, r.loose, r.high, r.top = b, false, false, 0
 	r.arena = r.arena[:0]
+	if r.guess == nil {
+		r.guess = make([][64]uint8, objects)
+	}
 	r.record.reset(t)
 	r.rest = append(r.rest, '{')
 	return r.object(t.top, i, 1, r.texts)
@@ -100,26 +103,36 @@ func (r *reader) object(o *object, i, depth int, texts [][]byte) int {
 	if r.b[i] == '}' {
 		return i + 1
 	}
+	guess := &r.guess[o.number]
+	last := uint8(0) // known key: its index plus one
 	for {
 		start := i
-		if r.b[i] != '"' {
-			return r.fail(i, "a key is missing")
-		}
-		if i = r.str(i); i < 0 {
-			return -1
-		}
-		end := i
-		i = r.space(i)
-		if r.b[i] != ':' {
-			return r.fail(i, "a colon is missing")
-		}
-		i = r.space(i + 1)
-
 		var f *field
-		if n := o.index(r.b[start+1 : end-1]); n >= 0 {
-			if bit := uint64(1) << n; seen&bit == 0 {
-				seen |= bit
-				f = o.fields[n]
+		// Keys mostly come in the order of the record before.
+		if g := guess[last]; g > 0 && seen&(1<<(g-1)) == 0 && bytes.HasPrefix(r.b[i:], o.fields[g-1].lead) {
+			f, last = o.fields[g-1], g
+			seen |= 1 << (g - 1)
+			i = r.space(i + len(f.lead))
+		} else {
+			if r.b[i] != '"' {
+				return r.fail(i, "a key is missing")
+			}
+			if i = r.str(i); i < 0 {
+				return -1
+			}
+			end := i
+			i = r.space(i)
+			if r.b[i] != ':' {
+				return r.fail(i, "a colon is missing")
+			}
+			i = r.space(i + 1)
+			if n := o.index(r.b[start+1 : end-1]); n >= 0 {
+				if bit := uint64(1) << n; seen&bit == 0 {
+					seen |= bit
+					f = o.fields[n]
+					guess[last] = uint8(n + 1)
+					last = uint8(n + 1)
+				}
 			}
 		}
 		if depth == 1 {
@@ -445,11 +458,7 @@ func (r *reader) finish() {
 }
 
 // rebuilds reports whether the columns give back the record.
-func (r *reader) rebuilds() bool {
-	var ok bool
-	r.out, ok = r.back.append(r.out[:0], &r.record)
-	return ok && bytes.Equal(r.out, r.text)
-}
+func (r *reader) rebuilds() bool { return r.back.equals(r.text, &r.record) }
 
 // The bits that top-level keys have in reader.top.
 var (

@@ -5,7 +5,9 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"math/rand/v2"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -474,4 +476,96 @@ func validText(a arrow.Array) error {
 		return validText(a.Items())
 	}
 	return nil
+}
+
+// randomRecord has known and unknown keys, some twice, in any order, with values of any kind.
+func randomRecord(rng *rand.Rand, o *object, depth int) string {
+	var out []string
+	for range rng.IntN(8) {
+		f := o.fields[rng.IntN(len(o.fields))]
+		key := f.key
+		if rng.IntN(8) == 0 {
+			key = []string{"x", "eventname", "", "event\\u004eame", "eventNamE"}[rng.IntN(5)]
+		}
+		value := []string{`"a"`, `""`, `"a longer text with \"quotes\" and \\ in it"`, `"\n\u0001é"`, "1.50", "null", "true", `{"a":[1,{"b":"c\"d"}]}`, "[]", `[{"ARN":"a"},{}]`}[rng.IntN(10)]
+		if f.sub != nil && depth < 4 && rng.IntN(4) > 0 {
+			if value = randomRecord(rng, f.sub, depth+1); f.form == asList && rng.IntN(3) > 0 {
+				value = "[" + value + "," + randomRecord(rng, f.sub, depth+1) + "]"
+			}
+		}
+		blank := []string{"", "", "", " "}[rng.IntN(4)]
+		out = append(out, blank+`"`+key+`":`+blank+value)
+	}
+	return "{" + strings.Join(out, ",") + "}"
+}
+
+// What a reader has read before changes nothing of what it reads, and its comparison says what building the record would say.
+func TestGuessesAndComparison(t *testing.T) {
+	rng := rand.New(rand.NewPCG(5, 5))
+	used := &reader{}
+	used.depth = 512
+	columnsOf := func(r *reader) string {
+		return fmt.Sprintf("%s|%q|%v|%q|%q|%s|%s|%x|%v", r.table.name, r.texts, r.present, r.list, r.mapping, r.shape, r.rest, r.top, r.accountKey)
+	}
+	for range 5000 {
+		o := tables[rng.IntN(len(tables))].top
+		record := []byte(randomRecord(rng, o, 1))
+		b := append(bytes.Clone(record), make([]byte, pad)...)
+		fresh := &reader{}
+		fresh.depth = 512
+		if got, want := used.read(b, 0), fresh.read(b, 0); got != want || want != len(record) {
+			t.Fatalf("%s: ends at %d, at %d for a fresh reader", record, got, want)
+		}
+		if got, want := columnsOf(used), columnsOf(fresh); got != want {
+			t.Fatalf("%s\n got %s\nwant %s", record, got, want)
+		}
+		var plain rebuilder
+		text, ok := plain.append(nil, &used.record)
+		if !ok || !bytes.Equal(text, used.text) {
+			t.Fatalf("%s is rebuilt as %s, %v", used.text, text, ok)
+		}
+		if !used.back.equals(text, &used.record) {
+			t.Fatalf("%s differs from itself", text)
+		}
+		for range 5 {
+			other := bytes.Clone(text)
+			switch at := rng.IntN(len(other)); rng.IntN(3) {
+			case 0:
+				other[at] ^= byte(1 + rng.IntN(255))
+			case 1:
+				other = append(other[:at], other[at+1:]...)
+			default:
+				other = append(other, 'x')
+			}
+			if used.back.equals(other, &used.record) != bytes.Equal(other, text) {
+				t.Fatalf("%s is taken for %s", other, text)
+			}
+		}
+	}
+}
+
+// A dictionary gives a text the number that it had, also after some were dropped.
+func TestDictionary(t *testing.T) {
+	rng := rand.New(rand.NewPCG(6, 6))
+	var d dictionary
+	var known []string
+	for range 20_000 {
+		if rng.IntN(200) == 0 {
+			n := len(known) - min(len(known), rng.IntN(300))
+			d.cut(n)
+			known = known[:n]
+		}
+		text := fmt.Sprint(rng.IntN(5000))
+		if rng.IntN(50) == 0 {
+			text = ""
+		}
+		want := slices.Index(known, text)
+		if want < 0 {
+			want = len(known)
+			known = append(known, text)
+		}
+		if got := d.code([]byte(text)); int(got) != want || string(d.at(got)) != text {
+			t.Fatalf("%q has the number %d; want %d", text, got, want)
+		}
+	}
 }

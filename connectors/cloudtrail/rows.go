@@ -127,14 +127,14 @@ func (t *tableRows) add(rec *record, path []byte, ordinal int64) (micros int64, 
 				t.items[i%len(t.items)].set(k+i/len(t.items), text)
 			}
 		}
-		t.ends = append(padded(t.ends, n, int32(k)), int32(k+len(rec.list)/len(t.items)))
+		t.ends = add(padded(t.ends, n, int32(k)), int32(k+len(rec.list)/len(t.items)))
 	}
 	if len(rec.mapping) > 0 {
 		k := t.mapped()
 		for i, text := range rec.mapping {
 			t.entries[i%2].set(k+i/2, text)
 		}
-		t.pairs = append(padded(t.pairs, n, int32(k)), int32(k+len(rec.mapping)/2))
+		t.pairs = add(padded(t.pairs, n, int32(k)), int32(k+len(rec.mapping)/2))
 	}
 	if account := rec.account(); account != nil {
 		t.account.set(n, account)
@@ -147,9 +147,9 @@ func (t *tableRows) add(rec *record, path []byte, ordinal int64) (micros int64, 
 		t.rest.set(n, rec.rest)
 	}
 	t.path.set(n, path)
-	t.ordinal = append(t.ordinal, ordinal)
+	t.ordinal = add(t.ordinal, ordinal)
 	if micros, timed = parseInstant(rec.texts[t.t.eventTime]); timed {
-		t.micros = append(padded(t.micros, n, 0), micros)
+		t.micros = add(padded(t.micros, n, 0), micros)
 		t.timed.set(n)
 	}
 	return micros, timed

@@ -65,6 +65,12 @@ const (
 	highs = 0x8080808080808080
 )
 
+// stops sets the high bit of a byte that is a quote, a backslash or a control character; above the lowest mark there may be false ones.
+func stops(w uint64) uint64 {
+	q, e := w^(ones*'"'), w^(ones*'\\')
+	return ((q-ones)&^q | (e-ones)&^e | (w-ones*' ')&^w) & highs
+}
+
 // str reads a string from its opening quote.
 func (s *scanner) str(i int) int {
 	b := s.b
@@ -72,10 +78,8 @@ func (s *scanner) str(i int) int {
 	i++
 	var high uint64
 	for {
-		// A set high bit marks a quote, a backslash or a control character; above the lowest mark there may be false ones.
 		w := binary.LittleEndian.Uint64(b[i:])
-		q, e := w^(ones*'"'), w^(ones*'\\')
-		stop := ((q-ones)&^q | (e-ones)&^e | (w-ones*' ')&^w) & highs
+		stop := stops(w)
 		if stop == 0 {
 			high |= w
 			i += 8

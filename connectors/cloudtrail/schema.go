@@ -49,6 +49,7 @@ func (f *field) name() string { return strings.ToLower(f.key) }
 // object is a JSON object with known keys. Fields stand in the order of the columns.
 type object struct {
 	fields []*field
+	number int // among all objects
 	hash   uint64
 	slots  [256]uint8 // by hash of the key: index into fields plus one
 	byID   [128]uint8 // likewise
@@ -170,9 +171,14 @@ func newTable(index int, name string, fields ...*field) *table {
 	return t
 }
 
+// objects counts the objects with known keys.
+var objects int
+
 // number gives the fields of o and below their slots and builds the key tables.
 // The elements of a list are not part of the record's own slots: theirs count from 0.
 func (t *table) number(o *object) {
+	o.number = objects
+	objects++
 	for i, f := range o.fields {
 		f.lead = []byte(`"` + f.key + `":`)
 		if f.form != noColumn {

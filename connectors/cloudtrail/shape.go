@@ -13,6 +13,8 @@ const (
 	shapeBytes = "=b" // the rest is a JSON string: the base64 form of the record's bytes, which are not all UTF-8
 )
 
+var null = []byte("null")
+
 // anyDepth is deeper than any record may be, whatever the limits when it was decoded.
 const anyDepth = 1 << 30
 
@@ -24,6 +26,62 @@ type rebuilder struct {
 	rest  scanner // over a padded copy of the record's rest
 	at    int     // in the rest; -1 if there is none
 	out   []byte
+
+	// Only to compare: what the text must be from here on. Nothing is appended to out then.
+	comparing bool
+	differs   bool
+	left      []byte
+}
+
+// put adds a piece of the record's text.
+func (b *rebuilder) put(piece []byte) {
+	if !b.comparing {
+		b.out = append(b.out, piece...)
+		return
+	}
+	if n := len(piece); n <= len(b.left) && string(b.left[:n]) == string(piece) {
+		b.left = b.left[n:]
+		return
+	}
+	b.differs = true
+}
+
+// putByte is put for one byte.
+func (b *rebuilder) putByte(c byte) {
+	if !b.comparing {
+		b.out = append(b.out, c)
+		return
+	}
+	if len(b.left) > 0 && b.left[0] == c {
+		b.left = b.left[1:]
+		return
+	}
+	b.differs = true
+}
+
+// quoted adds text as a JSON string in canonical form.
+func (b *rebuilder) quoted(text []byte) {
+	if !b.comparing {
+		b.out = appendQuoted(b.out, text)
+		return
+	}
+	if simple(text) == len(text) {
+		b.putByte('"')
+		b.put(text)
+		b.putByte('"')
+		return
+	}
+	b.out = appendQuoted(b.out[:0], text)
+	b.put(b.out)
+}
+
+// equals reports whether append would give text. It builds nothing, but goes the same way.
+func (b *rebuilder) equals(text []byte, r *record) bool {
+	b.comparing, b.differs, b.left = true, false, text
+	_, ok := b.append(b.out[:0], r)
+	ok = ok && !b.differs && len(b.left) == 0
+	b.comparing, b.left = false, nil
+	return ok
 }
 
 // append appends the record's canonical text to dst. It reports false if the columns do not fit together.
@@ -31,9 +89,12 @@ func (b *rebuilder) append(dst []byte, r *record) ([]byte, bool) {
 	b.r, b.shape, b.i, b.at, b.out = r, r.shape, 0, -1, dst
 	switch string(r.shape) {
 	case shapeWhole:
-		return append(dst, r.rest...), len(r.rest) > 0
+		b.put(r.rest)
+		return b.out, len(r.rest) > 0
 	case shapeBytes:
-		return b.appendBytes(dst, r.rest)
+		text, ok := b.appendBytes(nil, r.rest)
+		b.put(text)
+		return b.out, ok
 	}
 	if len(r.rest) > 0 {
 		b.rest.b = append(append(b.rest.b[:0], r.rest...), make([]byte, pad)...)
@@ -78,16 +139,16 @@ func (b *rebuilder) take(c byte) bool {
 
 // object appends an object up to the end of its shape.
 func (b *rebuilder) object(o *object, texts [][]byte) bool {
-	b.out = append(b.out, '{')
+	b.putByte('{')
 	for first := true; ; first = false {
 		id := b.next()
 		switch id {
 		case 0, ')', ']', ';':
-			b.out = append(b.out, '}')
+			b.putByte('}')
 			return true
 		}
 		if !first {
-			b.out = append(b.out, ',')
+			b.putByte(',')
 		}
 		b.i++
 		if id == shapeUnknown {
@@ -100,9 +161,9 @@ func (b *rebuilder) object(o *object, texts [][]byte) bool {
 			return false
 		}
 		f := o.fields[o.byID[id]-1]
-		b.out = append(b.out, f.lead...)
+		b.put(f.lead)
 		if b.take(shapeNull) {
-			b.out = append(b.out, "null"...)
+			b.put(null)
 		} else if !b.member(f, texts) {
 			return false
 		}
@@ -122,9 +183,9 @@ func (b *rebuilder) member(f *field, texts [][]byte) bool {
 			quoted = !quoted
 		}
 		if quoted {
-			b.out = appendQuoted(b.out, t)
+			b.quoted(t)
 		} else {
-			b.out = append(b.out, t...)
+			b.put(t)
 		}
 		return true
 	case asRow:
@@ -147,16 +208,16 @@ func (b *rebuilder) member(f *field, texts [][]byte) bool {
 		}
 		return b.elements(f.sub) && b.shut(opened, ']') && b.take(']')
 	case asMap:
-		b.out = append(b.out, '{')
+		b.putByte('{')
 		for i := 0; i+1 < len(b.r.mapping); i += 2 {
 			if i > 0 {
-				b.out = append(b.out, ',')
+				b.putByte(',')
 			}
-			b.out = appendQuoted(b.out, b.r.mapping[i])
-			b.out = append(b.out, ':')
-			b.out = appendQuoted(b.out, b.r.mapping[i+1])
+			b.quoted(b.r.mapping[i])
+			b.putByte(':')
+			b.quoted(b.r.mapping[i+1])
 		}
-		b.out = append(b.out, '}')
+		b.putByte('}')
 		return true
 	}
 	return false
@@ -164,12 +225,12 @@ func (b *rebuilder) member(f *field, texts [][]byte) bool {
 
 // elements appends the list: each element has the same shape, or each has one of its own.
 func (b *rebuilder) elements(o *object) bool {
-	b.out = append(b.out, '[')
+	b.putByte('[')
 	start := b.i
 	n := len(b.r.list) / len(o.fields)
 	for k := range n {
 		if k > 0 {
-			b.out = append(b.out, ',')
+			b.putByte(',')
 			if !b.take(';') {
 				b.i = start
 			}
@@ -181,7 +242,7 @@ func (b *rebuilder) elements(o *object) bool {
 	if n == 0 && b.next() != ']' {
 		return false
 	}
-	b.out = append(b.out, ']')
+	b.putByte(']')
 	return true
 }
 
@@ -263,6 +324,6 @@ func (b *rebuilder) unknown() bool {
 	if b.at = b.rest.value(b.at, 0); b.at < 0 {
 		return false
 	}
-	b.out = append(b.out, b.rest.b[start:b.at]...)
+	b.put(b.rest.b[start:b.at])
 	return true
 }
