@@ -62,8 +62,10 @@ func (c *compactor) commit(ctx context.Context, g *gathered) error {
 		return err
 	}
 	skip := map[string]bool{}
-	if err := c.consumedSince(ctx, snap, g, skip); err != nil {
-		return err
+	if snap.Version() != c.version { // else all commits since the objects were listed are the run's own
+		if err := c.consumedSince(ctx, snap, g, skip); err != nil {
+			return err
+		}
 	}
 	for {
 		b, err := c.build(ctx, snap, g, skip)
@@ -77,6 +79,9 @@ func (c *compactor) commit(ctx context.Context, g *gathered) error {
 		for stale := false; !stale; {
 			done, err := c.lake.Commit(ctx, snap, b.change())
 			if err == nil {
+				if c.version == snap.Version() {
+					c.version++
+				}
 				c.committed(b)
 				c.sum.Earlier += int64(len(skip))
 				return nil

@@ -137,6 +137,7 @@ type compactor struct {
 	spilled  atomic.Int64
 	large    sync.Mutex     // held while an object that does not fit in one piece is decoded
 	touched  map[place]bool // what got files in this run
+	version  int64          // of the lake, as long as this run alone commits
 	sum      Summary
 }
 
@@ -154,6 +155,7 @@ func (c *compactor) run(ctx context.Context) error {
 	if err := snap.Ledger(ctx); err != nil {
 		return err
 	}
+	c.version = snap.Version()
 	if err := c.list(ctx); err != nil {
 		return err
 	}

@@ -243,8 +243,15 @@ func (b *bitmap) buffer(n int) (*memory.Buffer, int) {
 
 // padded lengthens s to n with v.
 func padded[T any](s []T, n int, v T) []T {
-	for len(s) < n {
-		s = add(s, v)
+	if more := n - len(s); more > 0 {
+		if n > cap(s) {
+			s = slices.Grow(s, max(more, len(s)/2, 16))
+		}
+		from := len(s)
+		s = s[:n]
+		for i := from; i < n; i++ {
+			s[i] = v
+		}
 	}
 	return s
 }
