@@ -87,34 +87,21 @@ func (b *builder) tables(ctx context.Context, g *gathered) error {
 			return err
 		}
 		var p *partition
-		err = eachBatch(window, func(w vec.Batch) error {
-			defer b.c.progress.RowsDone.Add(int64(w.Len))
-			w = b.wanted(r, w)
-			if w.Len == 0 {
+		err = each(window, func(w piece) error {
+			defer b.c.progress.RowsDone.Add(int64(len(w.row)))
+			if w = b.wanted(r, w); len(w.row) == 0 {
 				return nil
 			}
-			same := sameAsBefore(w, []int{r.account, r.region, r.date})
-			for from := 0; from < w.Len; {
-				to := from + 1
-				for to < w.Len && same[to-1] {
-					to++
+			where := partitionOf(r, w)
+			if p == nil || p.where != where {
+				if err := p.finish(ctx); err != nil {
+					return err
 				}
-				part := w.Slice(from, to)
-				from = to
-				where := partitionOf(r, part)
-				if p == nil || p.where != where {
-					if err := p.finish(ctx); err != nil {
-						return err
-					}
-					if p, err = b.newPartition(ctx, r, where); err != nil {
-						return err
-					}
-				}
-				if err := p.add(ctx, part); err != nil {
+				if p, err = b.newPartition(ctx, r, where); err != nil {
 					return err
 				}
 			}
-			return nil
+			return p.add(ctx, w)
 		})
 		if err == nil {
 			err = p.finish(ctx)
@@ -126,8 +113,9 @@ func (b *builder) tables(ctx context.Context, g *gathered) error {
 	return nil
 }
 
-// windows yields the rows of runs in order. Rows with the same partition, time and id are judged together, so they come in one window.
-func (c *compactor) windows(ctx context.Context, r *records, runs []run) (func() (vec.Batch, error), error) {
+// windows yields the rows of runs in order, in pieces of one partition. Rows with the same partition, time and id are judged together, so they
+// come in one piece.
+func (c *compactor) windows(ctx context.Context, r *records, runs []run) (func() (piece, error), error) {
 	if in, ok := runs[0].(*memoryRun); ok && len(runs) == 1 {
 		return in.windows(c.opt.windowRows), nil
 	}
@@ -135,26 +123,43 @@ func (c *compactor) windows(ctx context.Context, r *records, runs []run) (func()
 	if err != nil {
 		return nil, err
 	}
-	return m.window, nil
+	var w vec.Batch
+	var same []bool
+	return func() (piece, error) {
+		if w.Len == 0 {
+			if w, err = m.window(); err != nil {
+				return piece{}, err
+			}
+			same = sameAsBefore(w, []int{r.account, r.region, r.date})
+		}
+		to := 1
+		for to < w.Len && same[to-1] {
+			to++
+		}
+		part := w.Slice(0, to)
+		w, same = w.Slice(to, w.Len), same[min(to, len(same)):]
+		return pieceOf(part), nil
+	}, nil
 }
 
 // wanted drops the rows of objects that are skipped.
-func (b *builder) wanted(r *records, w vec.Batch) vec.Batch {
+func (b *builder) wanted(r *records, w piece) piece {
 	if len(b.skip) == 0 {
 		return w
 	}
-	path := textOf(w.Cols[r.path])
-	rows := make([]int32, 0, w.Len)
-	for i := range w.Len {
+	path := textOf(w.columns(r.path).Cols[r.path])
+	rows := make([]int32, 0, len(w.row))
+	for i := range w.row {
 		if !b.skip[path(i)] {
 			rows = append(rows, int32(i))
 		}
 	}
-	return takeRows(w, rows)
+	return w.take(rows)
 }
 
 // partitionOf is the partition of the first row.
-func partitionOf(r *records, b vec.Batch) catalog.Partition {
+func partitionOf(r *records, w piece) catalog.Partition {
+	b := w.take([]int32{0}).columns(r.account, r.region, r.date)
 	p := catalog.Partition{Account: textOf(b.Cols[r.account])(0), Region: textOf(b.Cols[r.region])(0)}
 	if d := b.Cols[r.date].(*array.Date32); d.IsValid(0) {
 		p.Date = time.Unix(int64(d.Value(0))*86400, 0).UTC().Format(time.DateOnly)
@@ -181,20 +186,24 @@ func (b *builder) newPartition(ctx context.Context, r *records, where catalog.Pa
 	return p, err
 }
 
-// add judges and writes rows in order. Rows with equal time and id must come in one part.
-func (p *partition) add(ctx context.Context, part vec.Batch) error {
+// add judges and writes rows in order. Rows with equal time and id must come in one piece.
+func (p *partition) add(ctx context.Context, part piece) error {
 	b, r := p.b, p.r
-	old, err := b.committed(ctx, r, p.files, part)
+	all := part.columns(r.time, r.id, r.path, r.row)
+	old, err := b.committed(ctx, r, p.files, all)
 	if err != nil {
 		return err
 	}
-	all, committed := part, old.batch.Len
+	committed := old.batch.Len
 	if committed > 0 {
-		if all, err = vec.ConcatBatches([]vec.Batch{old.batch, usual(part)}); err != nil {
+		together, err := vec.ConcatBatches([]vec.Batch{old.batch, usual(part.pick())})
+		if err != nil {
 			return err
 		}
+		part = pieceOf(together)
+		all = part.columns(r.time, r.id, r.path, r.row)
 	}
-	copyOf, conflict := r.judge(all, committed)
+	copyOf, conflict := r.judge(part, all, committed)
 	path, row := textOf(all.Cols[r.path]), all.Cols[r.row].(*array.Int64)
 	for i := range committed {
 		if conflict[i] && !old.conflict[i] {
@@ -237,7 +246,13 @@ func (p *partition) add(ctx context.Context, part vec.Batch) error {
 		b.places[place{r.layout.Name, p.where}] = true
 	}
 	if len(kept) < all.Len {
-		all = takeRows(all, kept)
+		all = part.take(kept).pick()
+	} else {
+		for i := range all.Cols {
+			if all.Cols[i] == nil {
+				all.Cols[i] = part.rowPicker[i].pick(part.source, part.row)
+			}
+		}
 	}
 	return p.sink.add(r.toStore(all, kept, conflict))
 }
@@ -290,7 +305,7 @@ func (p *partition) rewrite(ctx context.Context, f *committedFile) error {
 	path, row, conflict := ordinalOf(layout.Columns, "_path"), ordinalOf(layout.Columns, "_row"), p.r.conflict
 	sink := p.b.out.open(layout, p.where, true)
 	defer sink.close()
-	return eachBatch(next, func(b vec.Batch) error {
+	return each(next, func(b vec.Batch) error {
 		paths, rows, old := textOf(b.Cols[path]), b.Cols[row].(*array.Int64), b.Cols[conflict].(*array.Boolean)
 		flags := array.NewBooleanBuilder(memory.DefaultAllocator)
 		for i := range b.Len {

@@ -45,8 +45,8 @@ func recordsOf(table string) *records {
 // copyOf[i] is the row of which row i is an exact copy, or -1: a committed one, else the first in order. conflict[i] says that
 // a row with the same time and id has another body.
 //
-// Rows without an id are compared as a whole, and never conflict.
-func (r *records) judge(all vec.Batch, committed int) (copyOf []int32, conflict []bool) {
+// Rows without an id are compared as a whole, and never conflict. all has the times and ids of the rows.
+func (r *records) judge(rows piece, all vec.Batch, committed int) (copyOf []int32, conflict []bool) {
 	copyOf, conflict = make([]int32, all.Len), make([]bool, all.Len)
 	for i := range copyOf {
 		copyOf[i] = -1
@@ -82,8 +82,9 @@ func (r *records) judge(all vec.Batch, committed int) (copyOf []int32, conflict 
 	}
 	body := make([]arrow.Array, len(r.body))
 	hashes := make([]uint64, len(members))
+	bodies := rows.take(members).columns(r.body...)
 	for i, c := range r.body {
-		body[i] = usualColumn(newPicker([]arrow.Array{all.Cols[c]}).pick(make([]int32, len(members)), members))
+		body[i] = usualColumn(bodies.Cols[c])
 		vec.Hash(body[i], hashes)
 	}
 
@@ -92,7 +93,7 @@ func (r *records) judge(all vec.Batch, committed int) (copyOf []int32, conflict 
 		group int32
 		hash  uint64
 	}
-	bodies := make([]int32, groups)
+	different := make([]int32, groups) // bodies of each group
 	left := make([]int32, len(members))
 	for i := range left {
 		left[i] = int32(i)
@@ -106,7 +107,7 @@ func (r *records) judge(all vec.Batch, committed int) (copyOf []int32, conflict 
 				lead, follow = append(lead, l), append(follow, k)
 			} else {
 				leaders[b] = k
-				bodies[group[k]]++
+				different[group[k]]++
 			}
 		}
 		equal := make([]bool, len(lead))
@@ -127,7 +128,7 @@ func (r *records) judge(all vec.Batch, committed int) (copyOf []int32, conflict 
 	}
 	id := all.Cols[r.id]
 	for k, row := range members {
-		conflict[row] = bodies[group[k]] > 1 && vec.IsValid(id, int(row))
+		conflict[row] = different[group[k]] > 1 && vec.IsValid(id, int(row))
 	}
 	return copyOf, conflict
 }
@@ -277,7 +278,7 @@ func (b *builder) find(ctx context.Context, r *records, f *committedFile, wanted
 		return nil, err
 	}
 	found := map[eventKey]struct{}{}
-	err = eachBatch(inOrder(ctx, scan), func(batch vec.Batch) error {
+	err = each(inOrder(ctx, scan), func(batch vec.Batch) error {
 		key := keyReader(batch.Cols[0], batch.Cols[1])
 		for i := range batch.Len {
 			if k := key(i); has(wanted, k) {
@@ -330,7 +331,7 @@ func (b *builder) fetch(ctx context.Context, r *records, f *committedFile, found
 	if err != nil {
 		return nil, nil, err
 	}
-	err = eachBatch(inOrder(ctx, scan), func(batch vec.Batch) error {
+	err = each(inOrder(ctx, scan), func(batch vec.Batch) error {
 		key := keyReader(batch.Cols[0], batch.Cols[1])
 		var rows []int32
 		for i := range batch.Len {

@@ -160,5 +160,5 @@ func (c *compactor) mergeFiles(ctx context.Context, out *output, layout *catalog
 	}
 	sink := out.open(layout, p, true)
 	defer sink.close()
-	return eachBatch(m.window, func(b vec.Batch) error { return sink.add(storedColumns(layout, b)) })
+	return each(m.window, func(b vec.Batch) error { return sink.add(storedColumns(layout, b)) })
 }

@@ -30,19 +30,42 @@ func newRowPicker(sources []vec.Batch) rowPicker {
 	return p
 }
 
-// pick returns the rows row[i] of the sources source[i]. A dictionary has no more entries than the rows need; an entry may be
-// there twice, if it comes from two sources.
-func (p rowPicker) pick(source, row []int32) vec.Batch {
-	b := vec.Batch{Len: len(row), Cols: make([]arrow.Array, len(p))}
-	for i, c := range p {
-		b.Cols[i] = c.pick(source, row)
+// piece is a sequence of rows of the picker's sources: row[i] of source[i]. They are picked when they are needed.
+type piece struct {
+	rowPicker
+	source, row []int32
+}
+
+// pick returns the rows. A dictionary has no more entries than the rows need; an entry may be there twice, if it comes from two sources.
+func (p piece) pick() vec.Batch {
+	b := vec.Batch{Len: len(p.row), Cols: make([]arrow.Array, len(p.rowPicker))}
+	for i, c := range p.rowPicker {
+		b.Cols[i] = c.pick(p.source, p.row)
 	}
 	return b
 }
 
-// takeRows picks rows of one batch.
-func takeRows(b vec.Batch, rows []int32) vec.Batch {
-	return newRowPicker([]vec.Batch{b}).pick(make([]int32, len(rows)), rows)
+// columns is pick for some columns; the others are nil.
+func (p piece) columns(columns ...int) vec.Batch {
+	b := vec.Batch{Len: len(p.row), Cols: make([]arrow.Array, len(p.rowPicker))}
+	for _, i := range columns {
+		b.Cols[i] = p.rowPicker[i].pick(p.source, p.row)
+	}
+	return b
+}
+
+// take is the piece that has some of the rows.
+func (p piece) take(rows []int32) piece {
+	out := piece{p.rowPicker, make([]int32, len(rows)), make([]int32, len(rows))}
+	for i, r := range rows {
+		out.source[i], out.row[i] = p.source[r], p.row[r]
+	}
+	return out
+}
+
+// pieceOf is a piece of all rows of a batch.
+func pieceOf(b vec.Batch) piece {
+	return piece{newRowPicker([]vec.Batch{b}), make([]int32, b.Len), upTo(b.Len)}
 }
 
 // picker is a column, or part of one, of several sources.

@@ -103,22 +103,22 @@ func newMemoryRun(table string, batches ...vec.Batch) (*memoryRun, error) {
 func (r *memoryRun) open(_ context.Context, rows int) (func() (vec.Batch, error), error) {
 	next := r.pieces(rows, func(int) bool { return true })
 	return func() (vec.Batch, error) {
-		b, err := next()
-		if err == nil {
-			b = usual(b)
+		p, err := next()
+		if err != nil {
+			return vec.Batch{}, err
 		}
-		return b, err
+		return usual(p.pick()), nil
 	}, nil
 }
 
 // windows yields all rows in order, about so many at a time and at most those of one partition; rows that are equal in partition, time and
-// id come together. The batches have the forms of picked rows.
-func (r *memoryRun) windows(rows int) func() (vec.Batch, error) {
+// id come together. A piece is good until the next one.
+func (r *memoryRun) windows(rows int) func() (piece, error) {
 	return r.pieces(rows, func(i int) bool { return !r.group[i-1] })
 }
 
 // pieces yields all rows in order. A piece ends with its partition, or after so many rows at a place where it may.
-func (r *memoryRun) pieces(rows int, may func(i int) bool) func() (vec.Batch, error) {
+func (r *memoryRun) pieces(rows int, may func(i int) bool) func() (piece, error) {
 	picker := newRowPicker(r.batches)
 	ends := make([]int32, len(r.batches))
 	for i, b := range r.batches {
@@ -129,9 +129,9 @@ func (r *memoryRun) pieces(rows int, may func(i int) bool) func() (vec.Batch, er
 	}
 	at := 0
 	var source, row []int32
-	return func() (vec.Batch, error) {
+	return func() (piece, error) {
 		if at == len(r.order) {
-			return vec.Batch{}, io.EOF
+			return piece{}, io.EOF
 		}
 		source, row = source[:0], row[:0]
 		for from := at; at < len(r.order); at++ {
@@ -147,7 +147,7 @@ func (r *memoryRun) pieces(rows int, may func(i int) bool) func() (vec.Batch, er
 			}
 			source, row = append(source, k), append(row, n)
 		}
-		return picker.pick(source, row), nil
+		return piece{picker, source, row}, nil
 	}
 }
 
@@ -162,7 +162,14 @@ type fileRun struct {
 
 // newFileRun writes a run to a temporary file.
 func (c *compactor) newFileRun(ctx context.Context, table string, from *memoryRun) (run, error) {
-	next := from.pieces(c.opt.windowRows, func(int) bool { return true })
+	pieces := from.pieces(c.opt.windowRows, func(int) bool { return true })
+	next := func() (vec.Batch, error) {
+		p, err := pieces()
+		if err != nil {
+			return vec.Batch{}, err
+		}
+		return p.pick(), nil
+	}
 	s := decodedShape(table)
 	name := fmt.Sprintf("%s%d.parquet", c.temp, c.spilled.Add(1))
 	out, err := c.lake.Store().Create(ctx, name)
@@ -249,8 +256,8 @@ func inOrder(ctx context.Context, scan source.Scan) func() (vec.Batch, error) {
 	}
 }
 
-// eachBatch calls visit for all batches of next.
-func eachBatch(next func() (vec.Batch, error), visit func(vec.Batch) error) error {
+// each calls visit for all that next yields, batches or pieces.
+func each[T any](next func() (T, error), visit func(T) error) error {
 	for {
 		b, err := next()
 		if errors.Is(err, io.EOF) {

@@ -158,7 +158,7 @@ func read(t testing.TB, l *catalog.Lake, table string, columns ...string) []stri
 		t.Fatal(err)
 	}
 	var out []string
-	err = eachBatch(inOrder(context.Background(), scan), func(b vec.Batch) error {
+	err = each(inOrder(context.Background(), scan), func(b vec.Batch) error {
 		for i, c := range b.Cols {
 			b.Cols[i] = vec.Plain(c)
 		}

@@ -203,7 +203,7 @@ func (o *output) readBack(ctx context.Context, layout *catalog.Layout, columns [
 		return err
 	}
 	got := newChecker(layout, columns)
-	if err := eachBatch(inOrder(ctx, scan), func(b vec.Batch) error { got.add(b); return nil }); err != nil {
+	if err := each(inOrder(ctx, scan), func(b vec.Batch) error { got.add(b); return nil }); err != nil {
 		return err
 	}
 	if got.rows != want.rows || got.sum != want.sum || written.Rows != want.rows {
