@@ -158,11 +158,19 @@ type nearby struct {
 	dir  string
 	root *os.Root // of dir, reached through the store's root; nil: none
 	here fs.FileInfo
+	last string // folder of the last object that was in another one
 }
 
-// keep opens dir, in place of the one before.
+// keep opens dir, in place of the one before, if the last object was in it too: files of a lake have folders of their own.
 func (n *nearby) keep(s *folder, dir string) {
 	if runtime.GOOS == "windows" { // where a folder that is open cannot be moved or deleted
+		return
+	}
+	n.mu.Lock()
+	again := n.last == dir
+	n.last = dir
+	n.mu.Unlock()
+	if !again {
 		return
 	}
 	root, err := s.root.OpenRoot(dir)
