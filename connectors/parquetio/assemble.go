@@ -1,10 +1,12 @@
 package parquetio
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
@@ -24,42 +26,51 @@ type leafValues struct {
 	int32s []int32
 	int64s []int64
 	bools  []uint8
-	text   []byte
-	ends   []int32 // of each text
+	text   strings.Builder // unlike a slice it grows without being cleared first
+	ends   []int32         // of each text, 0 before the first
 
 	levels   bool // keep the levels of all entries, for assembling
 	entries  int
 	def, rep []uint8 // def is at the maximum where the leaf has none
 }
 
-func (v *leafValues) appendValidity(valid bool) {
-	if v.rows%8 == 0 {
-		v.valid = append(v.valid, 0)
+// appendValidity appends the validity of slots, valid where they have the given level or more; so many are not.
+func (v *leafValues) appendValidity(slots []uint8, has uint8, nulls int) {
+	if nulls == 0 {
+		v.appendValid(len(slots))
+		return
 	}
-	if valid {
-		v.valid[v.rows/8] |= 1 << (v.rows % 8)
-	} else {
-		v.nulls++
+	v.nulls += nulls
+	for len(slots) > 0 {
+		if v.rows%8 == 0 {
+			v.valid = append(v.valid, 0)
+		}
+		n := min(len(slots), 8-v.rows%8)
+		bits := uint8(0)
+		for i, d := range slots[:n] {
+			bit := uint8(0)
+			if d >= has {
+				bit = 1
+			}
+			bits |= bit << i
+		}
+		v.valid[v.rows/8] |= bits << (v.rows % 8)
+		v.rows += n
+		slots = slots[n:]
 	}
-	v.rows++
 }
 
 func (v *leafValues) appendValid(n int) {
-	for ; n > 0 && v.rows%8 != 0; n-- {
-		v.appendValidity(true)
+	if used := v.rows % 8; used > 0 && n > 0 {
+		v.valid[v.rows/8] |= 255 << used
 	}
-	for ; n >= 8; n -= 8 {
+	v.rows += n
+	for 8*len(v.valid) < v.rows {
 		v.valid = append(v.valid, 255)
-		v.rows += 8
 	}
-	for ; n > 0; n-- {
-		v.appendValidity(true)
+	if used := v.rows % 8; used > 0 && n > 0 { // of the last byte only what is used: the next slots are added to it
+		v.valid[v.rows/8] &= 1<<used - 1
 	}
-}
-
-func (v *leafValues) appendText(b []byte) {
-	v.text = append(v.text, b...)
-	v.ends = append(v.ends, int32(len(v.text)))
 }
 
 // maxBatchText is how much text a batch may have: offsets are 32 bits wide.
@@ -67,31 +78,76 @@ const maxBatchText = math.MaxInt32 / 2
 
 var errTooMuchText = errors.New("more than 1 GiB of text in one batch")
 
-// appendTexts appends len(ends)-1 texts that stand one after the other in raw, each after its length in four bytes.
-func (v *leafValues) appendTexts(raw []byte, ends []int32) error {
+// appendTexts appends len(ends)-1 texts that stand one after the other in raw, each behind lead bytes that are none of it.
+func (v *leafValues) appendTexts(raw []byte, ends []int32, lead int32) error {
 	n := len(ends) - 1
-	at := len(v.text)
-	size := at + int(ends[n]-ends[0]) - 4*n
-	if size > maxBatchText {
+	if v.text.Len()+int(ends[n]-ends[0]) > maxBatchText {
 		return errTooMuchText
 	}
-	v.text = slices.Grow(v.text, size-at)[:size]
 	v.ends = slices.Grow(v.ends, n)
+	if lead == 0 {
+		shift := int32(v.text.Len()) - ends[0]
+		_, _ = v.text.Write(raw[ends[0]:ends[n]])
+		for _, end := range ends[1:] {
+			v.ends = append(v.ends, end+shift)
+		}
+		return nil
+	}
 	for i, end := range ends[1:] {
-		at += copy(v.text[at:], raw[ends[i]+4:end])
-		v.ends = append(v.ends, int32(at))
+		_, _ = v.text.Write(raw[ends[i]+lead : end])
+		v.ends = append(v.ends, int32(v.text.Len()))
 	}
 	return nil
 }
 
-// keepLevels keeps the levels of the entries [from, to) of p.
-func (v *leafValues) keepLevels(p *page, from, to int32) {
+// appendEntries appends the texts of codes.
+func (v *leafValues) appendEntries(dict *entryTable, codes []int32) error {
+	size := 0
+	for _, c := range codes {
+		size += int(dict.ends[c+1] - dict.ends[c])
+	}
+	if v.text.Len()+size > maxBatchText {
+		return errTooMuchText
+	}
+	v.text.Grow(size)
+	v.ends = slices.Grow(v.ends, len(codes))
+	for _, c := range codes {
+		_, _ = v.text.Write(dict.raw[dict.ends[c]:dict.ends[c+1]])
+		v.ends = append(v.ends, int32(v.text.Len()))
+	}
+	return nil
+}
+
+// spreadEnds makes the last ends, which are those of the slots that have a text, the ends of all slots: the others have empty ones.
+func (v *leafValues) spreadEnds(slots []uint8, has uint8) {
+	if slots == nil {
+		return
+	}
+	n := bytes.Count(slots, []byte{has})
+	before := len(v.ends) - n
+	v.ends = slices.Grow(v.ends, len(slots)-n)[:before+len(slots)]
+	next := before + n - 1
+	for i := len(slots) - 1; i >= 0; i-- { // from behind: an end moves up, if at all
+		v.ends[before+i] = v.ends[next]
+		if slots[i] == has {
+			next--
+		}
+	}
+}
+
+// keepLevels keeps the levels of the entries [from, to) of a page of n.
+func (v *leafValues) keepLevels(n *node, p *page, from, to int32) {
 	if !v.levels {
 		return
 	}
 	v.entries += int(to - from)
-	if p.def != nil {
+	switch {
+	case p.def != nil:
 		v.def = append(v.def, p.def[from:to]...)
+	case n.def > 0:
+		for range to - from {
+			v.def = append(v.def, uint8(n.def))
+		}
 	}
 	if p.rep != nil {
 		v.rep = append(v.rep, p.rep[from:to]...)
@@ -109,14 +165,9 @@ func fixed(t arrow.DataType, n int, valid []byte, nulls int, values []byte) arro
 	return array.MakeFromData(array.NewData(t, n, []*memory.Buffer{bitmapBuffer(valid, nulls), memory.NewBufferBytes(values)}, nil, nulls, 0))
 }
 
-func (v *leafValues) textArray() *array.String {
-	return v.byteArrays(arrow.BinaryTypes.String).(*array.String)
-}
-
 func (v *leafValues) byteArrays(t arrow.DataType) arrow.Array {
-	offsets := append(make([]int32, 1, 1+len(v.ends)), v.ends...)
 	return array.MakeFromData(array.NewData(t, v.rows, []*memory.Buffer{bitmapBuffer(v.valid, v.nulls),
-		memory.NewBufferBytes(arrow.Int32Traits.CastToBytes(offsets)), memory.NewBufferBytes(v.text)}, nil, v.nulls, 0))
+		memory.NewBufferBytes(arrow.Int32Traits.CastToBytes(v.ends)), memory.NewBufferBytes(rawText(v.text.String()))}, nil, v.nulls, 0))
 }
 
 // array builds the leaf's array; entries is the dictionary where the values are codes.
@@ -285,16 +336,26 @@ func (s *shape) assemble(from map[int]*leafValues, present, rep, n int) (arrow.A
 	if s.isLeaf() {
 		return from[s.node.leaf].array(s.t, nil)
 	}
-	guide := from[s.leaves(nil)[0].leaf]
+	def, reps := from[s.leaves(nil)[0].leaf].entryLevels()
+	slots := make([]uint8, 0, n)
 	valid := leafValues{}
-	switch s.t.Kind {
-	case sqltype.Row:
-		for e := range guide.entries {
-			def, r := guide.level(e)
-			if def >= present && r <= rep {
-				valid.appendValidity(def >= s.node.def)
+	validity := func() {
+		nulls := 0
+		for _, d := range slots {
+			if int(d) < s.node.def {
+				nulls++
 			}
 		}
+		valid.appendValidity(slots, uint8(s.node.def), nulls)
+	}
+	switch s.t.Kind {
+	case sqltype.Row:
+		for e, d := range def {
+			if int(d) >= present && int(reps[e]) <= rep {
+				slots = append(slots, d)
+			}
+		}
+		validity()
 		fields := make([]arrow.ArrayData, len(s.kids))
 		for i := range s.kids {
 			a, err := s.kids[i].assemble(from, present, rep, valid.rows)
@@ -308,28 +369,22 @@ func (s *shape) assemble(from map[int]*leafValues, present, rep, n int) (arrow.A
 		}
 		return array.MakeFromData(array.NewData(s.t.Arrow(), valid.rows, []*memory.Buffer{bitmapBuffer(valid.valid, valid.nulls)}, fields, valid.nulls, 0)), nil
 	default:
-		offsets := []int32{0}
+		offsets := make([]int32, 0, n+1)
 		elements := int32(0)
-		for e := range guide.entries {
-			def, r := guide.level(e)
-			switch {
-			case def < present:
-				continue
+		for e, d := range def {
+			switch r := int(reps[e]); {
+			case int(d) < present:
 			case r <= rep: // a new list
-				if valid.rows > 0 {
-					offsets = append(offsets, elements)
-				}
-				valid.appendValidity(def >= s.node.def)
-				if def >= s.list.def {
+				offsets, slots = append(offsets, elements), append(slots, d)
+				if int(d) >= s.list.def {
 					elements++
 				}
 			case r == s.list.rep:
 				elements++
 			}
 		}
-		if valid.rows > 0 {
-			offsets = append(offsets, elements)
-		}
+		offsets = append(offsets, elements)
+		validity()
 		form := s.t.Arrow()
 		kids := make([]arrow.ArrayData, len(s.kids))
 		for i := range s.kids {
@@ -350,14 +405,13 @@ func (s *shape) assemble(from map[int]*leafValues, present, rep, n int) (arrow.A
 	}
 }
 
-// level returns the levels of an entry.
-func (v *leafValues) level(e int) (def, rep int) {
-	def = math.MaxInt
-	if v.def != nil {
-		def = int(v.def[e])
+// entryLevels returns the levels of all entries.
+func (v *leafValues) entryLevels() (def, rep []uint8) {
+	if def, rep = v.def, v.rep; len(def) == 0 {
+		def = slices.Repeat([]uint8{math.MaxUint8}, v.entries)
 	}
-	if v.rep != nil {
-		rep = int(v.rep[e])
+	if len(rep) == 0 {
+		rep = make([]uint8, v.entries)
 	}
 	return def, rep
 }

@@ -1,13 +1,16 @@
 package parquetio
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"slices"
 	"sort"
 	"sync"
 
+	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
+	"github.com/apache/arrow-go/v18/arrow/memory"
 
 	"github.com/trailql/trailql/connectors/blob"
 )
@@ -35,7 +38,8 @@ type buffers struct {
 	scratch   []byte // of decompression
 	window    []byte // of chunkBytes
 	entryList []int32
-	slots     []int32
+	values    []int32 // of selected entries
+	slots     []uint8 // definition levels of entries that have a place
 }
 
 var spareBuffers = sync.Pool{New: func() any { return new(buffers) }}
@@ -242,13 +246,8 @@ func (c *columnReader) text() (*array.String, error) {
 		if c.dict == nil {
 			return nil, errors.New("a dictionary is announced and missing")
 		}
-		// Each entry of raw has its length in four bytes before it.
-		out := leafValues{text: make([]byte, 0, max(0, len(c.dict.raw)-4*c.dict.n)), ends: make([]int32, 0, c.dict.n)}
-		for i := range c.dict.n {
-			out.appendText(c.dict.raw[c.dict.ends[i]+4 : c.dict.ends[i+1]])
-		}
-		out.rows = c.dict.n
-		c.entries = out.textArray()
+		c.entries = array.NewStringData(array.NewData(arrow.BinaryTypes.String, c.dict.n, []*memory.Buffer{nil,
+			memory.NewBufferBytes(arrow.Int32Traits.CastToBytes(c.dict.ends)), memory.NewBufferBytes(c.dict.raw)}, nil, 0, 0))
 	}
 	return c.entries, nil
 }
@@ -372,47 +371,72 @@ func (c *columnReader) reserve(out *leafValues, rows int) {
 	case c.coded:
 		out.codes = slices.Grow(out.codes, rows)
 	default:
-		out.ends = slices.Grow(out.ends, rows)
-		out.text = slices.Grow(out.text, int(min(batchBytes, c.chunk.uncompressed/max(1, c.rows)*int64(rows))))
+		out.ends = append(slices.Grow(out.ends, rows+1), 0)
+		out.text.Grow(int(min(batchBytes, c.chunk.uncompressed/max(1, c.rows)*int64(rows))))
 	}
 }
 
 // appendRange appends the entries [from, to) of the current page.
 func (c *columnReader) appendRange(out *leafValues, from, to int32) error {
 	p := &c.page
-	if p.at == nil { // entries are values
-		out.keepLevels(p, from, to)
+	out.keepLevels(c.node, p, from, to)
+	if p.def == nil {
 		out.appendValid(int(to - from))
-		switch {
-		case p.int32s != nil && is32(c.node.physical):
-			out.int32s = append(out.int32s, p.int32s[from:to]...)
-			return nil
-		case p.int64s != nil && is64(c.node.physical):
-			out.int64s = append(out.int64s, p.int64s[from:to]...)
-			return nil
-		case c.coded && len(p.codes) > 0:
-			out.codes = append(out.codes, p.codes[from:to]...)
-			return nil
-		}
-		if c.node.physical == physicalByteArray && len(p.codes) == 0 {
-			return out.appendTexts(p.raw, p.ends[from:to+1])
-		}
+		return c.appendValues(out, nil, from, to)
+	}
+	has := []byte{uint8(c.node.def)}
+	slots := p.def[from:to]
+	first := int32(bytes.Count(p.def[:from], has))
+	n := int32(bytes.Count(slots, has))
+	if c.slot > 0 {
 		c.slots = c.slots[:0]
-		for e := from; e < to; e++ {
-			c.slots = append(c.slots, e)
+		for _, d := range slots {
+			if d >= c.slot {
+				c.slots = append(c.slots, d)
+			}
 		}
-		return c.appendSlots(out)
+		slots = c.slots
 	}
-	out.keepLevels(p, from, to)
-	c.slots = c.slots[:0]
-	for e := from; e < to; e++ {
-		if p.def == nil || p.def[e] >= c.slot {
-			c.slots = append(c.slots, p.at[e])
-			out.appendValidity(p.at[e] >= 0)
-		}
+	out.appendValidity(slots, has[0], len(slots)-int(n))
+	if int(n) == len(slots) {
+		slots = nil
 	}
-	return c.appendSlots(out)
+	return c.appendValues(out, slots, first, first+n)
 }
+
+// appendValues appends the values [first, end) of the current page: one for each slot that has the node's definition level and nothing
+// for the others; slots nil: one for each slot.
+func (c *columnReader) appendValues(out *leafValues, slots []uint8, first, end int32) error {
+	p, has := &c.page, uint8(c.node.def)
+	switch {
+	case is32(c.node.physical):
+		out.int32s = spread(out.int32s, p.int32s[first:end], slots, has)
+	case is64(c.node.physical):
+		out.int64s = spread(out.int64s, p.int64s[first:end], slots, has)
+	case c.node.physical == physicalBoolean:
+		out.bools = spread(out.bools, p.bools[first:end], slots, has)
+	case c.coded:
+		if len(p.codes) != p.present {
+			return errPlain
+		}
+		out.codes = spread(out.codes, p.codes[first:end], slots, has)
+	case len(p.codes) > 0:
+		if err := out.appendEntries(c.dict, p.codes[first:end]); err != nil {
+			return err
+		}
+		out.spreadEnds(slots, has)
+	default:
+		if first < end { // a page without values has no ends
+			if err := out.appendTexts(p.raw, p.ends[first:end+1], p.lead); err != nil {
+				return err
+			}
+		}
+		out.spreadEnds(slots, has)
+	}
+	return nil
+}
+
+var errPlain = errors.New("a plain page in a chunk announced as dictionary-coded")
 
 func is32(physical int8) bool { return physical == physicalInt32 || physical == physicalFloat }
 func is64(physical int8) bool { return physical == physicalInt64 || physical == physicalDouble }
@@ -420,63 +444,85 @@ func is64(physical int8) bool { return physical == physicalInt64 || physical == 
 // appendEntries appends the listed entries of the current page.
 func (c *columnReader) appendEntries(out *leafValues, entries []int32) error {
 	p := &c.page
-	c.slots = c.slots[:0]
-	for _, e := range entries {
-		if out.levels {
-			out.keepLevels(p, e, e+1)
+	if out.levels {
+		for _, e := range entries {
+			out.keepLevels(c.node, p, e, e+1)
 		}
-		if p.def != nil && p.def[e] < c.slot {
-			continue
-		}
-		v := e
-		if p.at != nil {
-			v = p.at[e]
-		}
-		c.slots = append(c.slots, v)
-		out.appendValidity(v >= 0)
 	}
-	return c.appendSlots(out)
-}
-
-// appendSlots appends the values numbered by c.slots, a zero for -1.
-func (c *columnReader) appendSlots(out *leafValues) error {
-	p := &c.page
-	switch {
-	case is32(c.node.physical):
-		out.int32s = appendValues(out.int32s, p.int32s, c.slots)
-	case is64(c.node.physical):
-		out.int64s = appendValues(out.int64s, p.int64s, c.slots)
-	case c.node.physical == physicalBoolean:
-		out.bools = appendValues(out.bools, p.bools, c.slots)
-	case c.coded:
-		if len(p.codes) != p.present {
-			return errors.New("a plain page in a chunk announced as dictionary-coded")
-		}
-		out.codes = appendValues(out.codes, p.codes, c.slots)
-	default:
-		raw, ends, codes := p.raw, p.ends, p.codes
-		if len(codes) > 0 {
-			raw, ends = c.dict.raw, c.dict.ends
-		}
-		for _, v := range c.slots {
-			switch {
-			case v < 0:
-				out.appendText(nil)
-			case len(codes) > 0:
-				out.appendText(raw[ends[codes[v]]+4 : ends[codes[v]+1]])
-			default:
-				out.appendText(raw[ends[v]+4 : ends[v+1]])
+	values := entries
+	if p.def == nil {
+		out.appendValid(len(entries))
+	} else {
+		at := p.ranks(uint8(c.node.def))
+		c.values, c.slots = c.values[:0], c.slots[:0]
+		nulls := 0
+		for _, e := range entries {
+			if d := p.def[e]; d >= c.slot {
+				c.values, c.slots = append(c.values, at[e]), append(c.slots, d)
+				if at[e] < 0 {
+					nulls++
+				}
 			}
 		}
-		if len(out.text) > maxBatchText {
+		values = c.values
+		out.appendValidity(c.slots, uint8(c.node.def), nulls)
+	}
+	switch {
+	case is32(c.node.physical):
+		out.int32s = pick(out.int32s, p.int32s, values)
+	case is64(c.node.physical):
+		out.int64s = pick(out.int64s, p.int64s, values)
+	case c.node.physical == physicalBoolean:
+		out.bools = pick(out.bools, p.bools, values)
+	case c.coded:
+		if len(p.codes) != p.present {
+			return errPlain
+		}
+		out.codes = pick(out.codes, p.codes, values)
+	default:
+		raw, ends, lead := p.raw, p.ends, p.lead
+		if len(p.codes) > 0 {
+			raw, ends, lead = c.dict.raw, c.dict.ends, 0
+		}
+		for _, v := range values {
+			if v >= 0 {
+				if len(p.codes) > 0 {
+					v = p.codes[v]
+				}
+				_, _ = out.text.Write(raw[ends[v]+lead : ends[v+1]])
+			}
+			out.ends = append(out.ends, int32(out.text.Len()))
+		}
+		if out.text.Len() > maxBatchText {
 			return errTooMuchText
 		}
 	}
 	return nil
 }
 
-func appendValues[T uint8 | int32 | int64](dst, values []T, slots []int32) []T {
-	for _, v := range slots {
+// spread appends a value for each slot that has one, and a zero for the others; slots nil: each has one.
+func spread[T uint8 | int32 | int64](dst, values []T, slots []uint8, has uint8) []T {
+	if slots == nil {
+		return append(dst, values...)
+	}
+	at := len(dst)
+	dst = slices.Grow(dst, len(slots))[:at+len(slots)]
+	to := dst[at:][:len(slots)]
+	next := 0
+	for i, d := range slots {
+		if d == has {
+			to[i] = values[next]
+			next++
+		} else {
+			to[i] = 0
+		}
+	}
+	return dst
+}
+
+// pick appends the values numbered by at, a zero for -1.
+func pick[T uint8 | int32 | int64](dst, values []T, at []int32) []T {
+	for _, v := range at {
 		if v < 0 {
 			dst = append(dst, 0)
 		} else {

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 )
 
 var (
@@ -61,8 +62,8 @@ func decodeHybrid[T uint8 | int32](dst []T, src []byte, width, n int, limit T) (
 			return nil, errCutOff
 		}
 		unpack(dst[done:done+take], src, width, mask)
-		for _, v := range dst[done : done+take] {
-			if v > limit {
+		if mask > uint64(limit) {
+			if v := slices.Max(dst[done : done+take]); v > limit {
 				return nil, fmt.Errorf("code %d, the largest is %d", v, limit)
 			}
 		}
@@ -72,8 +73,36 @@ func decodeHybrid[T uint8 | int32](dst []T, src []byte, width, n int, limit T) (
 	return dst, nil
 }
 
+// onlyRun reports whether n numbers are one run of v. Levels mostly are.
+func onlyRun(src []byte, width, n int, v uint64) bool {
+	head, used := binary.Uvarint(src)
+	return used > 0 && head&1 == 0 && head>>1 >= uint64(n) && width <= 8 && len(src) > used && uint64(src[used]) == v
+}
+
 // unpack reads len(dst) numbers of width bits, the lowest bits first; src has enough bytes.
 func unpack[T uint8 | int32](dst []T, src []byte, width int, mask uint64) {
+	w := uint(width)
+	switch { // eight numbers at a time, which take width bytes
+	case width <= 8:
+		for len(dst) >= 8 && len(src) >= 8 {
+			to, v := (*[8]T)(dst), binary.LittleEndian.Uint64(src)
+			for k := range to {
+				to[k] = T(v & mask)
+				v >>= w & 63
+			}
+			dst, src = dst[8:], src[width:]
+		}
+	case width <= 16: // half of them lie within 8 bytes, also where these begin with a half byte
+		half, shift := width/2, w%2*4
+		for len(dst) >= 8 && len(src) >= half+8 {
+			to, lo, hi := (*[8]T)(dst), binary.LittleEndian.Uint64(src), binary.LittleEndian.Uint64(src[half:])>>shift
+			for k := range 4 {
+				to[k], to[k+4] = T(lo&mask), T(hi&mask)
+				lo, hi = lo>>(w&63), hi>>(w&63)
+			}
+			dst, src = dst[8:], src[width:]
+		}
+	}
 	bit, i := 0, 0
 	for ; i < len(dst) && bit>>3+8 <= len(src); i++ { // a number lies within the 8 bytes from where it starts
 		dst[i] = T(binary.LittleEndian.Uint64(src[bit>>3:]) >> (bit & 7) & mask)

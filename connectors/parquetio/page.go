@@ -1,11 +1,11 @@
 package parquetio
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"slices"
-	"sync"
 )
 
 // maxEntries bounds the entries of a page: a run of levels takes a few bytes, whatever its length.
@@ -121,18 +121,21 @@ func decompress(codec int8, src []byte, size int64, buf []byte) ([]byte, error) 
 // page is a decoded data page. Its slices are valid until the column's next page is decoded.
 type page struct {
 	entries  int
-	def, rep []uint8 // nil: all at the maximum; all 0
+	def, rep []uint8 // nil: all at the maximum, every entry has a value; all 0
 	starts   []int32 // entry at which each row starts; nil where nothing repeats: rows are entries then
-	at       []int32 // value of each entry, -1: none; nil: every entry has one
-	ranks    []int32 // where at stands, unless it is a part of noValues
 	present  int
+	at       []int32 // value of each entry, -1: none; see ranks
+	ranked   bool    // at is this page's
+
+	levels []uint8 // where def stands, if there is any
 
 	codes  []int32 // dictionary-coded text
 	int32s []int32 // or one of these, by physical type; floats as their bits
 	int64s []int64
 	bools  []uint8
-	raw    []byte  // byte arrays: value i is raw[ends[i]+4:ends[i+1]]
+	raw    []byte  // byte arrays: value i is raw[ends[i]+lead:ends[i+1]]
 	ends   []int32 // one more than values
+	lead   int32   // bytes of the length before each value: 4 or, where the lengths stand apart, 0
 }
 
 // entryTable is a decoded dictionary page.
@@ -140,8 +143,8 @@ type entryTable struct {
 	n      int
 	int32s []int32
 	int64s []int64
-	raw    []byte
-	ends   []int32
+	raw    []byte  // byte arrays: entry i is raw[ends[i]:ends[i+1]]
+	ends   []int32 // one more than entries
 }
 
 // rowCount is the number of rows that start in the page.
@@ -208,14 +211,14 @@ func (p *page) decode(n *node, codec int8, h pageHeader, body []byte, dict *entr
 	} else {
 		p.rep, p.starts = nil, nil
 	}
-	p.present = p.entries
-	if p.at = nil; n.def > 0 {
-		if p.def, err = decodeHybrid(p.def, def, bitWidth(n.def), p.entries, uint8(n.def)); err != nil {
+	p.present, p.def, p.ranked = p.entries, nil, false
+	if n.def > 0 && !onlyRun(def, bitWidth(n.def), p.entries, uint64(n.def)) {
+		if p.levels, err = decodeHybrid(p.levels, def, bitWidth(n.def), p.entries, uint8(n.def)); err != nil {
 			return fmt.Errorf("definition levels: %w", err)
 		}
-		p.rank(uint8(n.def))
-	} else {
-		p.def = nil
+		if p.present = bytes.Count(p.levels, []byte{uint8(n.def)}); p.present < p.entries {
+			p.def = p.levels
+		}
 	}
 	return p.decodeValues(n, h.encoding, values, dict)
 }
@@ -232,40 +235,20 @@ func levelBlock(data []byte) (levels, rest []byte, err error) {
 	return data[4 : 4+n], data[4+n:], nil
 }
 
-// noValues are entries without values. Most columns of a trail's files have none, and many files may be open at a time: their
-// pages share this.
-var noValues = sync.OnceValue(func() []int32 {
-	return slices.Repeat([]int32{-1}, 32<<10)
-})
-
-// rank numbers the values of the entries.
-func (p *page) rank(maxDef uint8) {
-	present := 0
-	for _, d := range p.def {
-		if d == maxDef {
-			present++
+// ranks numbers the values of the entries, where some have none.
+func (p *page) ranks(maxDef uint8) []int32 {
+	if !p.ranked {
+		p.at, p.ranked = slices.Grow(p.at[:0], p.entries)[:p.entries], true
+		next := int32(0)
+		for i, d := range p.def {
+			p.at[i] = -1
+			if d == maxDef {
+				p.at[i] = next
+				next++
+			}
 		}
 	}
-	p.present = present
-	if present == p.entries {
-		return
-	}
-	if present == 0 && p.entries <= len(noValues()) {
-		p.at = noValues()[:p.entries]
-		return
-	}
-	if cap(p.ranks) < p.entries {
-		p.ranks = make([]int32, p.entries)
-	}
-	p.at = p.ranks[:p.entries]
-	next := int32(0)
-	for i, d := range p.def {
-		p.at[i] = -1
-		if d == maxDef {
-			p.at[i] = next
-			next++
-		}
-	}
+	return p.at
 }
 
 func (p *page) decodeValues(n *node, encoding int64, data []byte, dict *entryTable) error {
@@ -297,6 +280,13 @@ func (p *page) decodeValues(n *node, encoding int64, data []byte, dict *entryTab
 			if err == nil {
 				p.bools, err = decodeHybrid(p.bools, levels, 1, p.present, 1)
 			}
+			return err
+		}
+	case encodingDeltaLength:
+		if n.physical == physicalByteArray {
+			var err error
+			p.lead = 0
+			p.ends, p.raw, err = deltaEnds(p.ends, data, p.present)
 			return err
 		}
 	}
@@ -342,7 +332,7 @@ func (p *page) decodePlain(physical int8, data []byte) (err error) {
 	case physicalInt64, physicalDouble:
 		p.int64s, err = plainInt64s(p.int64s, data, p.present)
 	case physicalByteArray:
-		p.raw = data
+		p.raw, p.lead = data, 4
 		p.ends, err = plainEnds(p.ends, data, p.present)
 	default:
 		err = fmt.Errorf("physical type %d is not supported", physical)
@@ -419,9 +409,92 @@ func decodeDictionary(n *node, codec int8, h pageHeader, body []byte) (*entryTab
 		if codec == codecNone {
 			t.raw = append([]byte(nil), data...)
 		}
-		t.ends, err = plainEnds(nil, t.raw, t.n)
+		if t.ends, err = plainEnds(nil, t.raw, t.n); err == nil {
+			t.closeUp()
+		}
 	default:
 		err = fmt.Errorf("a dictionary of physical type %d", n.physical)
 	}
 	return t, err
+}
+
+// closeUp drops the lengths between the entries.
+func (t *entryTable) closeUp() {
+	at := 0
+	for i, end := range t.ends[1:] {
+		start := t.ends[i]
+		t.ends[i] = int32(at)
+		at += copy(t.raw[at:], t.raw[start+4:end])
+	}
+	t.ends[t.n] = int32(at)
+	t.raw = t.raw[:at]
+}
+
+// deltaEnds reads n byte arrays that stand one after the other behind their lengths, which are coded by the difference to the one
+// before (https://parquet.apache.org/docs/file-format/data-pages/encodings/). raw must be exactly their bytes.
+func deltaEnds(dst []int32, data []byte, n int) (ends []int32, raw []byte, err error) {
+	head := func() uint64 {
+		v, used := binary.Uvarint(data)
+		if used <= 0 {
+			err = errCutOff
+			return 0
+		}
+		data = data[used:]
+		return v
+	}
+	signed := func() int64 {
+		v := head()
+		return int64(v>>1) ^ -int64(v&1)
+	}
+	block, parts, count, first := head(), head(), head(), signed()
+	switch {
+	case err != nil:
+		return nil, nil, err
+	case parts == 0 || block > 1<<16 || block%(32*parts) != 0 || block == 0:
+		return nil, nil, fmt.Errorf("%d lengths in %d parts", block, parts)
+	case count != uint64(n):
+		return nil, nil, errMisfit
+	}
+	ends = append(slices.Grow(dst[:0], n+1), 0)
+	length, sum, negative := int32(first), int64(0), int32(0)
+	if n > 0 {
+		negative = length
+		sum = int64(length)
+		ends = append(ends, length)
+	}
+	var deltas [32]int32
+	for len(ends) <= n {
+		least := int32(signed())
+		if err != nil || uint64(len(data)) < parts {
+			return nil, nil, errCutOff
+		}
+		widths := data[:parts]
+		data = data[parts:]
+		for _, width := range widths {
+			if len(ends) > n {
+				break // parts without values have no bytes
+			}
+			if width > 32 {
+				return nil, nil, fmt.Errorf("bit width %d", width)
+			}
+			for range block / parts / 32 {
+				if len(data) < 4*int(width) {
+					return nil, nil, errCutOff
+				}
+				some := deltas[:min(32, n+1-len(ends))]
+				unpack(some, data, int(width), 1<<width-1)
+				data = data[4*int(width):]
+				for _, d := range some {
+					length += least + d
+					negative |= length
+					sum += int64(length)
+					ends = append(ends, int32(sum))
+				}
+			}
+		}
+	}
+	if negative < 0 || sum != int64(len(data)) {
+		return nil, nil, errMisfit
+	}
+	return ends, data, nil
 }
