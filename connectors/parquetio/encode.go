@@ -32,28 +32,28 @@ type physical[T cmp.Ordered] struct {
 }
 
 // writeChunk writes the leaf of one row group.
-func (fw *fileWriter) writeChunk(cw file.ColumnChunkWriter, l leafColumn, parts []shredded) error {
+func (fw *fileWriter) writeChunk(rg file.SerialRowGroupWriter, l leafColumn, parts []shredded) error {
 	switch l.t.Kind {
 	case sqltype.Boolean:
-		return encodeChunk(fw, cw, l, parts, booleans)
+		return encodeChunk(fw, rg, l, parts, booleans)
 	case sqltype.TinyInt:
-		return encodeChunk(fw, cw, l, parts, int32s(gatherInts[int32, int8]))
+		return encodeChunk(fw, rg, l, parts, int32s(gatherInts[int32, int8]))
 	case sqltype.SmallInt:
-		return encodeChunk(fw, cw, l, parts, int32s(gatherInts[int32, int16]))
+		return encodeChunk(fw, rg, l, parts, int32s(gatherInts[int32, int16]))
 	case sqltype.Integer:
-		return encodeChunk(fw, cw, l, parts, int32s(gatherInts[int32, int32]))
+		return encodeChunk(fw, rg, l, parts, int32s(gatherInts[int32, int32]))
 	case sqltype.Date:
-		return encodeChunk(fw, cw, l, parts, int32s(gatherInts[int32, arrow.Date32]))
+		return encodeChunk(fw, rg, l, parts, int32s(gatherInts[int32, arrow.Date32]))
 	case sqltype.BigInt:
-		return encodeChunk(fw, cw, l, parts, int64s(gatherInts[int64, int64]))
+		return encodeChunk(fw, rg, l, parts, int64s(gatherInts[int64, int64]))
 	case sqltype.Timestamp:
-		return encodeChunk(fw, cw, l, parts, int64s(gatherInts[int64, arrow.Timestamp]))
+		return encodeChunk(fw, rg, l, parts, int64s(gatherInts[int64, arrow.Timestamp]))
 	case sqltype.Real:
-		return encodeChunk(fw, cw, l, parts, reals)
+		return encodeChunk(fw, rg, l, parts, reals)
 	case sqltype.Double:
-		return encodeChunk(fw, cw, l, parts, doubles)
+		return encodeChunk(fw, rg, l, parts, doubles)
 	default: // leafForm let no other type pass
-		return encodeChunk(fw, cw, l, parts, texts)
+		return encodeChunk(fw, rg, l, parts, texts)
 	}
 }
 
@@ -342,30 +342,39 @@ func bound[T cmp.Ordered](values []T) (lo, hi T, ok bool) {
 }
 
 // encodeChunk decides the encoding, cuts the pages and keeps the statistics.
-func encodeChunk[T cmp.Ordered](fw *fileWriter, cw file.ColumnChunkWriter, l leafColumn, parts []shredded, p physical[T]) error {
-	c := chunkEncoder[T]{physical: p, cw: cw, maxDef: cw.Descr().MaxDefinitionLevel()}
+func encodeChunk[T cmp.Ordered](fw *fileWriter, rg file.SerialRowGroupWriter, l leafColumn, parts []shredded, p physical[T]) error {
+	c := chunkEncoder[T]{physical: p}
 	present := 0
 	for _, part := range parts {
 		c.def = append(c.def, part.def...)
 		c.rep = append(c.rep, part.rep...)
 		present += part.present()
 	}
-	var lo, hi T
-	if d, ok := intern(parts, p); ok && present > 0 {
+	d, coded := intern(parts, p)
+	coded = coded && present > 0
+	var err error
+	if c.cw, err = fw.column(rg, coded); err != nil {
+		return err
+	}
+	c.maxDef = c.cw.Descr().MaxDefinitionLevel()
+	if coded {
 		c.sortDictionary(d)
-		lo, hi, c.bounded = bound([]T{c.dict[0], c.dict[len(c.dict)-1]})
-		if err := cw.CurrentEncoder().(interface{ PutDictionary(arrow.Array) error }).PutDictionary(p.entries(c.dict)); err != nil {
+		if err := c.cw.CurrentEncoder().(interface{ PutDictionary(arrow.Array) error }).PutDictionary(p.entries(c.dict)); err != nil {
 			return err
 		}
 	} else {
+		c.apart = isBytes(l.t)
 		c.values = make([]T, 0, present)
 		for _, part := range parts {
 			c.values = p.gather(c.values, part.leaf, part.at)
 		}
-		lo, hi, c.bounded = bound(c.values)
-		cw.FallbackToPlain()
 	}
-	fw.coded = append(fw.coded, c.dict != nil)
+	if err := c.cutPages(fw.pageRows, fw.pageBytes); err != nil {
+		return err
+	}
+	var lo, hi T
+	lo, hi, c.bounded = c.bound()
+	fw.coded = append(fw.coded, coded)
 	if !l.nested {
 		part := Stats{Nulls: int64(len(c.def) - present)}
 		if c.bounded {
@@ -373,7 +382,12 @@ func encodeChunk[T cmp.Ordered](fw *fileWriter, cw file.ColumnChunkWriter, l lea
 		}
 		fw.addStats(l.name, part, present > 0)
 	}
-	return c.writePages(fw.pageRows, fw.pageBytes)
+	for _, page := range c.pages {
+		if err := c.writePage(page); err != nil {
+			return err
+		}
+	}
+	return c.cw.Close() // now, as long as the properties are this chunk's
 }
 
 type chunkEncoder[T cmp.Ordered] struct {
@@ -381,11 +395,20 @@ type chunkEncoder[T cmp.Ordered] struct {
 	cw       file.ColumnChunkWriter
 	def, rep []int16
 	maxDef   int16
+	apart    bool // lengths of texts stand apart
+	pages    []encodedPage[T]
 	bounded  bool // pages and chunk get bounds
 
 	values []T // plain
 	dict   []T // or sorted entries and codes
 	codes  []int32
+}
+
+// encodedPage is a page: entries [from, to) with values [first, end), which lie within lo and hi if bounded.
+type encodedPage[T cmp.Ordered] struct {
+	from, to, first, end int
+	lo, hi               T
+	bounded              bool
 }
 
 // sortDictionary takes d's entries in order, so that codes compare like values.
@@ -407,19 +430,30 @@ func (c *chunkEncoder[T]) sortDictionary(d *dictionary[T]) {
 	c.codes = d.codes
 }
 
-// writePages cuts the entries into pages, each of whole rows.
-func (c *chunkEncoder[T]) writePages(pageRows, pageBytes int) error {
-	start, firstValue, value, rows, size := 0, 0, 0, 0, 0
+// cutPages cuts the entries into pages, each of whole rows.
+func (c *chunkEncoder[T]) cutPages(pageRows, pageBytes int) error {
+	p := encodedPage[T]{}
+	rows, size := 0, 0
 	for i := 0; i <= len(c.def); i++ {
 		rowStarts := i == len(c.def) || c.rep == nil || c.rep[i] == 0
-		if rowStarts && i > start && (i == len(c.def) || rows == pageRows || size >= pageBytes) {
+		if rowStarts && i > p.from && (i == len(c.def) || rows == pageRows || size >= pageBytes) {
 			if size > maxPage/2 {
 				return fmt.Errorf("a row has %d bytes; a page may have %d", size, maxPage/2)
 			}
-			if err := c.writePage(start, i, firstValue, value); err != nil {
-				return err
+			p.to = i
+			if n := len(c.pages); n > 0 && c.apart && p.first == p.end && c.pages[n-1].first < p.first {
+				// arrow-go's encoder gives a page without values bytes of the page before
+				c.pages[n-1].to = i
+			} else {
+				if c.dict == nil {
+					p.lo, p.hi, p.bounded = bound(c.values[p.first:p.end])
+				} else if codes := c.codes[p.first:p.end]; len(codes) > 0 {
+					p.lo, p.hi, p.bounded = bound([]T{c.dict[slices.Min(codes)], c.dict[slices.Max(codes)]})
+				}
+				c.pages = append(c.pages, p)
 			}
-			start, firstValue, rows, size = i, value, 0, 0
+			p = encodedPage[T]{from: i, first: p.end, end: p.end}
+			rows, size = 0, 0
 		}
 		if i == len(c.def) {
 			break
@@ -429,44 +463,55 @@ func (c *chunkEncoder[T]) writePages(pageRows, pageBytes int) error {
 		}
 		if c.def[i] == c.maxDef {
 			if c.dict == nil {
-				size += plainSize(c.values[value])
+				size += plainSize(c.values[p.end])
 			}
-			value++
+			p.end++
 		}
 	}
 	return nil
 }
 
-// writePage writes the entries [from, to) with their values [firstValue, endValue) as one page.
-func (c *chunkEncoder[T]) writePage(from, to, firstValue, endValue int) error {
-	def := c.def[from:to]
+// bound returns the bounds of all pages; ok is false if some page with values has none.
+func (c *chunkEncoder[T]) bound() (lo, hi T, ok bool) {
+	for _, p := range c.pages {
+		switch {
+		case p.first == p.end:
+			continue
+		case !p.bounded:
+			return lo, hi, false
+		case !ok || p.lo < lo:
+			lo = p.lo
+		}
+		if !ok || p.hi > hi {
+			hi = p.hi
+		}
+		ok = true
+	}
+	return lo, hi, ok
+}
+
+func (c *chunkEncoder[T]) writePage(p encodedPage[T]) error {
+	def := c.def[p.from:p.to]
 	var rep []int16
 	if c.rep != nil {
-		rep = c.rep[from:to]
+		rep = c.rep[p.from:p.to]
 	}
-	var lo, hi T
+	var err error
 	if c.dict == nil {
-		values := c.values[firstValue:endValue]
-		if err := c.write(c.cw, values, def, rep); err != nil {
-			return err
-		}
-		lo, hi, _ = bound(values)
+		err = c.write(c.cw, c.values[p.first:p.end], def, rep)
 	} else {
-		codes := c.codes[firstValue:endValue]
-		if err := c.cw.WriteDictIndices(c.spaced(codes, def), def, rep); err != nil {
-			return err
-		}
-		if len(codes) > 0 {
-			lo, hi = c.dict[slices.Min(codes)], c.dict[slices.Max(codes)]
-		}
+		err = c.cw.WriteDictIndices(c.spaced(c.codes[p.first:p.end], def), def, rep)
+	}
+	if err != nil {
+		return err
 	}
 	if s := c.cw.PageStatistics(); s != nil {
 		// Not those that arrow-go gathered: it has none for codes, and would keep one bound where the other is too long.
 		s.Reset()
-		s.IncNulls(int64(to - from - (endValue - firstValue)))
-		s.IncNumValues(int64(endValue - firstValue))
-		if c.bounded && endValue > firstValue {
-			c.bounds(s, lo, hi)
+		s.IncNulls(int64(p.to - p.from - (p.end - p.first)))
+		s.IncNumValues(int64(p.end - p.first))
+		if c.bounded && p.end > p.first {
+			c.bounds(s, p.lo, p.hi)
 		}
 	}
 	return c.cw.(interface{ FlushCurrentPage() error }).FlushCurrentPage()

@@ -76,6 +76,7 @@ type span struct {
 type chunk struct {
 	codec        int8
 	coded        bool // every data page is dictionary-coded, by what the footer says
+	apart        bool // every data page has text whose lengths stand apart, by what the footer says
 	hasDict      bool
 	values       int64
 	uncompressed int64
@@ -425,7 +426,7 @@ func readChunk(r *thriftReader) chunk {
 }
 
 func readChunkMeta(r *thriftReader, c *chunk) {
-	coded, known := true, false
+	coded, apart, known := true, true, false
 	r.fields(func(id int16, kind byte) {
 		switch {
 		case id == 4 && kind == thriftI32:
@@ -460,6 +461,7 @@ func readChunkMeta(r *thriftReader, c *chunk) {
 				if count > 0 && (page == pageData || page == pageDataV2) {
 					known = true
 					coded = coded && (encoding == encodingPlainDictionary || encoding == encodingRLEDictionary)
+					apart = apart && encoding == encodingDeltaLength
 				}
 			})
 		case id == 14 && kind == thriftI64:
@@ -470,7 +472,7 @@ func readChunkMeta(r *thriftReader, c *chunk) {
 			r.skip(kind)
 		}
 	})
-	c.coded = known && coded
+	c.coded, c.apart = known && coded, known && apart
 }
 
 // readStats copies the bounds, so that a kept footer does not hold the bytes that it was read from.

@@ -433,6 +433,9 @@ func (t *entryTable) closeUp() {
 // deltaEnds reads n byte arrays that stand one after the other behind their lengths, which are coded by the difference to the one
 // before (https://parquet.apache.org/docs/file-format/data-pages/encodings/). raw must be exactly their bytes.
 func deltaEnds(dst []int32, data []byte, n int) (ends []int32, raw []byte, err error) {
+	if n == 0 && len(data) == 0 {
+		return append(dst[:0], 0), nil, nil
+	}
 	head := func() uint64 {
 		v, used := binary.Uvarint(data)
 		if used <= 0 {

@@ -146,6 +146,12 @@ func leafForm(t sqltype.Type) (physical parquet.Type, logical schema.LogicalType
 	return parquet.Types.Undefined, nil, false
 }
 
+// isBytes reports whether leaves of the type are byte arrays.
+func isBytes(t sqltype.Type) bool {
+	physical, _, ok := leafForm(t)
+	return ok && physical == parquet.Types.ByteArray
+}
+
 // covers reports whether one of names is the leaf or a column or field above it.
 func covers(names []string, leaf string) bool {
 	for _, n := range names {

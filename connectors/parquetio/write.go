@@ -73,7 +73,7 @@ const (
 
 // Write writes the batches that next yields until io.EOF, in their order. Equal input gives equal bytes. No Arrow schema is
 // stored in the file. Each column chunk is either dictionary-coded throughout, its dictionary sorted so that codes compare
-// like values, or plain throughout.
+// like values, or plain throughout; of plain text the lengths stand apart from the bytes.
 func Write(w io.Writer, opt WriteOptions, next func() (vec.Batch, error)) (out Written, err error) {
 	defer func() {
 		if r := recover(); r != nil {
@@ -132,6 +132,7 @@ type fileWriter struct {
 
 	leaves []leafColumn
 	w      *file.Writer
+	forms  map[bool]parquet.WriterProperties // of dictionary-coded chunks and of others; see column
 	rows   int64
 	stats  map[string]Stats
 	groups []int  // rows of each row group
@@ -218,7 +219,7 @@ func (fw *fileWriter) start(root *schema.GroupNode, first *rowGroup) error {
 	props := []parquet.WriterProperty{
 		parquet.WithCreatedBy(createdBy),
 		parquet.WithCompression(compress.Codecs.Zstd),
-		parquet.WithCompressionLevel(zstdLevel),
+		parquet.WithCompressionLevel(zstdOther),
 		parquet.WithDataPageVersion(parquet.DataPageV1),
 		parquet.WithPageIndexEnabled(true),
 		parquet.WithMaxRowGroupLength(int64(fw.opt.RowGroupRows)),
@@ -228,7 +229,12 @@ func (fw *fileWriter) start(root *schema.GroupNode, first *rowGroup) error {
 		parquet.WithBatchSize(math.MaxInt32),
 		parquet.WithDictionaryPageSizeLimit(math.MaxInt32),
 	}
+	plain := []parquet.WriterProperty{parquet.WithDictionaryDefault(false)}
 	for _, l := range fw.leaves {
+		if isBytes(l.t) {
+			plain = append(plain, parquet.WithDictionaryFor(l.name, false), parquet.WithEncodingFor(l.name, parquet.Encodings.DeltaLengthByteArray),
+				parquet.WithCompressionLevelFor(l.name, zstdText))
+		}
 		if covers(fw.opt.NoStats, l.name) {
 			props = append(props, parquet.WithStatsFor(l.name, false))
 		}
@@ -243,9 +249,18 @@ func (fw *fileWriter) start(root *schema.GroupNode, first *rowGroup) error {
 			return err
 		}
 	}
+	coded := parquet.NewWriterProperties(props...)
+	fw.forms = map[bool]parquet.WriterProperties{true: *coded, false: *parquet.NewWriterProperties(append(props, plain...)...)}
 	var err error
-	fw.w, err = file.NewParquetWriterWithError(fw.sink, root, file.WithWriterProps(parquet.NewWriterProperties(props...)), file.WithWriteMetadata(meta))
+	fw.w, err = file.NewParquetWriterWithError(fw.sink, root, file.WithWriterProps(coded), file.WithWriteMetadata(meta))
 	return err
+}
+
+// column begins the next column chunk. arrow-go has one choice of encodings for a file, here each chunk has its own: the writer's
+// properties are exchanged before a chunk is begun, and are in force until it is closed.
+func (fw *fileWriter) column(rg file.SerialRowGroupWriter, coded bool) (file.ColumnChunkWriter, error) {
+	*fw.w.Properties() = fw.forms[coded]
+	return rg.NextColumn()
 }
 
 func (fw *fileWriter) writeGroup(root *schema.GroupNode, g *rowGroup) error {
@@ -262,11 +277,7 @@ func (fw *fileWriter) writeGroup(root *schema.GroupNode, g *rowGroup) error {
 		return err
 	}
 	for _, l := range fw.leaves {
-		cw, err := rg.NextColumn()
-		if err != nil {
-			return err
-		}
-		if err := fw.writeChunk(cw, l, g.shred(l)); err != nil {
+		if err := fw.writeChunk(rg, l, g.shred(l)); err != nil {
 			return fmt.Errorf("column %q: %w", l.name, err)
 		}
 	}
@@ -299,9 +310,10 @@ func (fw *fileWriter) check(tail []byte) error {
 			return fmt.Errorf("write parquet: row group %d reads back with %d rows, %d written", i, g.rows, fw.groups[i])
 		}
 		for j, c := range g.chunks {
-			if meant := fw.coded[i*len(fw.leaves)+j]; c.coded != meant || c.values > 0 && c.offsetIndex.length == 0 {
-				return fmt.Errorf("write parquet: column %q of row group %d reads back with dictionary %v, page index %v; meant %v, true",
-					fw.leaves[j].name, i, c.coded, c.offsetIndex.length > 0, meant)
+			meant, apart := fw.coded[i*len(fw.leaves)+j], isBytes(fw.leaves[j].t)
+			if c.coded != meant || c.apart != (apart && !meant) || c.values > 0 && c.offsetIndex.length == 0 {
+				return fmt.Errorf("write parquet: column %q of row group %d reads back with dictionary %v, lengths apart %v, page index %v; meant %v, %v, true",
+					fw.leaves[j].name, i, c.coded, c.apart, c.offsetIndex.length > 0, meant, apart && !meant)
 			}
 		}
 	}

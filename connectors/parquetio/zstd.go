@@ -8,8 +8,12 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// zstdLevel is the level of every page.
-const zstdLevel = 3
+// Levels of pages. Plain text of trails repeats near by or, like ids, not at all: a higher level makes it hardly smaller, in twice the
+// time. Numbers and codes are few.
+const (
+	zstdText  = 1
+	zstdOther = 3
+)
 
 // zstdCodec takes the place of arrow-go's codec, which lets the whole process decode four pages at a time. Encoders and
 // decoders are pooled, one thread each; frames carry a checksum, and decoding checks it.
@@ -18,16 +22,7 @@ type zstdCodec struct{}
 func init() { compress.RegisterCodec(compress.Codecs.Zstd, zstdCodec{}) }
 
 var (
-	zstdEncoders = sync.Pool{New: func() any {
-		e, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.EncoderLevelFromZstd(zstdLevel)), zstd.WithEncoderCRC(true),
-			zstd.WithEncoderConcurrency(1), zstd.WithZeroFrames(true),
-			// Pages are smaller than that, but for a single long text; the default would hold 16 MiB for each encoder.
-			zstd.WithWindowSize(1<<20), zstd.WithLowerEncoderMem(true))
-		if err != nil {
-			panic("parquetio: zstd encoder options: " + err.Error())
-		}
-		return e
-	}}
+	zstdEncoders = map[int]*sync.Pool{zstdText: zstdEncoderPool(zstdText), zstdOther: zstdEncoderPool(zstdOther)}
 	zstdDecoders = sync.Pool{New: func() any {
 		d, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(maxPage))
 		if err != nil {
@@ -37,13 +32,31 @@ var (
 	}}
 )
 
-func (zstdCodec) EncodeLevel(dst, src []byte, _ int) []byte {
-	e := zstdEncoders.Get().(*zstd.Encoder)
-	defer zstdEncoders.Put(e)
+func zstdEncoderPool(level int) *sync.Pool {
+	return &sync.Pool{New: func() any {
+		e, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.EncoderLevelFromZstd(level)), zstd.WithEncoderCRC(true),
+			zstd.WithEncoderConcurrency(1), zstd.WithZeroFrames(true),
+			zstd.WithAllLitEntropyCompression(true), // hexadecimal digits do not repeat, and still have only 4 bits each
+			// Pages are smaller than that, but for a single long text; the default would hold 16 MiB for each encoder.
+			zstd.WithWindowSize(1<<20), zstd.WithLowerEncoderMem(true))
+		if err != nil {
+			panic("parquetio: zstd encoder options: " + err.Error())
+		}
+		return e
+	}}
+}
+
+// EncodeLevel takes any level but zstdText for zstdOther.
+func (zstdCodec) EncodeLevel(dst, src []byte, level int) []byte {
+	if level != zstdText {
+		level = zstdOther
+	}
+	e := zstdEncoders[level].Get().(*zstd.Encoder)
+	defer zstdEncoders[level].Put(e)
 	return e.EncodeAll(src, dst[:0])
 }
 
-func (c zstdCodec) Encode(dst, src []byte) []byte { return c.EncodeLevel(dst, src, zstdLevel) }
+func (c zstdCodec) Encode(dst, src []byte) []byte { return c.EncodeLevel(dst, src, zstdOther) }
 
 // CompressBound is the bound that zstd.h states for one frame, and 18 bytes for the largest header with its checksum.
 func (zstdCodec) CompressBound(n int64) int64 { return n + n>>8 + 64 + 18 }
