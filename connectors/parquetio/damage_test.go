@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"math"
+	"math/bits"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -14,6 +15,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/apache/arrow-go/v18/arrow/memory"
+	"pgregory.net/rapid"
 
 	"github.com/trailql/trailql/connectors/blob"
 	"github.com/trailql/trailql/engine/expr"
@@ -263,6 +265,7 @@ func FuzzPageHeader(f *testing.F) {
 
 func FuzzPage(f *testing.F) {
 	f.Add([]byte{2, 0, 0, 0, 6, 1, 1, 0, 0, 0, 'x'}, uint8(physicalByteArray), uint8(encodingPlain), uint16(3), uint8(1), uint8(0))
+	f.Add([]byte{2, 0, 0, 0, 3, 5, 128, 1, 4, 2, 2, 1, 0, 0, 0, 0, 'x', 'y'}, uint8(physicalByteArray), uint8(encodingDeltaLength), uint16(3), uint8(1), uint8(0))
 	f.Add([]byte{2, 0, 0, 0, 6, 1, 1, 3, 2}, uint8(physicalInt64), uint8(encodingRLEDictionary), uint16(3), uint8(1), uint8(1))
 	f.Fuzz(func(t *testing.T, body []byte, physical, encoding uint8, values uint16, def, rep uint8) {
 		n := &node{physical: int8(physical % 8), def: int(def % 5), rep: int(rep % 3)}
@@ -276,11 +279,24 @@ func FuzzPage(f *testing.F) {
 		// Whatever passed must be safe to gather from.
 		c := columnReader{node: n, chunk: &chunk{}, buffers: &buffers{page: p}, dict: dict}
 		var out leafValues
+		c.reserve(&out, p.entries)
 		if err := c.appendRange(&out, 0, int32(p.entries)); err != nil {
 			t.Fatal(err)
 		}
 		if out.rows != p.entries || p.rowCount() > p.entries {
 			t.Fatalf("%d slots, %d rows of %d entries", out.rows, p.rowCount(), p.entries)
+		}
+		// One entry at a time gives the same.
+		var each leafValues
+		c.reserve(&each, p.entries)
+		for e := range int32(p.entries) {
+			if err := c.appendEntries(&each, []int32{e}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if out.text.String() != each.text.String() || !slices.Equal(out.ends, each.ends) || !slices.Equal(out.valid, each.valid) || out.nulls != each.nulls ||
+			!slices.Equal(out.int32s, each.int32s) || !slices.Equal(out.int64s, each.int64s) || !slices.Equal(out.bools, each.bools) {
+			t.Fatalf("%+v\n%+v", &out, &each)
 		}
 	})
 }
@@ -322,4 +338,116 @@ func FuzzFooter(f *testing.F) {
 			}
 		}
 	})
+}
+
+func FuzzTextLengths(f *testing.F) {
+	f.Add([]byte{128, 1, 4, 2, 2, 1, 0, 0, 0, 0, 'x', 'y'}, uint16(2))
+	f.Add(lengthsApart([]string{"one", "", "three", strings.Repeat("x", 300)}, 256, 2), uint16(4))
+	f.Fuzz(func(t *testing.T, data []byte, n uint16) {
+		ends, raw, err := deltaEnds(nil, data, int(n))
+		if err != nil {
+			return
+		}
+		if len(ends) != int(n)+1 || ends[0] != 0 || int(ends[n]) != len(raw) || !slices.IsSorted(ends) {
+			t.Fatalf("%d ends %v of %d texts in %d bytes", len(ends), ends, n, len(raw))
+		}
+	})
+}
+
+// lengthsApart encodes texts by the book: bit after bit.
+func lengthsApart(texts []string, block, parts int) []byte {
+	out := binary.AppendUvarint(binary.AppendUvarint(nil, uint64(block)), uint64(parts))
+	out = binary.AppendUvarint(out, uint64(len(texts)))
+	if len(texts) == 0 {
+		return binary.AppendVarint(out, 0)
+	}
+	out = binary.AppendVarint(out, int64(len(texts[0])))
+	var deltas []int64
+	for i, s := range texts[1:] {
+		deltas = append(deltas, int64(len(s)-len(texts[i])))
+	}
+	for len(deltas) > 0 {
+		now := deltas[:min(block, len(deltas))]
+		deltas = deltas[len(now):]
+		least := slices.Min(now)
+		out = binary.AppendVarint(out, least)
+		var widths, bodies []byte
+		for range parts {
+			part := now[:min(block/parts, len(now))]
+			now = now[len(part):]
+			width := 0
+			for _, d := range part {
+				width = max(width, bits.Len64(uint64(d-least)))
+			}
+			widths = append(widths, byte(width))
+			if len(part) == 0 {
+				continue
+			}
+			body := make([]byte, block/parts*width/8)
+			for i, d := range part {
+				for b := range width {
+					at := i*width + b
+					body[at/8] |= byte(uint64(d-least)>>b&1) << (at % 8)
+				}
+			}
+			bodies = append(bodies, body...)
+		}
+		out = append(append(out, widths...), bodies...)
+	}
+	return append(out, strings.Join(texts, "")...)
+}
+
+func TestLengthsApart(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		texts := rapid.SliceOfN(rapid.Custom(func(t *rapid.T) string {
+			return strings.Repeat("x", rapid.SampledFrom([]int{0, 1, 2, 36, 300, 70000}).Draw(t, "length"))
+		}), 0, 400).Draw(t, "texts")
+		form := rapid.SampledFrom([][2]int{{128, 4}, {128, 1}, {256, 2}, {1024, 32}}).Draw(t, "blocks")
+		data := lengthsApart(texts, form[0], form[1])
+		ends, raw, err := deltaEnds(nil, data, len(texts))
+		if err != nil || string(raw) != strings.Join(texts, "") {
+			t.Fatal(err)
+		}
+		for i, s := range texts {
+			if int(ends[i+1]-ends[i]) != len(s) {
+				t.Fatalf("text %d has %d bytes, want %d", i, ends[i+1]-ends[i], len(s))
+			}
+		}
+		if _, _, err := deltaEnds(nil, data, len(texts)+1); err == nil {
+			t.Fatal("a text more is taken")
+		}
+		if cut := rapid.IntRange(0, len(data)-1).Draw(t, "cut"); cut > 0 {
+			if _, _, err := deltaEnds(nil, data[:cut], len(texts)); err == nil {
+				t.Fatalf("cut to %d of %d bytes, and taken", cut, len(data))
+			}
+		}
+	})
+}
+
+// TestUnpack compares with taking the numbers apart bit by bit.
+func TestUnpack(t *testing.T) {
+	rng := rand.New(rand.NewPCG(3, 4))
+	for width := range 32 {
+		for range 50 {
+			n := rng.IntN(200)
+			src := make([]byte, (n*width+7)/8+rng.IntN(10))
+			for i := range src {
+				src[i] = byte(rng.Uint32())
+			}
+			got := make([]int32, n)
+			unpack(got, src, width, 1<<width-1)
+			small := make([]uint8, n)
+			unpack(small, src, width, 1<<width-1)
+			for i, v := range got {
+				want := int32(0)
+				for b := range width {
+					at := i*width + b
+					want |= int32(src[at/8]>>(at%8)&1) << b
+				}
+				if v != want || small[i] != uint8(want) {
+					t.Fatalf("number %d of %d, %d bits wide: %d and %d, want %d", i, n, width, v, small[i], want)
+				}
+			}
+		}
+	}
 }

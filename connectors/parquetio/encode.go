@@ -363,7 +363,7 @@ func encodeChunk[T cmp.Ordered](fw *fileWriter, rg file.SerialRowGroupWriter, l 
 			return err
 		}
 	} else {
-		c.apart = isBytes(l.t)
+		c.apart = fw.apart(l)
 		c.values = make([]T, 0, present)
 		for _, part := range parts {
 			c.values = p.gather(c.values, part.leaf, part.at)

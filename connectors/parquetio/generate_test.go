@@ -11,6 +11,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/apache/arrow-go/v18/arrow/memory"
+	"github.com/apache/arrow-go/v18/parquet"
 	"github.com/apache/arrow-go/v18/parquet/file"
 	"github.com/apache/arrow-go/v18/parquet/pqarrow"
 	"pgregory.net/rapid"
@@ -253,13 +254,19 @@ func write(t failer, opt WriteOptions, batches ...vec.Batch) ([]byte, Written) {
 // writePaged writes with pages of so few rows that a small test has many.
 func writePaged(t failer, rows int, opt WriteOptions, batches ...vec.Batch) ([]byte, Written) {
 	t.Helper()
+	return writeForm(t, rows, parquet.Encodings.DeltaLengthByteArray, opt, batches...)
+}
+
+// writeForm is writePaged with an encoding of plain text.
+func writeForm(t failer, rows int, text parquet.Encoding, opt WriteOptions, batches ...vec.Batch) ([]byte, Written) {
+	t.Helper()
 	var buf bytes.Buffer
 	if opt.RowGroupRows == 0 {
 		opt.RowGroupRows = defaultGroupRows
 	}
 	opt.RowGroupBytes = defaultGroupBytes
 	fw := newFileWriter(&buf, opt)
-	fw.pageRows = rows
+	fw.pageRows, fw.text = rows, text
 	w, err := fw.write(each(batches))
 	if err != nil {
 		t.Fatal(err)

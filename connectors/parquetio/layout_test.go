@@ -197,6 +197,9 @@ func TestEncodingFollowsRepetition(t *testing.T) {
 			if f.groups[0].chunks[0].coded != c.coded {
 				t.Errorf("dictionary-coded: %v, want %v", f.groups[0].chunks[0].coded, c.coded)
 			}
+			if f.groups[0].chunks[0].apart == c.coded {
+				t.Errorf("lengths apart: %v", f.groups[0].chunks[0].apart)
+			}
 			store, files := newMemoryStore(data)
 			files[0].Rows = w.Rows
 			batches, _, err := scanAll(store, files, []source.Column{col}, firstColumn())
@@ -380,6 +383,7 @@ func TestFilesOfOthers(t *testing.T) {
 		"version 2":           {parquet.WithDataPageVersion(parquet.DataPageV2), parquet.WithDataPageSize(2000)},
 		"page index, zstd":    {parquet.WithPageIndexEnabled(true), parquet.WithCompression(compress.Codecs.Zstd), parquet.WithDataPageSize(2000)},
 		"stats off":           {parquet.WithStats(false)},
+		"lengths apart":       {parquet.WithDictionaryDefault(false), parquet.WithEncodingFor("c", parquet.Encodings.DeltaLengthByteArray), parquet.WithDataPageSize(2000)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var buf bytes.Buffer

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/parquet"
 	"pgregory.net/rapid"
 
 	"github.com/trailql/trailql/connectors/blob"
@@ -117,7 +118,8 @@ func TestWhatIsWrittenTheScanReads(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		columns, batches := randomTable(t)
 		opt := WriteOptions{Columns: columns, RowGroupRows: rapid.IntRange(1, 60).Draw(t, "group")}
-		data, w := writePaged(t, rapid.IntRange(1, 40).Draw(t, "page"), opt, batches...)
+		text := rapid.SampledFrom([]parquet.Encoding{parquet.Encodings.DeltaLengthByteArray, parquet.Encodings.Plain}).Draw(t, "text")
+		data, w := writeForm(t, rapid.IntRange(1, 40).Draw(t, "page"), text, opt, batches...)
 		store, files := newMemoryStore(data)
 		files[0].Rows = w.Rows
 		got, _, err := scanAll(store, files, columns, source.Request{Paths: allPaths(columns), BatchRows: rapid.IntRange(1, 50).Draw(t, "batch")})

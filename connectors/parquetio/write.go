@@ -91,7 +91,7 @@ func Write(w io.Writer, opt WriteOptions, next func() (vec.Batch, error)) (out W
 
 func newFileWriter(w io.Writer, opt WriteOptions) *fileWriter {
 	return &fileWriter{opt: opt, sink: &hashingWriter{w: w, sum: sha256.New()}, pageRows: pageRows, pageBytes: pageBytes,
-		stats: map[string]Stats{}, unbounded: map[string]bool{}}
+		text: parquet.Encodings.DeltaLengthByteArray, stats: map[string]Stats{}, unbounded: map[string]bool{}}
 }
 
 func (fw *fileWriter) write(next func() (vec.Batch, error)) (Written, error) {
@@ -129,6 +129,7 @@ type fileWriter struct {
 	sink *hashingWriter
 
 	pageRows, pageBytes int
+	text                parquet.Encoding // of text that is not dictionary-coded; older files have it PLAIN
 
 	leaves []leafColumn
 	w      *file.Writer
@@ -232,7 +233,7 @@ func (fw *fileWriter) start(root *schema.GroupNode, first *rowGroup) error {
 	plain := []parquet.WriterProperty{parquet.WithDictionaryDefault(false)}
 	for _, l := range fw.leaves {
 		if isBytes(l.t) {
-			plain = append(plain, parquet.WithDictionaryFor(l.name, false), parquet.WithEncodingFor(l.name, parquet.Encodings.DeltaLengthByteArray),
+			plain = append(plain, parquet.WithDictionaryFor(l.name, false), parquet.WithEncodingFor(l.name, fw.text),
 				parquet.WithCompressionLevelFor(l.name, zstdText))
 		}
 		if covers(fw.opt.NoStats, l.name) {
@@ -254,6 +255,11 @@ func (fw *fileWriter) start(root *schema.GroupNode, first *rowGroup) error {
 	var err error
 	fw.w, err = file.NewParquetWriterWithError(fw.sink, root, file.WithWriterProps(coded), file.WithWriteMetadata(meta))
 	return err
+}
+
+// apart reports whether the lengths of a leaf's texts stand apart from their bytes, where it is not dictionary-coded.
+func (fw *fileWriter) apart(l leafColumn) bool {
+	return isBytes(l.t) && fw.text == parquet.Encodings.DeltaLengthByteArray
 }
 
 // column begins the next column chunk. arrow-go has one choice of encodings for a file, here each chunk has its own: the writer's
@@ -310,10 +316,11 @@ func (fw *fileWriter) check(tail []byte) error {
 			return fmt.Errorf("write parquet: row group %d reads back with %d rows, %d written", i, g.rows, fw.groups[i])
 		}
 		for j, c := range g.chunks {
-			meant, apart := fw.coded[i*len(fw.leaves)+j], isBytes(fw.leaves[j].t)
-			if c.coded != meant || c.apart != (apart && !meant) || c.values > 0 && c.offsetIndex.length == 0 {
+			meant := fw.coded[i*len(fw.leaves)+j]
+			apart := !meant && fw.apart(fw.leaves[j])
+			if c.coded != meant || c.apart != apart || c.values > 0 && c.offsetIndex.length == 0 {
 				return fmt.Errorf("write parquet: column %q of row group %d reads back with dictionary %v, lengths apart %v, page index %v; meant %v, %v, true",
-					fw.leaves[j].name, i, c.coded, c.apart, c.offsetIndex.length > 0, meant, apart && !meant)
+					fw.leaves[j].name, i, c.coded, c.apart, c.offsetIndex.length > 0, meant, apart)
 			}
 		}
 	}
