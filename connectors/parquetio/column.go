@@ -372,7 +372,8 @@ func (c *columnReader) reserve(out *leafValues, rows int) {
 		out.codes = slices.Grow(out.codes, rows)
 	default:
 		out.ends = append(slices.Grow(out.ends, rows+1), 0)
-		out.text.Grow(int(min(batchBytes, c.chunk.uncompressed/max(1, c.rows)*int64(rows))))
+		perRow := float64(c.chunk.uncompressed) / float64(max(1, c.rows))
+		out.text.Grow(int(min(batchBytes, perRow*float64(rows)*1.1))) // a tenth more: rows differ, and to grow is to copy
 	}
 }
 

@@ -103,8 +103,8 @@ func decompress(codec int8, src []byte, size int64, buf []byte) ([]byte, error) 
 		}
 		return src, nil
 	case codecZstd:
-		if int64(cap(buf)) < size {
-			buf = make([]byte, 0, size)
+		if int64(cap(buf)) < size+zstdSlack {
+			buf = make([]byte, 0, size+zstdSlack)
 		}
 		out, err := zstdCodec{}.DecodeWithError(buf, src)
 		if err != nil {

@@ -15,6 +15,9 @@ const (
 	zstdOther = 3
 )
 
+// zstdSlack is the room behind what is decoded that lets the decoder copy in long steps up to the end.
+const zstdSlack = 64
+
 // zstdCodec takes the place of arrow-go's codec, which lets the whole process decode four pages at a time. Encoders and
 // decoders are pooled, one thread each; frames carry a checksum, and decoding checks it.
 type zstdCodec struct{}
