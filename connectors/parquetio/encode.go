@@ -18,9 +18,9 @@ import (
 	"github.com/trailql/trailql/engine/vec"
 )
 
-// A chunk is dictionary-coded if its values repeat at least twice on average and the dictionary stays within the limit at
-// which other writers stop too: a reader loads it whole to read a single row.
-const dictionaryBytes = 1 << 20
+// A chunk is dictionary-coded if its values repeat at least twice on average and the dictionary stays within a limit: a reader loads it
+// whole to read a single row. The limit has room for the request parameters of a row group, which repeat, and are long.
+const dictionaryBytes = 4 << 20
 
 // physical is how values of T are taken from Arrow and given to arrow-go. Its functions run once per batch or page.
 type physical[T cmp.Ordered] struct {

@@ -186,7 +186,8 @@ func TestEncodingFollowsRepetition(t *testing.T) {
 		"each twice":                   {numbered(2000, 1000, "%d"), true},
 		"nearly unique":                {numbered(2000, 1500, "%d"), false},
 		"unique":                       {numbered(1000, 1000, "%d"), false},
-		"repetitive, 2 MiB dictionary": {numbered(8000, 2000, strings.Repeat("x", 1000)+"%d"), false},
+		"repetitive, 2 MiB dictionary": {numbered(8000, 2000, strings.Repeat("x", 1000)+"%d"), true},
+		"repetitive, 5 MiB dictionary": {numbered(20000, 5000, strings.Repeat("x", 1000)+"%d"), false},
 		"one value":                    {[]string{"a"}, false},
 		"no value":                     {[]string{"NULL", "NULL"}, false},
 		"repetitive only at the end":   {append(numbered(20000, 20000, "%d"), numbered(100000, 10, "%d")...), false}, // given up early
