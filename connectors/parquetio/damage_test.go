@@ -342,6 +342,7 @@ func FuzzFooter(f *testing.F) {
 
 func FuzzTextLengths(f *testing.F) {
 	f.Add([]byte{128, 1, 4, 2, 2, 1, 0, 0, 0, 0, 'x', 'y'}, uint16(2))
+	f.Add(append(binary.AppendUvarint([]byte{128, 1}, 1<<59), 1, 2, 0, 0), uint16(1)) // 32 times as many pass 64 bits
 	f.Add(lengthsApart([]string{"one", "", "three", strings.Repeat("x", 300)}, 256, 2), uint16(4))
 	f.Fuzz(func(t *testing.T, data []byte, n uint16) {
 		ends, raw, err := deltaEnds(nil, data, int(n))

@@ -453,7 +453,7 @@ func deltaEnds(dst []int32, data []byte, n int) (ends []int32, raw []byte, err e
 	switch {
 	case err != nil:
 		return nil, nil, err
-	case parts == 0 || block > 1<<16 || block%(32*parts) != 0 || block == 0:
+	case parts == 0 || parts > block || block > 1<<16 || block%(32*parts) != 0:
 		return nil, nil, fmt.Errorf("%d lengths in %d parts", block, parts)
 	case count != uint64(n):
 		return nil, nil, errMisfit
