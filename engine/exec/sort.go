@@ -399,7 +399,7 @@ func (s *sortState) sort() ([]int32, error) {
 	if s.node.Ties {
 		first = math.MaxInt64 // those that tie with the last one wanted come after it
 	}
-	order := vec.SortFirst(keys, all.Len, int(min(first, int64(all.Len))))
+	order := vec.SortFirst(keys, all.Len, int(min(first, int64(all.Len))), vec.Alone)
 	if err := s.account.set(s.columns.sum() + 4*int64(s.count)); err != nil {
 		return nil, err
 	}

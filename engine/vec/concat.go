@@ -13,7 +13,7 @@ import (
 )
 
 // Concat puts arrays of one SQL type, at least one, behind each other. Text may come plain and dictionary-coded; if any is
-// dictionary-coded and the entries are no more than the rows, the result is. Arrays of type unknown count as NULLs of the others' type.
+// dictionary-coded and the entries are no more than the rows, or of one dictionary, the result is. Arrays of type unknown count as NULLs of the others' type.
 // More than 2 GiB of text, or 2^31-1 elements, is an error of kind Resource.
 func Concat(arrays []arrow.Array) (arrow.Array, error) {
 	if len(arrays) == 1 {
@@ -244,7 +244,8 @@ func concatLists(form arrow.DataType, arrays []arrow.Array, n int, valid bitmap)
 }
 
 // concatCodes is Concat for text of which some is dictionary-coded: the dictionaries, each once, are put behind each other and
-// plain arrays serve as dictionaries of their own. It returns nil where that would be more entries than rows, or too much text.
+// plain arrays serve as dictionaries of their own. It returns nil where that would be more entries than rows, or too much text; but one dictionary
+// alone, which is not copied, may be of any size.
 func concatCodes(arrays []arrow.Array, n int) arrow.Array {
 	starts := map[arrow.ArrayData]int32{} // by dictionary
 	var dictionaries []arrow.Array
@@ -267,7 +268,7 @@ func concatCodes(arrays []arrow.Array, n int) arrow.Array {
 		case *array.String:
 			add(a.Data(), withoutNulls(a))
 		}
-		if entries > n || bytes > math.MaxInt32 {
+		if len(dictionaries) > 1 && (entries > n || bytes > math.MaxInt32) {
 			return nil
 		}
 	}

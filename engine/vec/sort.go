@@ -3,14 +3,12 @@ package vec
 import (
 	"bytes"
 	"cmp"
-	"encoding/binary"
 	"fmt"
-	"math"
+	"math/bits"
 	"slices"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
-	"github.com/apache/arrow-go/v18/arrow/decimal128"
 )
 
 // SortKey is one column of an order. NULLs come last unless NullsFirst, whatever the direction. NaN is the largest double.
@@ -20,24 +18,37 @@ type SortKey struct {
 	NullsFirst bool
 }
 
+// Team does pieces of work, numbered from 0 on, in any order and maybe at once; it returns when all are done. One that gives up early leaves
+// the result undefined.
+type Team func(pieces int, do func(piece int))
+
+// Alone does the pieces one after the other.
+func Alone(pieces int, do func(piece int)) {
+	for piece := range pieces {
+		do(piece)
+	}
+}
+
 // Sort returns the rows 0 … n-1 in the order of the keys; rows that are equal keep their order.
-func Sort(keys []SortKey, n int) []int32 { return SortFirst(keys, n, n) }
+func Sort(keys []SortKey, n int) []int32 { return SortFirst(keys, n, n, Alone) }
 
 // SortFirst returns the first rows of Sort, most of them (all, where there are fewer). It costs less than to sort all.
 //
-// Each key is turned into numbers that sort alike. The rows are sorted by radix on those of the first key; then each run of rows whose
-// numbers are equal on the next ones: of the bytes that follow, if the key is text, else of the next key.
-func SortFirst(keys []SortKey, n, most int) []int32 {
+// Each row gets a rank: a word that holds, from the left, as much of its keys as there is room for, packed so that only what differs between
+// the rows takes room (pack.go). The rows are sorted by rank. Rows of equal rank get a new one, of what the first had no room for.
+func SortFirst(keys []SortKey, n, most int, team Team) []int32 {
 	most = min(most, n)
-	s := sorter{keys: make([]rankedKey, len(keys)), spare: make([]ranking, n)}
+	s := sorter{keys: make([]rankedKey, len(keys)), team: team}
 	for i, k := range keys {
-		s.keys[i] = rankKey(k)
+		s.keys[i] = rankKey(k, team)
 	}
-	items := make([]ranking, n)
-	for i := range items {
-		items[i].row = int32(i)
-	}
-	s.sort(items, 0, 0, most)
+	items, spare := make([]ranking, n), make([]ranking, n)
+	team(pieces(n), func(piece int) {
+		for i := piece * pieceRows; i < min((piece+1)*pieceRows, n); i++ {
+			items[i].row = int32(i)
+		}
+	})
+	s.sort(items, spare, 0, 0, most)
 	rows := make([]int32, most)
 	for i := range rows {
 		rows[i] = items[i].row
@@ -45,71 +56,77 @@ func SortFirst(keys []SortKey, n, most int) []int32 {
 	return rows
 }
 
-// ranking is a row with its rank by one key.
+// ranking is a row with its rank by the keys at hand.
 type ranking struct {
 	rank uint64
 	row  int32
-	null int8
-}
-
-// compareRankings compares by the key alone.
-func compareRankings(a, b ranking) int {
-	switch {
-	case a.null != b.null:
-		return int(a.null) - int(b.null)
-	case a.rank < b.rank:
-		return -1
-	case a.rank > b.rank:
-		return 1
-	}
-	return 0
 }
 
 // sorter sorts rows by keys.
 type sorter struct {
-	keys  []rankedKey
-	spare []ranking // as many as rows
+	keys []rankedKey
+	team Team
 }
 
 const (
-	fewRows  = 16  // comparing values is faster than ranking them
-	someRows = 256 // comparing ranks is faster than counting them
+	fewRows   = 12      // comparing values is faster than ranking them
+	someRows  = 256     // merging is faster than counting
+	manyRows  = 1 << 14 // they leave the cache: dealing them out by their first digits is faster than passing over all of them again and again
+	pieceRows = 1 << 15 // of the work of a team
 )
 
+func pieces(n int) int { return (n + pieceRows - 1) / pieceRows }
+
 // sort brings items, which are equal by the keys before the k-th and in the first skip bytes of that one, into order: the first most
-// of them, the others may get lost. Equal rows keep their order.
-func (s *sorter) sort(items []ranking, k, skip, most int) {
+// of them, the others may get lost. Equal rows keep their order. spare is as long as items.
+func (s *sorter) sort(items, spare []ranking, k, skip, most int) {
 	if len(items) < 2 || most <= 0 || k == len(s.keys) {
 		return
 	}
-	key := &s.keys[k]
-	if len(items) <= fewRows || key.text == nil && !key.exact {
+	if len(items) <= fewRows {
 		s.compare(items, k)
 		return
 	}
-	if key.text != nil {
-		skip = key.rankTexts(items, skip)
-	} else {
-		key.rank(items)
+	team := s.team
+	if len(items) < 2*pieceRows {
+		team = Alone
+	}
+	w := s.pack(items, k, skip, team)
+	if w.width == 0 && w.next == k && w.skip == skip { // nothing that could be packed
+		s.compare(items, k)
+		return
 	}
 	if most < len(items)/4 {
-		items = s.narrow(items, most)
+		items = firstOf(items, spare, most)
+		spare = spare[:len(items)]
 	}
-	if len(items) <= someRows {
-		slices.SortStableFunc(items, compareRankings)
-	} else {
-		s.radix(items)
+	if len(items) < manyRows {
+		if rankedSort(items, spare, false) {
+			s.finish(items, spare, w, most)
+		}
+		return
+	}
+	starts := deal(items, spare, team)
+	team(len(starts)-1, func(piece int) {
+		from, to := starts[piece], starts[piece+1]
+		if from < most {
+			rankedSort(spare[from:to], items[from:to], true)
+			s.finish(items[from:to], spare[from:to], w, most-from)
+		}
+	})
+}
+
+// finish sorts runs of equal rank by what the rank does not hold.
+func (s *sorter) finish(items, spare []ranking, w word, most int) {
+	if w.next == len(s.keys) {
+		return
 	}
 	for from := 0; from < min(most, len(items)); {
 		to := from + 1
-		for to < len(items) && compareRankings(items[from], items[to]) == 0 {
+		for to < len(items) && items[from].rank == items[to].rank {
 			to++
 		}
-		if key.text != nil && items[from].null == 0 && key.goesOn(items[from].rank) {
-			s.sort(items[from:to], k, skip+rankedBytes, most-from)
-		} else {
-			s.sort(items[from:to], k+1, 0, most-from)
-		}
+		s.sort(items[from:to], spare[from:to], w.next, w.skip, most-from)
 		from = to
 	}
 }
@@ -126,32 +143,32 @@ func (s *sorter) compare(items []ranking, k int) {
 	})
 }
 
-// narrow returns the items that are among the first most by rank, or equal to the last of these; their order stays.
-func (s *sorter) narrow(items []ranking, most int) []ranking {
-	last := nth(append(s.spare[:0], items...), most-1)
+// firstOf returns the items that are among the first most by rank, or equal to the last of these; their order stays.
+func firstOf(items, spare []ranking, most int) []ranking {
+	copy(spare, items)
+	last := nth(spare, most-1)
 	kept := items[:0]
 	for _, it := range items {
-		if compareRankings(it, last) <= 0 {
+		if it.rank <= last {
 			kept = append(kept, it)
 		}
 	}
 	return kept
 }
 
-// nth returns what stands at place n once items are sorted by rank; it mixes them up (quickselect, C. A. R. Hoare's "Find").
-func nth(items []ranking, n int) ranking {
+// nth returns the rank that stands at place n once items are sorted; it mixes them up (quickselect, C. A. R. Hoare's "Find").
+func nth(items []ranking, n int) uint64 {
 	for {
-		first, middle, last := items[0], items[len(items)/2], items[len(items)-1]
-		pivot := slices.MaxFunc([]ranking{slices.MinFunc([]ranking{first, middle}, compareRankings),
-			slices.MinFunc([]ranking{slices.MaxFunc([]ranking{first, middle}, compareRankings), last}, compareRankings)}, compareRankings)
+		first, middle, last := items[0].rank, items[len(items)/2].rank, items[len(items)-1].rank
+		pivot := max(min(first, middle), min(max(first, middle), last))
 		less, more := 0, len(items) // items[:less] < pivot, items[more:] > pivot
 		for i := 0; i < more; {
-			switch c := compareRankings(items[i], pivot); {
-			case c < 0:
+			switch rank := items[i].rank; {
+			case rank < pivot:
 				items[less], items[i] = items[i], items[less]
 				less++
 				i++
-			case c > 0:
+			case rank > pivot:
 				more--
 				items[more], items[i] = items[i], items[more]
 			default:
@@ -169,260 +186,147 @@ func nth(items []ranking, n int) ranking {
 	}
 }
 
-// radix sorts by rank; every pass keeps the order of what is equal. Bytes that are the same in all ranks need no pass.
-func (s *sorter) radix(items []ranking) {
-	from, to := items, s.spare[:len(items)]
-	varying, nulls := uint64(0), false
-	for i := range items {
-		varying |= items[i].rank ^ items[0].rank
-		nulls = nulls || items[i].null != 0
+// dealBits is how many bits of the ranks deal them out.
+const dealBits = 10
+
+// deal puts items into spare by the first bits in which their ranks differ, those of each kind in their order, and returns where each kind
+// begins, and the end.
+func deal(items, spare []ranking, team Team) []int {
+	n := len(items)
+	varying := make([]uint64, pieces(n))
+	team(len(varying), func(piece int) {
+		v := uint64(0)
+		for _, it := range items[piece*pieceRows : min((piece+1)*pieceRows, n)] {
+			v |= it.rank ^ items[0].rank
+		}
+		varying[piece] = v
+	})
+	all := uint64(0)
+	for _, v := range varying {
+		all |= v
 	}
-	for shift := 0; shift < 64; shift += 8 {
-		if varying>>shift&0xff == 0 {
-			continue
+	shift := max(0, bits.Len64(all)-dealBits)
+	const mask = 1<<dealBits - 1
+	places := make([][1 << dealBits]int, len(varying)) // of each piece's next item of a kind
+	team(len(varying), func(piece int) {
+		counts := &places[piece]
+		for _, it := range items[piece*pieceRows : min((piece+1)*pieceRows, n)] {
+			counts[it.rank>>shift&mask]++
 		}
-		var starts [256]int
-		for i := range from {
-			starts[from[i].rank>>shift&0xff]++
+	})
+	starts := make([]int, 1, mask+2)
+	at := 0
+	for kind := range mask + 1 {
+		for piece := range places {
+			count := places[piece][kind]
+			places[piece][kind] = at
+			at += count
 		}
-		sum := 0
-		for d, count := range starts {
-			starts[d] = sum
-			sum += count
+		if at > starts[len(starts)-1] {
+			starts = append(starts, at)
 		}
-		for _, it := range from {
-			d := it.rank >> shift & 0xff
-			to[starts[d]] = it
-			starts[d]++
-		}
-		from, to = to, from
 	}
-	if nulls {
-		at := 0
-		for place := int8(-1); place <= 1; place++ {
-			for _, it := range from {
-				if it.null == place {
-					to[at] = it
-					at++
-				}
-			}
+	team(len(varying), func(piece int) {
+		next := &places[piece]
+		for _, it := range items[piece*pieceRows : min((piece+1)*pieceRows, n)] {
+			kind := it.rank >> shift & mask
+			spare[next[kind]] = it
+			next[kind]++
 		}
-		from = to
-	}
-	if &from[0] != &items[0] {
-		copy(items, from)
-	}
+	})
+	return starts
 }
 
-// rankedKey is a sort key as numbers: a lower rank sorts earlier. Unless exact, rows of equal rank must be compared
-// by their values. Text is ranked as it is sorted (rankTexts).
-type rankedKey struct {
-	SortKey
-	valid bitmap
-	ranks []uint64 // nil for text
-	exact bool
-	text  *texts // for values that are text
-}
-
-// null returns the place of a row's nullness in the order: -1 before the values, 0 a value, 1 behind them.
-func (k *rankedKey) null(row int) int8 {
+// rankedSort sorts items by rank; what is equal keeps its order. The result stands in spare if into says so, else in items. It reports whether
+// there may be equal ranks.
+func rankedSort(items, spare []ranking, into bool) bool {
+	from, to := items, spare
+	varying, sorted, equal := uint64(0), true, false
+	for i := 1; i < len(items); i++ {
+		varying |= items[i].rank ^ items[i-1].rank
+		sorted = sorted && items[i-1].rank <= items[i].rank
+		equal = equal || items[i-1].rank == items[i].rank
+	}
 	switch {
-	case k.valid == nil || k.valid.has(row):
-		return 0
-	case k.NullsFirst:
-		return -1
-	}
-	return 1
-}
-
-func (k *rankedKey) compare(i, j int) int {
-	ni, nj := k.null(i), k.null(j)
-	if ni != nj || ni != 0 {
-		return int(ni) - int(nj)
-	}
-	if k.ranks != nil {
-		if c := cmp.Compare(k.ranks[i], k.ranks[j]); c != 0 || k.exact {
-			return c
+	case sorted:
+	case len(items) <= someRows:
+		from, to = mergeSort(from, to)
+		equal = true
+	case len(items) >= manyRows: // of one kind, see deal, and many: once more
+		starts := deal(items, spare, Alone)
+		for i, start := range starts[1:] {
+			rankedSort(spare[starts[i]:start], items[starts[i]:start], !into)
 		}
-	}
-	var c int
-	if k.text != nil {
-		c = bytes.Compare(k.text.at(i), k.text.at(j))
-	} else {
-		c = compareValid(k.Arr, i, k.Arr, j)
-	}
-	if k.Desc {
-		return -c
-	}
-	return c
-}
-
-func rankKey(key SortKey) rankedKey {
-	a := key.Arr
-	k := rankedKey{SortKey: key, valid: validityOf(a), exact: true}
-	switch t := a.DataType(); t.ID() {
-	case arrow.STRING, arrow.BINARY:
-		return k.asText()
-	case arrow.DICTIONARY:
-		if Entries(a.(*array.Dictionary)).Len() > a.Len() {
-			return k.asText()
-		}
-	case arrow.STRUCT:
-		if isInstant(t) {
-			return rankKey(SortKey{instants(a), key.Desc, key.NullsFirst})
-		}
-	}
-	k.ranks = make([]uint64, a.Len())
-	switch t := a.DataType(); t.ID() {
-	case arrow.BOOL:
-		for _, r := range valuesOf(a.(*array.Boolean)).rows(a.Len()) {
-			k.ranks[r] = 1
-		}
-	case arrow.INT8:
-		rankInts(fixed[int8](a), k.ranks)
-	case arrow.INT16:
-		rankInts(fixed[int16](a), k.ranks)
-	case arrow.INT32, arrow.DATE32:
-		rankInts(fixed[int32](a), k.ranks)
-	case arrow.INT64, arrow.TIME64, arrow.TIMESTAMP:
-		rankInts(fixed[int64](a), k.ranks)
-	case arrow.FLOAT32:
-		for i, v := range fixed[float32](a) {
-			k.ranks[i] = rankFloat(float64(v))
-		}
-	case arrow.FLOAT64:
-		for i, v := range fixed[float64](a) {
-			k.ranks[i] = rankFloat(v)
-		}
-	case arrow.DECIMAL128:
-		for i, v := range fixed[decimal128.Num](a) {
-			k.ranks[i] = uint64(v.HighBits()) ^ 1<<63
-		}
-		k.exact = false
-	case arrow.DICTIONARY:
-		rankDictionary(a.(*array.Dictionary), &k)
+		return true
 	default:
-		k.exact = false
-	}
-	if key.Desc {
-		for i := range k.ranks {
-			k.ranks[i] = ^k.ranks[i]
+		equal = true
+		for shift := 0; shift < 64; shift += 8 {
+			if varying>>shift&0xff == 0 {
+				continue
+			}
+			var starts [256]int32
+			for i := range from {
+				starts[from[i].rank>>shift&0xff]++
+			}
+			sum := int32(0)
+			for d, count := range starts {
+				starts[d] = sum
+				sum += count
+			}
+			for _, it := range from {
+				d := it.rank >> shift & 0xff
+				to[starts[d]] = it
+				starts[d]++
+			}
+			from, to = to, from
 		}
 	}
-	return k
+	want := items
+	if into {
+		want = spare
+	}
+	if len(want) > 0 && &from[0] != &want[0] {
+		copy(want, from)
+	}
+	return equal
 }
 
-func rankInts[T int8 | int16 | int32 | int64](values []T, ranks []uint64) {
-	for i, v := range values {
-		ranks[i] = uint64(int64(v)) ^ 1<<63
+// mergeSort sorts items by rank; what is equal keeps its order. It returns the sorted ones and the others, which are of no more use.
+func mergeSort(items, spare []ranking) (sorted, other []ranking) {
+	const few = 16 // inserting is faster than merging
+	for from := 0; from < len(items); from += few {
+		run := items[from:min(from+few, len(items))]
+		for i := 1; i < len(run); i++ {
+			it, at := run[i], i
+			for ; at > 0 && it.rank < run[at-1].rank; at-- {
+				run[at] = run[at-1]
+			}
+			run[at] = it
+		}
 	}
+	for size := few; size < len(items); size *= 2 {
+		for from := 0; from < len(items); from += 2 * size {
+			middle := min(from+size, len(items))
+			mergeRuns(items[from:middle], items[middle:min(middle+size, len(items))], spare[from:])
+		}
+		items, spare = spare, items
+	}
+	return items, spare
 }
 
-// rankFloat maps doubles to numbers of the same order: -0.0 with 0.0, NaN last.
-func rankFloat(v float64) uint64 {
-	b := floatKey(v)
-	switch {
-	case v != v:
-		return math.MaxUint64
-	case b>>63 != 0:
-		return ^b
-	}
-	return b | 1<<63
-}
-
-// rank sets the ranks of items.
-func (k *rankedKey) rank(items []ranking) {
-	for i := range items {
-		it := &items[i]
-		it.rank, it.null = 0, k.null(int(it.row))
-		if it.null == 0 {
-			it.rank = k.ranks[it.row]
-		}
-	}
-}
-
-// rankedBytes is how many bytes of a text are in its rank, above a byte that says how many are left of it, these included: 8 for more.
-const rankedBytes = 7
-
-// rankTexts sets the ranks of items, which are equal in their first skip bytes, by the bytes that follow what they have in common: times and
-// ids of one day share much. It returns where those bytes begin.
-func (k *rankedKey) rankTexts(items []ranking, skip int) int {
-	var common []byte
-	first := true
-	for i := range items {
-		it := &items[i]
-		it.rank, it.null = 0, k.null(int(it.row))
-		if it.null != 0 {
-			continue
-		}
-		s := k.text.at(int(it.row))[skip:]
-		if first {
-			common, first = s, false
-			continue
-		}
-		n := 0
-		for n < len(common) && n < len(s) && common[n] == s[n] {
-			n++
-		}
-		common = common[:n]
-	}
-	skip += len(common)
-	for i := range items {
-		it := &items[i]
-		if it.null != 0 {
-			continue
-		}
-		s := k.text.at(int(it.row))[skip:]
-		if len(s) > rankedBytes {
-			it.rank = binary.BigEndian.Uint64(s)&^0xff | rankedBytes + 1
+// mergeRuns merges two sorted runs into to; of equal ranks those of a come first.
+func mergeRuns(a, b, to []ranking) {
+	at := 0
+	for len(a) > 0 && len(b) > 0 {
+		if b[0].rank < a[0].rank {
+			to[at], b = b[0], b[1:]
 		} else {
-			var eight [8]byte
-			copy(eight[:], s)
-			eight[rankedBytes] = byte(len(s))
-			it.rank = binary.BigEndian.Uint64(eight[:])
+			to[at], a = a[0], a[1:]
 		}
-		if k.Desc {
-			it.rank = ^it.rank
-		}
+		at++
 	}
-	return skip
-}
-
-// goesOn reports whether a text of this rank has more bytes than the rank.
-func (k *rankedKey) goesOn(rank uint64) bool {
-	if k.Desc {
-		rank = ^rank
-	}
-	return rank&0xff > rankedBytes
-}
-
-// asText is a key whose values are ranked as they are sorted.
-func (k rankedKey) asText() rankedKey {
-	t := textsOf(k.Arr)
-	k.text, k.exact = &t, false
-	return k
-}
-
-// rankDictionary sorts the entries once and ranks the rows by their codes.
-func rankDictionary(d *array.Dictionary, k *rankedKey) {
-	if d.Len() == 0 {
-		return
-	}
-	entries := Entries(d)
-	order := Sort([]SortKey{{Arr: entries}}, entries.Len())
-	t := textsOf(entries)
-	ranks := make([]uint64, entries.Len())
-	for i := 1; i < len(order); i++ {
-		ranks[order[i]] = ranks[order[i-1]]
-		if !bytes.Equal(t.at(int(order[i])), t.at(int(order[i-1]))) {
-			ranks[order[i]]++
-		}
-	}
-	for i, c := range Codes(d) {
-		if k.valid == nil || k.valid.has(i) {
-			k.ranks[i] = ranks[c]
-		}
-	}
+	at += copy(to[at:], a)
+	copy(to[at:], b)
 }
 
 // CompareRows orders two values of one SQL type as Sort does: negative if the first comes earlier.

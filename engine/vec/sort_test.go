@@ -2,10 +2,16 @@ package vec
 
 import (
 	"cmp"
+	"fmt"
+	"math/rand/v2"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
 	"pgregory.net/rapid"
 
 	"github.com/trailql/trailql/engine/sqltype"
@@ -50,7 +56,7 @@ func TestSort(t *testing.T) {
 			rt.Fatalf("%d distinct rows of %d", len(seen), n)
 		}
 		most := rapid.IntRange(0, n+1).Draw(rt, "most")
-		if first := SortFirst(keys, n, most); !slices.Equal(first, rows[:min(most, n)]) {
+		if first := SortFirst(keys, n, most, Alone); !slices.Equal(first, rows[:min(most, n)]) {
 			rt.Fatalf("the first %d rows are %v, of all %v", most, first, rows)
 		}
 	})
@@ -82,7 +88,7 @@ func TestSortTexts(t *testing.T) {
 			rt.Fatalf("got %v, want %v", got, want)
 		}
 		most := rapid.IntRange(0, n).Draw(rt, "most")
-		if got := SortFirst(keys, n, most); !slices.Equal(got, want[:most]) {
+		if got := SortFirst(keys, n, most, Alone); !slices.Equal(got, want[:most]) {
 			rt.Fatalf("the first %d: got %v, want %v", most, got, want[:most])
 		}
 	})
@@ -103,4 +109,90 @@ func TestSortUnderNulls(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestSortMany sorts so many rows that they are dealt out, by a team too, against Go's own sort: keys that many rows share, that are ids, that
+// are in order already, and that fill more than a word.
+func TestSortMany(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 2))
+	const n = 3*pieceRows + 17
+	column := func(of func(i int) any) []any {
+		values := make([]any, n)
+		for i := range values {
+			values[i] = of(i)
+		}
+		return values
+	}
+	few := column(func(i int) any {
+		switch k := rng.IntN(40); {
+		case k == 0:
+			return nil
+		case k < 20:
+			return "arn:aws:iam::123456789012:role/most"
+		default:
+			return fmt.Sprintf("arn:aws:iam::%012d:role/%d", k%7, rng.IntN(50))
+		}
+	})
+	times := column(func(i int) any {
+		return time.Unix(1772600000+int64(rng.IntN(40000)), 0).UTC().Format(time.RFC3339)
+	})
+	ids := column(func(i int) any { return fmt.Sprintf("%08x-%04x-%012x", rng.Uint32()>>16, i&3, rng.Uint64()>>40) })
+	long := column(func(i int) any {
+		return strings.Repeat("x", 60+rng.IntN(2)) + fmt.Sprint(rng.IntN(200)) + strings.Repeat("\x00", rng.IntN(3))
+	})
+	ordered := column(func(i int) any { return int64(i / 3) })
+	team := func(pieces int, do func(int)) {
+		var all sync.WaitGroup
+		for piece := range pieces {
+			all.Go(func() { do(piece) })
+		}
+		all.Wait()
+	}
+	for name, columns := range map[string][][]any{
+		"few, times, ids": {few, times, ids}, "times": {times}, "ids": {ids}, "long": {long}, "few, long": {few, long}, "ordered, few": {ordered, few},
+	} {
+		var keys []SortKey
+		for k, values := range columns {
+			typ := sqltype.VarcharType
+			if _, ok := values[0].(int64); ok {
+				typ = sqltype.BigIntType
+			}
+			key := SortKey{Arr: build(typ, values), Desc: k == 1, NullsFirst: k == 0}
+			if s, ok := key.Arr.(*array.String); ok && k == 0 && name != "long" { // the same text in several entries, too
+				key.Arr = coded(s)
+			}
+			keys = append(keys, key)
+		}
+		want := make([]int32, n)
+		for i := range want {
+			want[i] = int32(i)
+		}
+		slices.SortStableFunc(want, func(i, j int32) int {
+			for k, values := range columns {
+				if c := refSort(values[i], values[j], keys[k].Desc, keys[k].NullsFirst); c != 0 {
+					return c
+				}
+			}
+			return 0
+		})
+		for _, most := range []int{n, 1000} {
+			for i, team := range []Team{Alone, team} {
+				if got := SortFirst(keys, n, most, team); !slices.Equal(got, want[:most]) {
+					t.Errorf("%s: the first %d, team %d: wrong order", name, most, i)
+				}
+			}
+		}
+	}
+}
+
+// coded is a text column whose rows are the entries of its dictionary, equal ones several times.
+func coded(s *array.String) arrow.Array {
+	entries := withoutNulls(s)
+	codes := make([]int32, s.Len())
+	for i := range codes {
+		if codes[i] = int32(i); s.IsNull(i) {
+			codes[i] = -1
+		}
+	}
+	return EncodeDictionary(entries, codes)
 }
