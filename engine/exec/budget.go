@@ -122,6 +122,9 @@ func (f *footprint) of(b vec.Batch) (bytes int64) {
 }
 
 func (f *footprint) column(col arrow.Array) int64 {
+	if col == nil {
+		return 0
+	}
 	d, ok := col.(*array.Dictionary)
 	if !ok {
 		return vec.Size(col)

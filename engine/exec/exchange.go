@@ -82,6 +82,30 @@ func (r *run) times(w *worker, tasks int, body func(w *worker, slot, task int) e
 	}
 }
 
+// idle is an operator for tasks that need none.
+type idle struct{}
+
+func (idle) next() (vec.Batch, error) { return vec.Batch{}, io.EOF }
+func (idle) close()                   {}
+
+// team is the run's workers for pieces of one operator's work, at which no other goroutine uses w. After an error, which is kept, nothing is
+// done any more.
+func (r *run) team(w *worker, failed *error) vec.Team {
+	return func(pieces int, do func(int)) {
+		if *failed != nil {
+			return
+		}
+		work := flow{tasks: pieces, open: func(*worker, int) operator { return idle{} }}
+		*failed = r.each(w, work, func(_, piece int, _ operator) error {
+			if w.ctx.Err() != nil {
+				return cancelled(w.ctx)
+			}
+			do(piece)
+			return nil
+		})
+	}
+}
+
 // guard runs f and turns a panic into an Internal error. It stands at the root of every goroutine of a run.
 func guard(f func() error) (err error) {
 	defer func() {

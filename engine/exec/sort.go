@@ -1,6 +1,7 @@
 package exec
 
 import (
+	"errors"
 	"io"
 	"math"
 	"slices"
@@ -62,7 +63,8 @@ type sortOperator struct {
 
 	states []*sortState // by worker; nil: took in nothing
 	sorted *sortState   // all rows wanted, if they are in memory
-	order  []int32      // rows of sorted.rows[0] still to be put out
+	order  []int32      // those of sorted.rows[0] that are to be put out
+	out    operator     // puts them out; nil: not yet
 	runs   []sortedRun  // of all workers
 	merged *merge       // of the runs; nil: all is in memory, or nothing taken in yet
 	skip   int64        // rows of merged that the offset leaves out
@@ -77,14 +79,62 @@ func (o *sortOperator) next() (vec.Batch, error) {
 	if o.merged != nil {
 		return o.nextMerged()
 	}
-	if len(o.order) == 0 {
+	if o.out == nil {
+		o.out = o.run.rows(o.worker, o.meter, o.batches())
+	}
+	return o.out.next()
+}
+
+// batches are the sorted rows in memory.
+func (o *sortOperator) batches() flow {
+	most := o.run.batchRows
+	return flow{tasks: (len(o.order) + most - 1) / most, open: func(w *worker, task int) operator {
+		return &onceOperator{worker: w, meter: o.meter, make: func() (vec.Batch, error) {
+			rows := o.order[task*most : min((task+1)*most, len(o.order))]
+			return o.take(rows, func(int) bool { return true }), nil
+		}}
+	}}
+}
+
+// take returns sorted rows as put does, with the columns that are wanted of what it puts out; the others are nil.
+func (o *sortOperator) take(rows []int32, wanted func(column int) bool) vec.Batch {
+	from := o.put(o.sorted.rows[0])
+	b := vec.Batch{Len: len(rows), Cols: make([]arrow.Array, len(from.Cols))}
+	for i, col := range from.Cols {
+		if !wanted(i) {
+			continue
+		}
+		if i >= o.width && o.at[i-o.width] < o.width && b.Cols[o.at[i-o.width]] != nil { // a key that is a column
+			b.Cols[i] = b.Cols[o.at[i-o.width]]
+		} else {
+			b.Cols[i] = vec.Take(col, rows)
+		}
+	}
+	return b
+}
+
+// onceOperator puts out one batch, whose making is charged to meter.
+type onceOperator struct {
+	worker *worker
+	meter  *meter
+	make   func() (vec.Batch, error) // nil: it is out
+}
+
+func (o *onceOperator) next() (vec.Batch, error) {
+	if o.make == nil {
 		return vec.Batch{}, io.EOF
 	}
-	n := min(len(o.order), o.run.batchRows)
-	b := o.put(o.sorted.rows[0]).Take(o.order[:n])
-	o.order = o.order[n:]
-	return b, nil
+	if o.worker.ctx.Err() != nil {
+		return vec.Batch{}, cancelled(o.worker.ctx)
+	}
+	outer := o.worker.charge(o.meter)
+	defer o.worker.charge(outer)
+	make := o.make
+	o.make = nil
+	return make()
 }
+
+func (o *onceOperator) close() {}
 
 func (o *sortOperator) nextMerged() (vec.Batch, error) {
 	for {
@@ -117,6 +167,9 @@ func (o *sortOperator) put(b vec.Batch) vec.Batch {
 }
 
 func (o *sortOperator) close() {
+	if o.out != nil {
+		o.out.close()
+	}
 	for _, s := range o.states {
 		if s != nil {
 			s.close()
@@ -150,6 +203,7 @@ func (o *sortOperator) takeIn() error {
 		}
 	}
 	sorted := newSortState(o)
+	sorted.team, sorted.hands = o.run.team(o.worker, &sorted.failed), o.run.workers
 	spilled := false
 	for _, s := range o.states {
 		if s != nil {
@@ -212,6 +266,9 @@ type sortState struct {
 	columns columnSizes // of rows
 	weigh   footprint
 	account account
+	team    vec.Team // sorts …
+	hands   int      // … with so many
+	failed  error    // of team
 
 	runs []sortedRun // what was spilled
 	file *spill      // of them; nil: none
@@ -234,7 +291,7 @@ func (c columnSizes) sum() (bytes int64) {
 }
 
 func newSortState(o *sortOperator) *sortState {
-	return &sortState{sortOperator: o, columns: make(columnSizes, len(o.types)), account: account{
+	return &sortState{sortOperator: o, team: vec.Alone, hands: 1, columns: make(columnSizes, len(o.types)), account: account{
 		budget: &o.run.budget, meter: o.meter, doing: "sorting rows", spills: true,
 		try: "filter more rows, select fewer columns, or add a LIMIT: then only the rows it wants are kept",
 	}}
@@ -376,10 +433,16 @@ func (s *sortState) spill() error {
 	return err
 }
 
-// toSort is how much memory it takes to sort the rows, beside that which they are in: a column, for a moment, twice, and the ranks and the order
-// of the rows.
+// toSort is how much memory it takes to sort the rows, beside that which they are in: a column, for a moment, twice (where a team sorts, some
+// are), and the ranks and the order of the rows.
 func (s *sortState) toSort() int64 {
-	return slices.Max(s.columns) + int64(s.count)*int64(8*(len(s.at)+1)+2*16+4)
+	twice := int64(0)
+	for i, bytes := range slices.Backward(slices.Sorted(slices.Values(s.columns))) {
+		if i >= len(s.columns)-s.hands {
+			twice += bytes
+		}
+	}
+	return twice + int64(s.count)*int64(8*(len(s.at)+1)+2*16+4)
 }
 
 // sort brings the rows into one batch and returns the best want of them in order, with ties.
@@ -390,7 +453,11 @@ func (s *sortState) sort() ([]int32, error) {
 	if err := s.account.set(s.columns.sum() + s.toSort()); err != nil {
 		return nil, err
 	}
-	if err := s.concat(); err != nil {
+	err := s.concat()
+	if s.failed != nil {
+		return nil, s.failed
+	}
+	if err != nil {
 		return nil, sqlerr.Wrap(sqlerr.Resource, err, "the rows to sort are too large")
 	}
 	all := s.rows[0]
@@ -399,7 +466,10 @@ func (s *sortState) sort() ([]int32, error) {
 	if s.node.Ties {
 		first = math.MaxInt64 // those that tie with the last one wanted come after it
 	}
-	order := vec.SortFirst(keys, all.Len, int(min(first, int64(all.Len))), vec.Alone)
+	order := vec.SortByTeam(keys, all.Len, int(min(first, int64(all.Len))), s.team)
+	if s.failed != nil {
+		return nil, s.failed
+	}
 	if err := s.account.set(s.columns.sum() + 4*int64(s.count)); err != nil {
 		return nil, err
 	}
@@ -417,16 +487,19 @@ func (s *sortState) concat() error {
 	}
 	all := vec.Batch{Len: s.count, Cols: make([]arrow.Array, len(s.types))}
 	s.weigh = footprint{}
-	parts := make([]arrow.Array, len(s.rows))
-	for c := range all.Cols {
+	errs := make([]error, len(all.Cols))
+	s.team(len(all.Cols), func(c int) {
+		parts := make([]arrow.Array, len(s.rows))
 		for i, b := range s.rows {
 			parts[i], b.Cols[c] = b.Cols[c], nil
 		}
-		var err error
-		if all.Cols[c], err = vec.Concat(parts); err != nil {
-			return err
-		}
-		s.columns[c] = s.weigh.column(all.Cols[c])
+		all.Cols[c], errs[c] = vec.Concat(parts)
+	})
+	if err := errors.Join(errs...); err != nil || s.failed != nil {
+		return err
+	}
+	for c, col := range all.Cols {
+		s.columns[c] = s.weigh.column(col)
 	}
 	s.rows = []vec.Batch{all}
 	return nil

@@ -15,19 +15,22 @@ import (
 )
 
 // window sorts its input by partition and order, if it does not come so from another window, then computes the functions for whole partitions,
-// as many at once as make a batch. The rows come out as sorted. A partition that is too large for that is streamed, see windowstream.go.
+// as many at once as make a batch: on all workers where the sorted rows are in memory, see windowranges.go. The rows come out as sorted. A
+// partition that is too large for that is streamed, see windowstream.go.
 func (r *run) window(n *plan.Window, m *meter, input flow) flow {
 	sort := &plan.Sort{Input: n.Input, Keys: n.SortKeys(), Limit: -1}
 	return flow{tasks: 1, open: func(w *worker, _ int) operator {
 		o := &windowOperator{
-			run: r, worker: w, node: n, width: len(n.Input.Schema()), out: pieces{most: r.batchRows},
+			run: r, worker: w, node: n, width: len(n.Input.Schema()), kept: n.Kept(), out: pieces{most: r.batchRows},
 			account: account{
 				budget: &r.budget, meter: m, doing: "computing window functions",
 				try: "filter more rows, select fewer columns, or partition the window more finely",
 			},
 		}
+		ways := o.waysOf()
+		o.halo = haloOf(ways)
 		if r.budget.spills {
-			o.ways = o.waysOf()
+			o.ways = ways
 			o.account.spills = o.ways != nil
 		}
 		if len(sort.Keys) == 0 || n.Sorted() {
@@ -69,8 +72,11 @@ type windowOperator struct {
 	run     *run
 	worker  *worker
 	node    *plan.Window
-	width   int // columns of the node's input
+	width   int   // columns of the node's input
+	kept    []int // those of them that are put out
 	input   operator
+	ranged  operator // puts out the rows of input that are in memory; nil: not begun, or not so
+	began   bool
 	ended   bool
 	pending []vec.Batch // rows that were taken in and not computed yet
 	rows    int         // in pending
@@ -78,11 +84,22 @@ type windowOperator struct {
 	weigh   footprint   // of pending
 	account account
 	ways    []streamedCall // nil: partitions must fit into memory
+	halo    int            // see haloOf
+	before  int32          // rows of the first partition at hand that come before the rows at hand: these are a part of it
 	stream  *windowStream  // nil: none at work
 	out     pieces
 }
 
 func (o *windowOperator) next() (vec.Batch, error) {
+	if !o.began {
+		o.began = true
+		if err := o.begin(); err != nil {
+			return vec.Batch{}, err
+		}
+	}
+	if o.ranged != nil {
+		return o.ranged.next()
+	}
 	for o.out.empty() {
 		var err error
 		if o.stream == nil {
@@ -106,7 +123,12 @@ func (o *windowOperator) close() {
 	if o.stream != nil {
 		o.stream.close()
 	}
-	o.input.close()
+	if o.ranged != nil {
+		o.ranged.close()
+	}
+	if o.input != nil {
+		o.input.close()
+	}
 	o.account.close()
 	o.pending, o.out = nil, pieces{}
 }
@@ -122,8 +144,10 @@ func (o *windowOperator) hold(rows ...vec.Batch) error {
 }
 
 // toCompute is how much it takes, about, to compute the pending rows, beside themselves: a copy, where partitions, peers and frames are, results.
-func (o *windowOperator) toCompute() int64 {
-	return o.account.held + int64(o.rows)*int64(2*rangeBytes+4+32*len(o.node.Calls))
+func (o *windowOperator) toCompute() int64 { return o.account.held + toCompute(o.node, o.rows) }
+
+func toCompute(n *plan.Window, rows int) int64 {
+	return int64(rows) * int64(2*rangeBytes+4+32*len(n.Calls))
 }
 
 // takeIn returns whole partitions, at least a batch of rows if there are as many and memory for them, and the rows with which they begin. Or it
@@ -242,7 +266,7 @@ func (o *windowOperator) compute(b vec.Batch, starts []int32) (vec.Batch, error)
 	if err != nil {
 		return vec.Batch{}, err
 	}
-	out := vec.Batch{Len: b.Len, Cols: slices.Clone(b.Cols[:o.width])}
+	out := vec.Batch{Len: b.Len, Cols: pick(b.Cols, o.kept)}
 	for i := range o.node.Calls {
 		col, err := w.evaluate(&o.node.Calls[i])
 		if err != nil {
@@ -286,6 +310,9 @@ func newWindowRows(o *windowOperator, b vec.Batch, starts []int32) (*windowRows,
 		return nil, err
 	}
 	w.partitions = rangesOf(starts, b.Len)
+	if !slices.ContainsFunc(o.node.Calls, needsPeers) {
+		return w, nil
+	}
 	w.groups = []int32{0}
 	for i, same := range likeBefore(w.order, b.Len) {
 		if !same || w.partitions.Start[i+1] == int32(i+1) {
@@ -331,6 +358,12 @@ func (w *windowRows) evaluate(call *plan.WindowCall) (arrow.Array, error) {
 	n := w.batch.Len
 	c := &fn.WindowCall{Result: call.T, Len: n, IgnoreNulls: call.IgnoreNulls, Partition: w.partitions, Peers: w.peers}
 	own := int64(0) // bytes for this function
+	if o := w.windowOperator; o.before > 0 && call.Fn.Placed() {
+		c.Partition.Start = slices.Clone(c.Partition.Start)
+		for i := range c.Partition.End[0] {
+			c.Partition.Start[i] = -o.before
+		}
+	}
 	c.Reserve = func(bytes int64) error { return w.reserve(own + bytes) }
 	for _, arg := range call.Args {
 		d, err := w.eval(arg)

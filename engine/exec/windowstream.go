@@ -435,7 +435,7 @@ func (s *windowStream) next() (vec.Batch, error) {
 // put puts out so many rows, and keeps some that were put out before.
 func (s *windowStream) put(n, before int) (vec.Batch, error) {
 	b := s.held.Slice(s.done, s.done+n)
-	out := vec.Batch{Len: n, Cols: slices.Clone(b.Cols[:s.width])}
+	out := vec.Batch{Len: n, Cols: pick(b.Cols, s.kept)}
 	places, err := s.places(b)
 	if err != nil {
 		return vec.Batch{}, err

@@ -2,7 +2,6 @@ package optimize
 
 import (
 	"fmt"
-	"slices"
 
 	"github.com/apache/arrow-go/v18/arrow"
 
@@ -105,7 +104,13 @@ func checkNode(n plan.Node) error {
 			}
 		}
 	case *plan.Window:
-		types := slices.Clone(input)
+		var types []plan.Column
+		for _, i := range n.Kept() {
+			if i < 0 || i >= len(input) {
+				return fmt.Errorf("column %d of an input of %d", i, len(input))
+			}
+			types = append(types, input[i])
+		}
 		for _, c := range n.Calls {
 			if err := checkExprs(input, c.Exprs()...); err != nil {
 				return err

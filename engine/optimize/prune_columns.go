@@ -398,15 +398,17 @@ func narrowAggregate(n *plan.Aggregate, need []access) (plan.Node, places) {
 
 // narrowWindow drops functions that nobody reads; without any the rows need no window.
 func narrowWindow(n *plan.Window, need []access) (plan.Node, places) {
-	width := len(n.Input.Schema())
-	var below []access
+	kept := n.Kept()
+	width := len(kept)
+	var above []access // of the input, by what stands above the window
 	for _, a := range need {
 		if a.column < width {
-			below = append(below, a)
+			above = append(above, access{kept[a.column], a.fields})
 		}
 	}
+	below := slices.Clone(above)
 	out := *n
-	out.Calls, out.Columns = nil, nil
+	out.Keep, out.Calls, out.Columns = []int{}, nil, nil
 	var at places
 	for i, c := range n.Calls {
 		if !slices.ContainsFunc(need, func(a access) bool { return a.column == width+i }) {
@@ -417,16 +419,24 @@ func narrowWindow(n *plan.Window, need []access) (plan.Node, places) {
 		below = accesses(below, c.Exprs()...)
 	}
 	if len(out.Calls) == 0 {
-		return narrowed(n.Input, below)
+		in, from := narrowed(n.Input, below)
+		for i, p := range from {
+			from[i].column = slices.Index(kept, p.column)
+		}
+		return in, from
 	}
 	below = accesses(below, n.PartitionBy...)
 	for _, k := range n.OrderBy {
 		below = accesses(below, k.Expr)
 	}
 	in, from := narrowed(n.Input, below)
+	out.Input = in
+	// The rows do not take along what only the window reads.
+	var columns []plan.Column
+	outside := from.keep(above, kept, in.Schema(), &out.Keep, &columns)
 	for i := range at {
-		at[i].at += len(in.Schema())
+		at[i].at += len(columns)
 	}
-	out.Input, out.Columns = in, slices.Concat(in.Schema(), out.Columns)
-	return plan.MapExprs(&out, from.rebase), slices.Concat(from, at)
+	out.Columns = slices.Concat(columns, out.Columns)
+	return plan.MapExprs(&out, from.rebase), slices.Concat(outside, at)
 }

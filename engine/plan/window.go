@@ -10,13 +10,14 @@ import (
 	"github.com/trailql/trailql/engine/sqltype"
 )
 
-// Window computes functions over rows that are partitioned and ordered alike; the output is the input's columns, then one per
+// Window computes functions over rows that are partitioned and ordered alike; the output is the columns of the input that are kept, then one per
 // function. The rows come out partition by partition, in the window's order.
 type Window struct {
 	Input       Node
 	PartitionBy []expr.Expr
 	OrderBy     []SortKey // none: all rows of a partition are peers
 	Calls       []WindowCall
+	Keep        []int // ordinals of the input's columns that are put out; nil: all
 	Columns     []Column
 }
 
@@ -83,6 +84,9 @@ func (n *Window) Schema() []Column { return n.Columns }
 func (n *Window) Inputs() []Node   { return []Node{n.Input} }
 func (*Window) node()              {}
 
+// Kept are the ordinals of the input's columns that are put out.
+func (n *Window) Kept() []int { return kept(n.Keep, len(n.Input.Schema())) }
+
 // SortKeys is the order in which the rows come out: by the partition, then as the window says.
 func (n *Window) SortKeys() []SortKey {
 	keys := make([]SortKey, 0, len(n.PartitionBy)+len(n.OrderBy))
@@ -100,11 +104,18 @@ func sortedBy(n Node, keys []SortKey) bool {
 	if !ok {
 		return false
 	}
+	kept, below := w.Kept(), slices.Clone(keys) // the keys over the input of w
+	for i, key := range keys {
+		if SidesOf(key.Expr, len(kept))&RightSide != 0 {
+			return false
+		}
+		below[i].Expr = MoveColumns(key.Expr, func(c int) int { return kept[c] })
+	}
 	own := w.SortKeys()
-	if len(keys) <= len(own) && slices.EqualFunc(keys, own[:len(keys)], SortKey.Equal) {
+	if len(below) <= len(own) && slices.EqualFunc(below, own[:len(below)], SortKey.Equal) {
 		return true
 	}
-	return (len(own) == 0 || w.Sorted()) && sortedBy(w.Input, keys) // rows that w leaves in their order
+	return (len(own) == 0 || w.Sorted()) && sortedBy(w.Input, below) // rows that w leaves in their order
 }
 
 // Equal reports whether two keys order alike. One that is computed anew each time is like no other.

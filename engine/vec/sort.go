@@ -30,13 +30,16 @@ func Alone(pieces int, do func(piece int)) {
 }
 
 // Sort returns the rows 0 … n-1 in the order of the keys; rows that are equal keep their order.
-func Sort(keys []SortKey, n int) []int32 { return SortFirst(keys, n, n, Alone) }
+func Sort(keys []SortKey, n int) []int32 { return SortFirst(keys, n, n) }
 
 // SortFirst returns the first rows of Sort, most of them (all, where there are fewer). It costs less than to sort all.
+func SortFirst(keys []SortKey, n, most int) []int32 { return SortByTeam(keys, n, most, Alone) }
+
+// SortByTeam is SortFirst with a team at work.
 //
 // Each row gets a rank: a word that holds, from the left, as much of its keys as there is room for, packed so that only what differs between
 // the rows takes room (pack.go). The rows are sorted by rank. Rows of equal rank get a new one, of what the first had no room for.
-func SortFirst(keys []SortKey, n, most int, team Team) []int32 {
+func SortByTeam(keys []SortKey, n, most int, team Team) []int32 {
 	most = min(most, n)
 	s := sorter{keys: make([]rankedKey, len(keys)), team: team}
 	for i, k := range keys {
@@ -107,11 +110,12 @@ func (s *sorter) sort(items, spare []ranking, k, skip, most int) {
 		return
 	}
 	starts := deal(items, spare, team)
+	alone := &sorter{keys: s.keys, team: Alone} // a piece of work is not divided again
 	team(len(starts)-1, func(piece int) {
 		from, to := starts[piece], starts[piece+1]
 		if from < most {
 			rankedSort(spare[from:to], items[from:to], true)
-			s.finish(items[from:to], spare[from:to], w, most-from)
+			alone.finish(items[from:to], spare[from:to], w, most-from)
 		}
 	})
 }

@@ -56,7 +56,7 @@ func TestSort(t *testing.T) {
 			rt.Fatalf("%d distinct rows of %d", len(seen), n)
 		}
 		most := rapid.IntRange(0, n+1).Draw(rt, "most")
-		if first := SortFirst(keys, n, most, Alone); !slices.Equal(first, rows[:min(most, n)]) {
+		if first := SortFirst(keys, n, most); !slices.Equal(first, rows[:min(most, n)]) {
 			rt.Fatalf("the first %d rows are %v, of all %v", most, first, rows)
 		}
 	})
@@ -88,7 +88,7 @@ func TestSortTexts(t *testing.T) {
 			rt.Fatalf("got %v, want %v", got, want)
 		}
 		most := rapid.IntRange(0, n).Draw(rt, "most")
-		if got := SortFirst(keys, n, most, Alone); !slices.Equal(got, want[:most]) {
+		if got := SortFirst(keys, n, most); !slices.Equal(got, want[:most]) {
 			rt.Fatalf("the first %d: got %v, want %v", most, got, want[:most])
 		}
 	})
@@ -177,7 +177,7 @@ func TestSortMany(t *testing.T) {
 		})
 		for _, most := range []int{n, 1000} {
 			for i, team := range []Team{Alone, team} {
-				if got := SortFirst(keys, n, most, team); !slices.Equal(got, want[:most]) {
+				if got := SortByTeam(keys, n, most, team); !slices.Equal(got, want[:most]) {
 					t.Errorf("%s: the first %d, team %d: wrong order", name, most, i)
 				}
 			}

@@ -153,7 +153,7 @@ func rankDecimals(values []decimal128.Num, valid bitmap) (ranks []uint64, exact 
 
 // rankEntries numbers a dictionary's entries in their order, equal ones alike.
 func rankEntries(entries *array.String, team Team) []uint32 {
-	order := SortFirst([]SortKey{{Arr: entries}}, entries.Len(), entries.Len(), team)
+	order := SortByTeam([]SortKey{{Arr: entries}}, entries.Len(), entries.Len(), team)
 	t := textsOf(entries)
 	ranks := make([]uint32, max(1, entries.Len())) // the codes of NULL rows are 0, also where there are no entries
 	for i := 1; i < len(order); i++ {
