@@ -14,6 +14,7 @@ import (
 	"github.com/trailql/trailql/engine/plan"
 	"github.com/trailql/trailql/engine/sqlerr"
 	"github.com/trailql/trailql/engine/sqltype"
+	"github.com/trailql/trailql/engine/vec"
 )
 
 func windowCall(name string, args ...expr.Expr) plan.WindowCall {
@@ -109,4 +110,54 @@ func TestWindowMemory(t *testing.T) {
 			t.Errorf("ten thousand rows in %d bytes: %v", c.bytes, err)
 		}
 	}
+}
+
+// TestWindowNearby holds that windows whose functions see few rows, and are computed in ranges that begin within partitions, are like those that
+// are computed by whole partitions.
+func TestWindowNearby(t *testing.T) {
+	sweep(t, true, func(s setting, rng *rand.Rand) (plan.Node, []row) {
+		r := people(rng, 300)
+		key := plan.SortKey{Expr: r.column(4), Desc: rng.IntN(2) == 0}
+		two := &expr.Literal{Value: vec.FromValue(sqltype.BigIntType, int64(2)), T: sqltype.BigIntType}
+		sum := windowCall("sum", r.column(4))
+		sum.Frame = plan.Frame{Unit: plan.Rows, Start: plan.FrameBound{Kind: plan.Preceding, Offset: two}, End: plan.FrameBound{Kind: plan.CurrentRow}}
+		calls := []plan.WindowCall{windowCall("row_number"), windowCall("lag", r.column(4)), windowCall("lead", r.column(0), two), sum}
+		calls = calls[:1+rng.IntN(len(calls))]
+		var partition []expr.Expr
+		if rng.IntN(2) == 0 {
+			partition = append(partition, r.column(0))
+		}
+		n := windowOver(r.scan(rng, s.coded), partition, []plan.SortKey{key}, calls...)
+		n.Keep, n.Columns = []int{1, 0}, append([]plan.Column{r.columns[1], r.columns[0]}, n.Columns[len(r.columns):]...)
+		sorted := slices.Clone(r.rows)
+		same := func(a, b row) bool { return partition == nil || a[0] == b[0] }
+		slices.SortStableFunc(sorted, func(a, b row) int {
+			if c := compareCells(a[0], b[0], false, false); c != 0 && partition != nil {
+				return c
+			}
+			return compareCells(a[4], b[4], key.Desc, false)
+		})
+		var want []row
+		number := int64(0)
+		for i, current := range sorted {
+			at := func(j, column int) any {
+				if j < 0 || j >= len(sorted) || !same(sorted[j], current) {
+					return nil
+				}
+				return sorted[j][column]
+			}
+			if number++; at(i-1, 4) == nil {
+				number = 1
+			}
+			total := int64(0)
+			for j := i - 2; j <= i; j++ {
+				if v, ok := at(j, 4).(int64); ok {
+					total += v
+				}
+			}
+			out := row{current[1], current[0], number, at(i-1, 4), at(i+2, 0), total}
+			want = append(want, out[:2+len(calls)])
+		}
+		return n, want
+	})
 }
