@@ -228,7 +228,7 @@ func (r *reader) Next() (b vec.Batch, err error) {
 		if p.Column >= first {
 			col = vec.Take(r.file.values[p.Column-first], make([]int32, n))
 		}
-		b.Cols[i] = source.Along(col, p.Fields)
+		b.Cols[i] = source.Along(col, p)
 	}
 	return b, nil
 }

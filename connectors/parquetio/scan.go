@@ -79,7 +79,7 @@ func NewScan(ctx context.Context, store blob.Store, files []File, columns []sour
 		if err != nil {
 			return nil, err
 		}
-		s.types = append(s.types, t)
+		s.types = append(s.types, p.TypeOf(t))
 	}
 	for _, e := range req.Conjuncts {
 		volatile := expr.Volatile(e)

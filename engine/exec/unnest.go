@@ -129,6 +129,16 @@ func (o *unnestOperator) take() error {
 	return nil
 }
 
+// oneAfterTheOther reports whether picks are elements as they stand, none left out.
+func oneAfterTheOther(picks []int32) bool {
+	for i, pick := range picks {
+		if pick != picks[0]+int32(i) {
+			return false
+		}
+	}
+	return picks[0] >= 0
+}
+
 // put returns the next rows, a batch at most.
 func (o *unnestOperator) put() vec.Batch {
 	var rows []int32                       // of input
@@ -183,8 +193,13 @@ func (o *unnestOperator) put() vec.Batch {
 	}
 	b = b.Take(rows)
 	for i, e := range o.lists {
+		whole := oneAfterTheOther(picks[i])
 		for _, column := range e.columns {
-			b.Cols = append(b.Cols, vec.Take(column, picks[i]))
+			if whole {
+				b.Cols = append(b.Cols, vec.Slice(column, int(picks[i][0]), int(picks[i][0])+len(rows)))
+			} else {
+				b.Cols = append(b.Cols, vec.Take(column, picks[i]))
+			}
 		}
 	}
 	if ordinals != nil {

@@ -3,11 +3,13 @@ package optimize
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/trailql/trailql/engine/expr"
 	"github.com/trailql/trailql/engine/fn"
 	"github.com/trailql/trailql/engine/plan"
 	"github.com/trailql/trailql/engine/source"
+	"github.com/trailql/trailql/engine/sqltype"
 )
 
 // pruneColumns drops the columns that nothing above uses, and narrows row columns to the fields that are used: of a scan of t,
@@ -257,6 +259,9 @@ func narrowed(n plan.Node, need []access) (plan.Node, places) {
 		out := &plan.Unnest{Input: in, Exprs: at.rebaseAll(n.Exprs), Ordinality: n.Ordinality, Outer: n.Outer, Whole: n.Whole, Keep: []int{}}
 		// Rows that are repeated for each element do not take along what only the arrays are made of.
 		outside := at.keep(above, kept, in.Schema(), &out.Keep, &out.Columns)
+		if elements, ok := narrowUnnest(out, n.Columns[len(kept):], need, len(kept)); ok {
+			return out, append(outside, elements...)
+		}
 		for i, c := range n.Columns[len(kept):] {
 			outside = append(outside, place{access{column: len(kept) + i}, len(out.Columns)})
 			out.Columns = append(out.Columns, c)
@@ -282,6 +287,114 @@ func narrowed(n plan.Node, need []access) (plan.Node, places) {
 		return out, at
 	}
 	panic(fmt.Sprintf("optimize: no pruning of %T", n))
+}
+
+// narrowUnnest makes a scan below read only the fields of an array's rows that need reads of n, whose columns behind the first width are these, and
+// adds those to the columns of n. It returns where they stand, or false where that cannot be done, or is of no use.
+func narrowUnnest(n *plan.Unnest, columns []plan.Column, need []access, width int) (places, bool) {
+	if len(n.Exprs) != 1 {
+		return nil, false
+	}
+	array, ok := n.Exprs[0].(*expr.Column)
+	if !ok || array.T.Kind != sqltype.Array || array.T.Elem.Kind != sqltype.Row || slices.Contains(n.Keep, array.Index) {
+		return nil, false
+	}
+	row := *array.T.Elem
+	used := make([]bool, len(row.Fields))
+	for _, a := range need {
+		switch field := a.column - width; {
+		case a.column < width:
+		case n.Whole && field == 0:
+			if len(a.fields) == 0 {
+				return nil, false
+			}
+			used[a.fields[0]] = true
+		case !n.Whole && field < len(used):
+			used[field] = true
+		}
+	}
+	var fields []int
+	for i, used := range used {
+		if used {
+			fields = append(fields, i)
+		}
+	}
+	if len(fields) == len(used) {
+		return nil, false
+	}
+	if len(fields) == 0 { // the elements are counted
+		fields = []int{0}
+	}
+	in, ok := narrowElements(n.Input, array.Index, fields)
+	if !ok {
+		return nil, false
+	}
+	var at places
+	n.Input, n.Exprs = in, []expr.Expr{&expr.Column{Index: array.Index, Name: array.Name, T: in.Schema()[array.Index].Type}}
+	for _, i := range fields {
+		read := access{column: width + i}
+		if n.Whole {
+			read = access{width, []int{i}}
+		}
+		at = append(at, place{read, len(n.Columns)})
+		n.Columns = append(n.Columns, plan.Column{Name: row.Fields[i].Name, Type: row.Fields[i].Type})
+	}
+	if n.Ordinality {
+		at = append(at, place{access{column: width + len(columns) - 1}, len(n.Columns)})
+		n.Columns = append(n.Columns, columns[len(columns)-1])
+	}
+	n.Whole = false
+	return at, true
+}
+
+// narrowElements returns n with only these fields of the rows in a column that is an array of them; false where n, or what is below, reads it or
+// computes it.
+func narrowElements(n plan.Node, column int, fields []int) (plan.Node, bool) {
+	reads := func(es ...expr.Expr) bool {
+		return slices.ContainsFunc(es, func(e expr.Expr) bool { return slices.Contains(expr.Columns(e), column) })
+	}
+	switch n := n.(type) {
+	case *plan.Scan:
+		if n.Paths[column].Elements != nil || reads(n.Conjuncts...) {
+			return nil, false
+		}
+		out := *n
+		out.Paths, out.Columns = slices.Clone(n.Paths), slices.Clone(n.Columns)
+		out.Paths[column].Elements = fields
+		c := &out.Columns[column]
+		var names []string
+		for _, i := range fields {
+			names = append(names, c.Type.Elem.Fields[i].Name)
+		}
+		c.Name += "[" + strings.Join(names, ", ") + "]"
+		c.Type = out.Paths[column].TypeOf(c.Type)
+		return &out, true
+	case *plan.Filter:
+		if reads(n.Conjuncts...) {
+			return nil, false
+		}
+		in, ok := narrowElements(n.Input, column, fields)
+		return &plan.Filter{Input: in, Conjuncts: n.Conjuncts}, ok
+	case *plan.Project:
+		c, ok := n.Exprs[column].(*expr.Column)
+		if !ok {
+			return nil, false
+		}
+		for i, e := range n.Exprs {
+			if i != column && slices.Contains(expr.Columns(e), c.Index) {
+				return nil, false
+			}
+		}
+		in, ok := narrowElements(n.Input, c.Index, fields)
+		if !ok {
+			return nil, false
+		}
+		out := &plan.Project{Input: in, Exprs: slices.Clone(n.Exprs), Columns: slices.Clone(n.Columns)}
+		out.Columns[column].Type = in.Schema()[c.Index].Type
+		out.Exprs[column] = &expr.Column{Index: c.Index, Name: c.Name, T: out.Columns[column].Type}
+		return out, true
+	}
+	return nil, false
 }
 
 // keep adds to ordinals and columns those of the places that above reads, of a node with these columns below. It returns where they stand above;

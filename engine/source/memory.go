@@ -60,14 +60,14 @@ func (s *memoryScan) Open(_ context.Context, morsel int) (Reader, error) {
 	s.report.RowsRead.Add(int64(b.Len))
 	out := vec.Batch{Len: b.Len, Cols: make([]arrow.Array, len(s.request.Paths))}
 	for i, path := range s.request.Paths {
-		out.Cols[i] = Along(b.Cols[path.Column], path.Fields)
+		out.Cols[i] = Along(b.Cols[path.Column], path)
 	}
 	return &memoryReader{rest: out, most: s.request.BatchRows}, nil
 }
 
-// Along returns the field of rows that the fields of a Path name; a NULL row has NULL fields. Without fields it is the array itself.
-func Along(a arrow.Array, fields []int) arrow.Array {
-	for _, field := range fields {
+// Along returns what a Path names of its column, which is a; a NULL row has NULL fields.
+func Along(a arrow.Array, p Path) arrow.Array {
+	for _, field := range p.Fields {
 		row := a.(*array.Struct)
 		child := row.Field(field)
 		if row.NullN() > 0 {
@@ -81,6 +81,9 @@ func Along(a arrow.Array, fields []int) arrow.Array {
 			child = vec.Take(child, present)
 		}
 		a = child
+	}
+	if list, ok := a.(*array.List); ok && p.Elements != nil {
+		return vec.PickFields(list, p.Elements)
 	}
 	return a
 }

@@ -123,10 +123,24 @@ type Extent struct {
 	NullsUnknown  bool
 }
 
-// Path names a column or a field below it: Column is an ordinal into Table.Columns, Fields are ordinals into nested rows.
+// Path names a column or a field below it: Column is an ordinal into Table.Columns, Fields are ordinals into nested rows. Of an array of rows
+// Elements are the fields that its rows have, ascending; nil: all.
 type Path struct {
-	Column int
-	Fields []int
+	Column   int
+	Fields   []int
+	Elements []int
+}
+
+// TypeOf is the type of the path, where t is that of the column or field that it names.
+func (p Path) TypeOf(t sqltype.Type) sqltype.Type {
+	if p.Elements == nil {
+		return t
+	}
+	var fields []sqltype.Field
+	for _, i := range p.Elements {
+		fields = append(fields, t.Elem.Fields[i])
+	}
+	return sqltype.ArrayOf(sqltype.RowOf(fields...))
 }
 
 // Request says what a scan shall read.

@@ -168,6 +168,21 @@ func takeLists(a arrow.Array, rows []int32) arrow.Array {
 	return newList(a.DataType(), offsets, plainText(Take(elems, inner)), valid)
 }
 
+// PickFields returns an array of rows with only these fields of the rows. Nothing is copied.
+func PickFields(a *array.List, fields []int) arrow.Array {
+	rows := a.ListValues().(*array.Struct)
+	data := rows.Data()
+	var types []arrow.Field
+	var children []arrow.ArrayData
+	for _, i := range fields {
+		types, children = append(types, data.DataType().(*arrow.StructType).Field(i)), append(children, data.Children()[i])
+	}
+	form := arrow.StructOf(types...)
+	elements := array.NewData(form, data.Len(), data.Buffers(), children, data.NullN(), data.Offset())
+	list := a.Data()
+	return array.NewListData(array.NewData(arrow.ListOf(form), list.Len(), list.Buffers(), []arrow.ArrayData{elements}, list.NullN(), list.Offset()))
+}
+
 // plainText undoes the dictionary form that Take gives very wide text: nested columns are always plain.
 func plainText(a arrow.Array) arrow.Array {
 	if a.DataType().ID() == arrow.DICTIONARY {
