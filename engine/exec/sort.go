@@ -54,6 +54,8 @@ type sortOperator struct {
 	input  flow
 	keyed  bool  // put out the keys behind the columns
 	want   int64 // rows to find, those of the offset included; MaxInt64: all
+	each   int64 // rows wanted of those that have equal values of the first per keys; 0: all
+	per    int
 
 	// What is sorted: the input's columns, the keys that are no columns of it, the position.
 	types    []sqltype.Type
@@ -262,6 +264,7 @@ type sortState struct {
 	rows    []vec.Batch // see sortOperator.types
 	count   int         // rows in rows
 	best    int         // rows that the last cut left: with ties more than are wanted
+	few     bool        // with each: the last cut dropped so few rows that there is no other
 	bound   vec.Batch   // with a limit: the worst of the best rows found so far; Len 0: not as many found yet
 	columns columnSizes // of rows
 	weigh   footprint
@@ -320,7 +323,11 @@ func (s *sortState) add(b vec.Batch, position int64) error {
 		return err
 	}
 	s.hold(b)
-	if int64(s.count) > max(4*min(s.want, math.MaxInt64/4), int64(s.run.batchRows), 2*int64(s.best)) {
+	enough := max(4*min(s.want, math.MaxInt64/4), int64(s.run.batchRows))
+	if s.each > 0 && !s.few {
+		enough = 8 * int64(s.run.batchRows)
+	}
+	if int64(s.count) > max(enough, 2*int64(s.best)) {
 		if err := s.cut(); err != nil {
 			return err
 		}
@@ -386,6 +393,7 @@ func (s *sortState) cut() error {
 	}
 	s.mark(order)
 	best := s.rows[0].Take(order)
+	s.few = best.Len > s.count/2
 	s.drop()
 	s.hold(best)
 	s.best = best.Len
@@ -473,11 +481,35 @@ func (s *sortState) sort() ([]int32, error) {
 	if err := s.account.set(s.columns.sum() + 4*int64(s.count)); err != nil {
 		return nil, err
 	}
+	if s.each > 0 {
+		order = firstOfEach(order, keys[:s.per], s.each)
+	}
 	most := min(int64(len(order)), s.want)
 	for s.node.Ties && most < int64(len(order)) && tied(keys[:len(keys)-1], order[most-1], keys, order[most]) {
 		most++
 	}
 	return order[:most], nil
+}
+
+// firstOfEach keeps of the rows in order that are equal by keys the first most.
+func firstOfEach(order []int32, keys []vec.SortKey, most int64) []int32 {
+	same := make([]bool, len(order)-1)
+	for i := range same {
+		same[i] = true
+	}
+	for _, key := range keys {
+		vec.EqualAt(key.Arr, order[:len(same)], key.Arr, order[1:], same)
+	}
+	kept, place := order[:1], int64(0)
+	for i, same := range same {
+		if place++; !same {
+			place = 0
+		}
+		if place < most {
+			kept = append(kept, order[i+1])
+		}
+	}
+	return kept
 }
 
 // concat puts the rows into one batch, column by column, so that only one is there twice.

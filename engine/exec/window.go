@@ -38,6 +38,7 @@ func (r *run) window(n *plan.Window, m *meter, input flow) flow {
 		} else {
 			sorted := r.newSort(w, m, sort, input)
 			sorted.keyed = true
+			sorted.each, sorted.per = n.Most, len(n.PartitionBy)
 			o.input = sorted
 		}
 		return o

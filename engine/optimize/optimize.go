@@ -47,6 +47,7 @@ var rules = []rule{
 	{"push_conjuncts", pushConjuncts},
 	{"limit_scans", limitScans},
 	{"top_scans", topScans},
+	{"top_partitions", topPartitions},
 }
 
 // Rules returns the names of all rules, in the order in which they first run.

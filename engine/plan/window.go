@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -18,6 +19,7 @@ type Window struct {
 	OrderBy     []SortKey // none: all rows of a partition are peers
 	Calls       []WindowCall
 	Keep        []int // ordinals of the input's columns that are put out; nil: all
+	Most        int64 // of each partition the first so many rows are wanted; the others may be put out or not. 0: all are
 	Columns     []Column
 }
 
@@ -183,6 +185,9 @@ func describeWindow(n *Window) string {
 	}
 	if len(n.PartitionBy)+len(n.OrderBy) > 0 && n.Sorted() {
 		s += ", sorted already"
+	}
+	if n.Most > 0 {
+		s += fmt.Sprintf(", first %d of each", n.Most)
 	}
 	calls := make([]string, len(n.Calls))
 	for i, c := range n.Calls {
