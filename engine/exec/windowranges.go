@@ -52,6 +52,9 @@ func (o *windowOperator) begin() error {
 	if err != nil {
 		return err
 	}
+	if err := s.sorted.account.add(4 * int64(cap(starts))); err != nil {
+		return err
+	}
 	ends := o.endsOfRanges(starts, len(s.order))
 	largest, from := 0, 0
 	for _, to := range ends {
