@@ -124,18 +124,24 @@ func texts(a arrow.Array) []string {
 func nullRows(args []vec.Datum, n int) []bool {
 	var nulls []bool
 	for _, d := range args {
-		if d.Arr.NullN() == 0 {
+		unknown := d.Arr.DataType().ID() == arrow.NULL
+		if !unknown && vec.NullCount(d.Arr) == 0 {
 			continue
 		}
 		if nulls == nil {
 			nulls = make([]bool, n)
 		}
-		for i := range nulls {
-			row := i
-			if d.Const {
-				row = 0
+		if d.Const || unknown {
+			if !vec.IsValid(d.Arr, 0) {
+				for i := range nulls {
+					nulls[i] = true
+				}
 			}
-			if !vec.IsValid(d.Arr, row) {
+			continue
+		}
+		bits, offset := d.Arr.NullBitmapBytes(), d.Arr.Data().Offset()
+		for i := range nulls {
+			if !bitutil.BitIsSet(bits, offset+i) {
 				nulls[i] = true
 			}
 		}
@@ -213,11 +219,7 @@ func write[R any](t sqltype.Type, values []R, nulls []bool) (arrow.Array, error)
 		for i, x := range v {
 			us[i], zones[i] = x.us, x.zone
 		}
-		form := sqltype.TimestampTZForm
-		mask, count := validity(nulls)
-		instants := array.NewData(form.Field(0).Type, len(v), []*memory.Buffer{mask, memory.NewBufferBytes(arrow.GetBytes(us))}, nil, count, 0)
-		keys := array.NewData(form.Field(1).Type, len(v), []*memory.Buffer{mask, memory.NewBufferBytes(arrow.GetBytes(zones))}, nil, count, 0)
-		return array.MakeFromData(array.NewData(form, len(v), []*memory.Buffer{mask}, []arrow.ArrayData{instants, keys}, count, 0)), nil
+		return instantArray(us, zones, nulls), nil
 	case []int8:
 		return fixedArray(t, arrow.GetBytes(v), len(v), nulls), nil
 	case []int16:
@@ -234,6 +236,21 @@ func write[R any](t sqltype.Type, values []R, nulls []bool) (arrow.Array, error)
 		return fixedArray(t, arrow.GetBytes(v), len(v), nulls), nil
 	}
 	panic("fn: no Arrow form of a Go value for " + t.String())
+}
+
+// instantArray makes a column of times with a zone.
+func instantArray(us []int64, zones []int16, nulls []bool) arrow.Array {
+	form, n := sqltype.TimestampTZForm, len(us)
+	mask, count := validity(nulls)
+	instants := array.NewData(form.Field(0).Type, n, []*memory.Buffer{mask, memory.NewBufferBytes(arrow.GetBytes(us))}, nil, count, 0)
+	keys := array.NewData(form.Field(1).Type, n, []*memory.Buffer{mask, memory.NewBufferBytes(arrow.GetBytes(zones))}, nil, count, 0)
+	return array.MakeFromData(array.NewData(form, n, []*memory.Buffer{mask}, []arrow.ArrayData{instants, keys}, count, 0))
+}
+
+// instantsArg reads argument i, a column of times with a zone; at most the first value of a constant.
+func instantsArg(c *Call, i int) (us []int64, zones []int16) {
+	s := c.Args[i].Arr.(*array.Struct)
+	return fixed[int64](s.Field(0)), fixed[int16](s.Field(1))
 }
 
 func fixedArray(t sqltype.Type, values []byte, n int, nulls []bool) arrow.Array {

@@ -79,9 +79,9 @@ var dateFunctions = []*Function{
 		Example: "date('2024-01-31') → DATE '2024-01-31'",
 		Overloads: []Overload{
 			{Sig: "(varchar) -> date", Eval: lift1(parseDate)},
-			{Sig: "(date) -> date", Eval: eachLocal(dayOf)},
-			{Sig: "(timestamp) -> date", Eval: eachLocal(dayOf)},
-			{Sig: "(timestamp with time zone) -> date", Eval: eachLocal(dayOf)},
+			{Sig: "(date) -> date", Eval: eachDay(dayOf)},
+			{Sig: "(timestamp) -> date", Eval: eachDay(dayOf)},
+			{Sig: "(timestamp with time zone) -> date", Eval: eachDay(dayOf)},
 		},
 	},
 	{
@@ -245,7 +245,7 @@ var dateFunctions = []*Function{
 		Name: "last_day_of_month", Category: dates,
 		Doc:     "The last day of the month.",
 		Example: "last_day_of_month(DATE '2024-02-10') → DATE '2024-02-29'",
-		Overloads: dateOverloads("date", eachLocal(func(local int64) int32 {
+		Overloads: dateOverloads("date", eachDay(func(local int64) int32 {
 			year, month, _ := civil(local)
 			return int32(sqltype.Days(year, month+1, 1) - 1)
 		})),
@@ -303,52 +303,52 @@ var dateFunctions = []*Function{
 		Name: "year", Category: dates,
 		Doc:     "The year.",
 		Example: "year(DATE '2024-01-31') → 2024",
-		Overloads: append(dateOverloads("bigint", eachLocal(func(local int64) int64 { y, _, _ := civil(local); return int64(y) })),
+		Overloads: append(dateOverloads("bigint", eachDay(func(local int64) int64 { y, _, _ := civil(local); return int64(y) })),
 			Overload{Sig: "(interval year to month) -> bigint", Eval: pure1(func(m int32) int64 { return int64(m / 12) })}),
 	},
 	{
 		Name: "quarter", Category: dates,
 		Doc:       "The quarter of the year, 1 to 4.",
 		Example:   "quarter(DATE '2024-01-31') → 1",
-		Overloads: dateOverloads("bigint", eachLocal(func(local int64) int64 { _, m, _ := civil(local); return int64(m+2) / 3 })),
+		Overloads: dateOverloads("bigint", eachDay(func(local int64) int64 { _, m, _ := civil(local); return int64(m+2) / 3 })),
 	},
 	{
 		Name: "month", Category: dates,
 		Doc:     "The month of the year, 1 to 12.",
 		Example: "month(DATE '2024-01-31') → 1",
-		Overloads: append(dateOverloads("bigint", eachLocal(func(local int64) int64 { _, m, _ := civil(local); return int64(m) })),
+		Overloads: append(dateOverloads("bigint", eachDay(func(local int64) int64 { _, m, _ := civil(local); return int64(m) })),
 			Overload{Sig: "(interval year to month) -> bigint", Eval: pure1(func(m int32) int64 { return int64(m % 12) })}),
 	},
 	{
 		Name: "week", Aliases: []string{"week_of_year"}, Category: dates,
 		Doc:       "The ISO week of the year, 1 to 53.",
 		Example:   "week(DATE '2024-01-31') → 5",
-		Overloads: dateOverloads("bigint", eachLocal(func(local int64) int64 { _, w := isoWeek(local); return int64(w) })),
+		Overloads: dateOverloads("bigint", eachDay(func(local int64) int64 { _, w := isoWeek(local); return int64(w) })),
 	},
 	{
 		Name: "year_of_week", Aliases: []string{"yow"}, Category: dates,
 		Doc:       "The year that the ISO week belongs to.",
 		Example:   "year_of_week(DATE '2024-12-31') → 2025",
-		Overloads: dateOverloads("bigint", eachLocal(func(local int64) int64 { y, _ := isoWeek(local); return int64(y) })),
+		Overloads: dateOverloads("bigint", eachDay(func(local int64) int64 { y, _ := isoWeek(local); return int64(y) })),
 	},
 	{
 		Name: "day", Aliases: []string{"day_of_month"}, Category: dates,
 		Doc:     "The day of the month.",
 		Example: "day(DATE '2024-01-31') → 31",
-		Overloads: append(dateOverloads("bigint", eachLocal(func(local int64) int64 { _, _, d := civil(local); return int64(d) })),
+		Overloads: append(dateOverloads("bigint", eachDay(func(local int64) int64 { _, _, d := civil(local); return int64(d) })),
 			Overload{Sig: "(interval day to second) -> bigint", Eval: pure1(func(ms int64) int64 { return ms / millisPerDay })}),
 	},
 	{
 		Name: "day_of_week", Aliases: []string{"dow"}, Category: dates,
 		Doc:       "The ISO day of the week, 1 (Monday) to 7 (Sunday).",
 		Example:   "day_of_week(DATE '2024-01-31') → 3",
-		Overloads: dateOverloads("bigint", eachLocal(weekday)),
+		Overloads: dateOverloads("bigint", eachDay(weekday)),
 	},
 	{
 		Name: "day_of_year", Aliases: []string{"doy"}, Category: dates,
 		Doc:       "The day of the year, 1 to 366.",
 		Example:   "day_of_year(DATE '2024-01-31') → 31",
-		Overloads: dateOverloads("bigint", eachLocal(yearDay)),
+		Overloads: dateOverloads("bigint", eachDay(yearDay)),
 	},
 	{
 		Name: "hour", Category: dates,
@@ -461,43 +461,91 @@ func floorModulus(a, b int64) int64 {
 // truncate is the largest multiple of unit not above us.
 func truncate(us, unit int64) int64 { return us - floorModulus(us, unit) }
 
-// locations finds the location of a zone key, fast where neighbours have the same.
+// locations finds the location of a zone key, and what its clock shows, fast where neighbours are of one zone and season.
 type locations struct {
 	key int16
 	loc *time.Location
+	// instants from … to-1 are offset behind what the clock shows
+	from, to, offset int64
 }
 
 func (l *locations) of(key int16) *time.Location {
 	if l.loc == nil || l.key != key {
-		l.key = key
+		*l = locations{key: key}
 		_, l.loc = sqltype.Zone(key)
 	}
 	return l.loc
 }
 
+// local is what the clock of the zone shows at an instant.
+func (l *locations) local(us int64, key int16) int64 {
+	if us < l.from || us >= l.to || key != l.key {
+		l.season(us, key)
+	}
+	return us + l.offset
+}
+
+func (l *locations) season(us int64, key int16) {
+	loc := l.of(key)
+	l.from, l.to, l.offset = math.MinInt64, math.MaxInt64, 0
+	if loc == time.UTC {
+		return
+	}
+	t := time.UnixMicro(us).In(loc)
+	_, seconds := t.Zone()
+	start, end := t.ZoneBounds()
+	if l.offset = int64(seconds) * microsPerSecond; !start.IsZero() {
+		l.from = start.UnixMicro()
+	}
+	if !end.IsZero() {
+		l.to = end.UnixMicro()
+	}
+}
+
 // localColumn reads a date or any time as microseconds on the local clock.
 func localColumn(c *Call, i int) column[int64] {
+	mask := -1
+	if c.Args[i].Const {
+		mask = 0
+	}
 	switch c.Types[i].Kind {
 	case sqltype.Date:
-		col := arg[int32](c, i)
-		local := make([]int64, len(col.values))
-		for j, d := range col.values {
+		days := fixed[int32](c.Args[i].Arr)
+		local := make([]int64, len(days))
+		for j, d := range days {
 			local[j] = int64(d) * microsPerDay
 		}
-		return column[int64]{local, col.mask}
-	case sqltype.TimeTZ, sqltype.TimestampTZ:
-		col := arg[instant](c, i)
-		local := make([]int64, len(col.values))
-		var zones locations
-		for j, t := range col.values {
-			local[j] = sqltype.LocalMicros(t.us, zones.of(t.zone))
-			if c.Types[i].Kind == sqltype.TimeTZ {
-				local[j] = floorModulus(local[j], microsPerDay)
-			}
+		return column[int64]{local, mask}
+	case sqltype.TimestampTZ:
+		us, keys := instantsArg(c, i)
+		if allUTC(keys) {
+			return column[int64]{us, mask}
 		}
-		return column[int64]{local, col.mask}
+		local := make([]int64, len(us))
+		var zones locations
+		for j, t := range us {
+			local[j] = zones.local(t, keys[j])
+		}
+		return column[int64]{local, mask}
+	case sqltype.TimeTZ:
+		us, keys := instantsArg(c, i)
+		local := make([]int64, len(us))
+		var zones locations
+		for j, t := range us {
+			local[j] = floorModulus(zones.local(t, keys[j]), microsPerDay)
+		}
+		return column[int64]{local, mask}
 	}
 	return arg[int64](c, i)
+}
+
+func allUTC(keys []int16) bool {
+	for _, key := range keys {
+		if key != sqltype.UTCKey {
+			return false
+		}
+	}
+	return true
 }
 
 // eachLocal is pure1 over the local clock.
@@ -506,6 +554,28 @@ func eachLocal[R any](f func(local int64) R) body {
 		a, out := localColumn(c, 0), make([]R, c.Len)
 		for i := range out {
 			out[i] = f(a.at(i))
+		}
+		return write(c.Result, out, c.nulls())
+	}
+}
+
+// eachDay is eachLocal for a function of the day alone: it is called once where neighbours are of one day.
+func eachDay[R any](f func(local int64) R) body {
+	return func(c *Call) (arrow.Array, error) {
+		a, out := localColumn(c, 0), make([]R, c.Len)
+		var today R
+		from, to := int64(0), int64(0) // of the day of today
+		for i := range out {
+			local := a.at(i)
+			if local < from || local >= to {
+				from = local - floorModulus(local, microsPerDay)
+				to = from + microsPerDay
+				if from > local || to < from { // the first and the last day of all are cut off
+					to = from
+				}
+				today = f(local)
+			}
+			out[i] = today
 		}
 		return write(c.Result, out, c.nulls())
 	}

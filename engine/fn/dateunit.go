@@ -190,31 +190,73 @@ func truncDate(c *Call) (arrow.Array, error) {
 
 func truncTimestamp(c *Call) (arrow.Array, error) {
 	unitAt, local := compiled(c, 0, unitsOf(c.Types[1].Kind)), arg[int64](c, 1)
+	var cut truncation
 	return eachRow(c, func(i int) (int64, error) {
 		u, err := unitAt(i)
-		return truncLocal(local.at(i), u), err
+		return cut.of(local.at(i), u), err
 	})
+}
+
+// truncation is truncLocal, fast where neighbours are of one unit, or for units longer than a day of one day.
+type truncation struct {
+	unit          unit
+	from, to, cut int64 // from … to-1 are cut to cut
+}
+
+func (t *truncation) of(local int64, u unit) int64 {
+	if local < t.from || local >= t.to || u != t.unit {
+		t.unit, t.cut = u, truncLocal(local, u)
+		t.from = truncate(local, unitMicros[min(u, day)])
+		if t.to = t.from + unitMicros[min(u, day)]; t.from > local || t.to < t.from { // beyond the range of 64 bits
+			t.to = t.from
+		}
+	}
+	return t.cut
 }
 
 // truncInstant: hours and shorter units are cut where the clock shows them, so that both passes of an hour that a
 // zone has twice stay apart.
 func truncInstant(c *Call) (arrow.Array, error) {
-	unitAt, times := compiled(c, 0, parseUnit), arg[instant](c, 1)
+	unitAt, nulls := compiled(c, 0, parseUnit), c.nulls()
+	us, keys := instantsArg(c, 1)
+	if c.Args[1].Const {
+		us, keys = repeated(us[0], c.Len), repeated(keys[0], c.Len)
+	}
 	var zones locations
-	return eachRow(c, func(i int) (instant, error) {
+	var cut truncation
+	var start int64 // the instant of last, a local time
+	var last instant
+	some := false
+	out := make([]int64, c.Len)
+	for i, t := range us {
+		if nulls != nil && nulls[i] {
+			continue
+		}
 		u, err := unitAt(i)
 		if err != nil {
-			return instant{}, err
+			return nil, err
 		}
-		t := times.at(i)
-		loc := zones.of(t.zone)
-		local := sqltype.LocalMicros(t.us, loc)
-		cut := truncLocal(local, u)
+		local := zones.local(t, keys[i])
+		at := cut.of(local, u)
 		if u <= hour {
-			return instant{t.us - (local - cut), t.zone}, nil
+			out[i] = t - (local - at)
+			continue
 		}
-		return instant{sqltype.InstantMicros(cut, loc), t.zone}, nil
-	})
+		if !some || at != last.us || keys[i] != last.zone {
+			start = sqltype.InstantMicros(at, zones.of(keys[i]))
+			last, some = instant{at, keys[i]}, true
+		}
+		out[i] = start
+	}
+	return instantArray(out, keys, nulls), nil
+}
+
+func repeated[T any](value T, n int) []T {
+	out := make([]T, n)
+	for i := range out {
+		out[i] = value
+	}
+	return out
 }
 
 // truncTimeTZ cuts what the clock shows.

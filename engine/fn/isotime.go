@@ -4,6 +4,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow"
 
 	"github.com/trailql/trailql/engine/sqltype"
+	"github.com/trailql/trailql/engine/vec"
 )
 
 // isoReader reads the forms of ISO 8601 that Trino reads: a calendar day (2024, 2024-01, 2024-01-31), a day of the
@@ -128,28 +129,46 @@ func (r *isoReader) offset() (key int16, found, ok bool) {
 	return key, true, ok
 }
 
-// fromISO reads argument 0 as timestamps, cut to a multiple of unit.
+// fromISO reads argument 0 as timestamps, cut to a multiple of unit, which divides a second.
 func fromISO(c *Call, unit int64) (arrow.Array, error) {
-	text, session := arg[string](c, 0), sessionZone(c)
+	text, session, nulls := textArg(c, 0), sessionZone(c), c.nulls()
 	var zones locations
-	return eachRow(c, func(i int) (instant, error) {
+	var stamps vec.Stamps
+	us, keys := make([]int64, c.Len), make([]int16, c.Len)
+	for i := range us {
+		if nulls != nil && nulls[i] {
+			continue
+		}
 		s := text.at(i)
-		r := isoReader{s: s}
-		days, ok := r.day()
-		var us int64
-		if ok && r.skip('T') && r.i < len(s) {
-			us, ok = r.time()
+		if len(s) == 20 && s[10] == 'T' && s[19] == 'Z' {
+			var ok bool
+			if us[i], ok = stamps.Second(s[:19]); ok {
+				keys[i] = sqltype.UTCKey
+				continue
+			}
 		}
-		zone, found, zoneOK := r.offset()
-		if !ok || !zoneOK {
-			return instant{}, valueError("%s is not an ISO 8601 time", shown(s))
+		local, zone, ok := isoTime(s, session)
+		if !ok {
+			return nil, valueError("%s is not an ISO 8601 time", shown(s))
 		}
-		if !found {
-			zone = session
-		}
-		local := int64(days)*microsPerDay + us
-		return instant{truncate(sqltype.InstantMicros(local, zones.of(zone)), unit), zone}, nil
-	})
+		us[i], keys[i] = truncate(sqltype.InstantMicros(local, zones.of(zone)), unit), zone
+	}
+	return instantArray(us, keys, nulls), nil
+}
+
+// isoTime reads a time and its zone, session if it names none.
+func isoTime(s string, session int16) (local int64, zone int16, ok bool) {
+	r := isoReader{s: s}
+	days, ok := r.day()
+	var us int64
+	if ok && r.skip('T') && r.i < len(s) {
+		us, ok = r.time()
+	}
+	zone, found, zoneOK := r.offset()
+	if !found {
+		zone = session
+	}
+	return int64(days)*microsPerDay + us, zone, ok && zoneOK
 }
 
 func fromISODate(s string) (int32, error) {

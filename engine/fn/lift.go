@@ -49,7 +49,7 @@ func pure1[A, R any](f func(A) R) body {
 				out[i] = f(a.at(i))
 			}
 		}
-		return write(c.Result, out, nulls)
+		return writeRows(c, out, nulls)
 	}
 }
 
@@ -61,7 +61,7 @@ func pure2[A, B, R any](f func(A, B) R) body {
 				out[i] = f(a.at(i), b.at(i))
 			}
 		}
-		return write(c.Result, out, nulls)
+		return writeRows(c, out, nulls)
 	}
 }
 
@@ -117,24 +117,28 @@ func append3[A, B, C any](f func(dst []byte, a A, b B, c C) ([]byte, error)) bod
 
 // appendRows is the loop of the appending lifts, for bodies with arguments of another shape.
 func appendRows(c *Call, row func(dst []byte, i int) ([]byte, error)) (arrow.Array, error) {
-	m, w := nullMaker{c.nulls(), c.Len}, newTextWriter(c.Len)
+	nulls, w := c.nulls(), newTextRuns(c.Result, c.Len)
 	for i := range c.Len {
-		if !m.skip(i) {
-			before := len(w.data)
-			data, err := row(w.data, i)
-			if !m.keep(i, err) {
-				return nil, err
-			}
-			if err != nil {
-				data = w.data[:before]
-			}
-			w.data = data
+		if nulls != nil && nulls[i] {
+			w.null()
+			continue
 		}
-		if !w.end() {
-			break
+		before := len(w.data)
+		data, err := row(w.data, i)
+		switch {
+		case err == nil:
+			w.data = data
+			if !w.end() {
+				return w.array()
+			}
+		case errors.Is(err, errNull):
+			w.data = w.data[:before]
+			w.null()
+		default:
+			return nil, err
 		}
 	}
-	return w.array(c.Result, m.nulls)
+	return w.array()
 }
 
 // compiled turns argument i, a pattern of some kind, into what compile makes of it, for any row. A constant is
@@ -179,5 +183,22 @@ func eachRow[R any](c *Call, f func(i int) (R, error)) (arrow.Array, error) {
 		}
 		out[i] = r
 	}
-	return write(c.Result, out, m.nulls)
+	return writeRows(c, out, m.nulls)
+}
+
+// writeRows is write for the rows of a call: text that repeats from row to row comes dictionary-coded.
+func writeRows[R any](c *Call, values []R, nulls []bool) (arrow.Array, error) {
+	texts, ok := any(values).([]string)
+	if !ok {
+		return write(c.Result, values, nulls)
+	}
+	w := newTextRuns(c.Result, len(texts))
+	for i, s := range texts {
+		if nulls != nil && nulls[i] {
+			w.null()
+		} else if !w.add(s) {
+			break
+		}
+	}
+	return w.array()
 }

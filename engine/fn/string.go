@@ -23,7 +23,7 @@ var stringFunctions = []*Function{
 		Doc:     "How many characters the text has; bytes for varbinary.",
 		Example: "length('trail') → 5",
 		Overloads: []Overload{
-			{Sig: "(varchar) -> bigint", Eval: pure1(func(s string) int64 { return int64(utf8.RuneCountInString(s)) })},
+			{Sig: "(varchar) -> bigint", Eval: lengthOfText},
 			{Sig: "(varbinary) -> bigint", Eval: pure1(func(b []byte) int64 { return int64(len(b)) })},
 		},
 	},
@@ -31,13 +31,13 @@ var stringFunctions = []*Function{
 		Name: "lower", Category: text,
 		Doc:       "The text in lower case.",
 		Example:   "lower('ABC') → 'abc'",
-		Overloads: []Overload{{Sig: "(varchar) -> varchar", Eval: pure1(strings.ToLower)}},
+		Overloads: []Overload{{Sig: "(varchar) -> varchar", Eval: inCase(strings.ToLower, 'A', 'a'-'A')}},
 	},
 	{
 		Name: "upper", Category: text,
 		Doc:       "The text in upper case.",
 		Example:   "upper('abc') → 'ABC'",
-		Overloads: []Overload{{Sig: "(varchar) -> varchar", Eval: pure1(strings.ToUpper)}},
+		Overloads: []Overload{{Sig: "(varchar) -> varchar", Eval: inCase(strings.ToUpper, 'a', 256-('a'-'A'))}},
 	},
 	{
 		Name: "trim", Category: text,
@@ -71,8 +71,8 @@ var stringFunctions = []*Function{
 		Doc:     "The text from a position, counted from 1 or from the end if negative, perhaps of a length only.",
 		Example: "substr('abc', 2) → 'bc'",
 		Overloads: []Overload{
-			{Sig: "(varchar, bigint) -> varchar", Eval: pure2(func(s string, start int64) string { return substr(s, start, math.MaxInt64) })},
-			{Sig: "(varchar, bigint, bigint) -> varchar", Eval: lift3(func(s string, start, n int64) (string, error) { return substr(s, start, n), nil })},
+			{Sig: "(varchar, bigint) -> varchar", Eval: substrText(pure2(func(s string, start int64) string { return substr(s, start, math.MaxInt64) }))},
+			{Sig: "(varchar, bigint, bigint) -> varchar", Eval: substrText(lift3(func(s string, start, n int64) (string, error) { return substr(s, start, n), nil }))},
 			{Sig: "(varbinary, bigint) -> varbinary", Eval: pure2(func(b []byte, start int64) []byte { return subBytes(b, start, math.MaxInt64) })},
 			{Sig: "(varbinary, bigint, bigint) -> varbinary", Eval: lift3(func(b []byte, start, n int64) ([]byte, error) { return subBytes(b, start, n), nil })},
 		},

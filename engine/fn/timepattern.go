@@ -322,14 +322,18 @@ func boolToInt(b bool) int {
 }
 
 func appendDigits(dst []byte, n, width int) []byte {
+	if width == 2 && n >= 0 && n < 100 {
+		return append(dst, '0'+byte(n/10), '0'+byte(n%10))
+	}
 	if n < 0 {
 		dst, n = append(dst, '-'), -n
 	}
-	s := strconv.Itoa(n)
-	for range width - len(s) {
+	var buffer [20]byte
+	digits := strconv.AppendInt(buffer[:0], int64(n), 10)
+	for range width - len(digits) {
 		dst = append(dst, '0')
 	}
-	return append(dst, s...)
+	return append(dst, digits...)
 }
 
 // parsedTime gathers the fields read from a text; what is missing is that of 1970-01-01 00:00:00.
@@ -499,26 +503,75 @@ func (t *parsedTime) local() (us int64, ok bool) {
 	return int64(days)*microsPerDay + int64(h)*microsPerHour + int64(t.minute)*microsPerMinute + int64(t.second)*microsPerSecond + t.fraction, true
 }
 
+// resolution is how long a local time may be followed by others that print the same, in one zone at one offset.
+func (p timePattern) resolution() int64 {
+	shortest := microsPerDay
+	for _, f := range p {
+		switch f.kind {
+		case fieldHour, fieldHour24, fieldHalf, fieldHalf12, fieldHalfName:
+			shortest = min(shortest, microsPerHour)
+		case fieldMinute:
+			shortest = min(shortest, microsPerMinute)
+		case fieldSecond:
+			shortest = min(shortest, microsPerSecond)
+		case fieldFraction, fieldZoneName: // a zone may change its name at any instant
+			shortest = 1
+		}
+	}
+	return shortest
+}
+
 // formatWith is date_format or format_datetime.
 func formatWith(compile func(string) (timePattern, error)) body {
 	return func(c *Call) (arrow.Array, error) {
-		local, patternAt := localColumn(c, 0), compiled(c, 1, compile)
+		local, patternAt, nulls, w := localColumn(c, 0), compiled(c, 1, compile), c.nulls(), newTextRuns(c.Result, c.Len)
 		var instants column[instant]
-		if c.Types[0].Kind == sqltype.TimestampTZ {
+		zoned := c.Types[0].Kind == sqltype.TimestampTZ
+		if zoned {
 			instants = arg[instant](c, 0)
 		}
-		return appendRows(c, func(dst []byte, i int) ([]byte, error) {
+		var from, to, resolution int64 // of the times that print as the last entry
+		var last instant
+		for i := range c.Len {
+			if nulls != nil && nulls[i] {
+				w.null()
+				continue
+			}
 			p, err := patternAt(i)
 			if err != nil {
 				return nil, err
 			}
-			var at *instant
-			if instants.values != nil {
+			at, l := (*instant)(nil), local.at(i)
+			if zoned {
 				t := instants.at(i)
 				at = &t
 			}
-			return p.append(dst, local.at(i), at)
-		})
+			if i == 0 {
+				resolution = p.resolution()
+			}
+			if l >= from && l < to && (!zoned || at.zone == last.zone && l-at.us == last.us) {
+				if !w.again() {
+					break
+				}
+				continue
+			}
+			if w.data, err = p.append(w.data, l, at); err != nil {
+				return nil, err
+			}
+			if !w.end() {
+				break
+			}
+			if c.constants(1) {
+				from = truncate(l, resolution)
+				if to = from + resolution; from > l || to < from { // beyond the range of 64 bits
+					to = from
+				}
+				if zoned {
+					last = instant{l - at.us, at.zone}
+				}
+			}
+		}
+		return w.array()
 	}
 }
 

@@ -51,25 +51,42 @@ func (c caster) fromText(a arrow.Array, from, to sqltype.Type) (arrow.Array, err
 	case sqltype.IPAddress, sqltype.IPPrefix, sqltype.UUID:
 		return textToNetwork(&r)
 	case sqltype.Date:
-		return parseFixed(&r, sqltype.ParseDate)
+		var stamps Stamps
+		return parseFixed(&r, func(s string) (int32, bool) {
+			if days, ok := stamps.Day(s); ok {
+				return days, true
+			}
+			return sqltype.ParseDate(s)
+		})
 	case sqltype.Time:
 		return parseFixed(&r, func(s string) (int64, bool) {
 			micros, ok := sqltype.ParseTime(s)
 			return roundTime(micros, to.Precision), ok
 		})
 	case sqltype.Timestamp:
+		var stamps Stamps
 		return parseFixed(&r, func(s string) (int64, bool) {
+			if micros, ok := stamps.Second(s); ok { // there is nothing to round
+				return micros, true
+			}
 			micros, ok := sqltype.ParseTimestamp(s)
 			return sqltype.RoundMicros(micros, to.Precision), ok
 		})
 	}
 	// with time zone
+	var stamps Stamps
 	keys := make([]int16, 0, a.Len())
 	micros, err := parseTexts(&r, func(s string) (int64, bool) {
 		if to.Kind == sqltype.TimeTZ {
 			ofDay, key, ok := sqltype.ParseTimeTZ(s)
 			keys = append(keys, key)
 			return roundTime(ofDay, to.Precision), ok
+		}
+		if len(s) == 20 && s[19] == 'Z' {
+			if micros, ok := stamps.Second(s[:19]); ok {
+				keys = append(keys, sqltype.UTCKey)
+				return micros, true
+			}
 		}
 		instant, key, ok := sqltype.ParseTimestampTZ(s, c.zone)
 		keys = append(keys, key)
