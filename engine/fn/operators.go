@@ -331,24 +331,36 @@ func concat2[S string | []byte](dst []byte, a, b S) ([]byte, error) {
 
 // like matches with vec's compiled patterns.
 func like(c *Call) (arrow.Array, error) {
+	if c.constants(1) {
+		p, err := likeAt(c)(0)
+		if err != nil {
+			return nil, err
+		}
+		return p.Rows(c.Args[0].Arr), nil
+	}
+	return likeRows(c)
+}
+
+// likeAt gives the pattern of a row.
+func likeAt(c *Call) func(row int) (*vec.Like, error) {
 	if len(c.Args) == 2 {
-		return likeRows(c, compiled(c, 1, func(p string) (*vec.Like, error) { return vec.CompileLike(p, "", false) }))
+		return compiled(c, 1, func(p string) (*vec.Like, error) { return vec.CompileLike(p, "", false) })
 	}
 	escape := arg[string](c, 2)
 	if c.Args[2].Const {
-		return likeRows(c, compiled(c, 1, func(p string) (*vec.Like, error) { return vec.CompileLike(p, escape.at(0), true) }))
+		return compiled(c, 1, func(p string) (*vec.Like, error) { return vec.CompileLike(p, escape.at(0), true) })
 	}
 	pattern := arg[string](c, 1)
-	return likeRows(c, func(i int) (*vec.Like, error) { return vec.CompileLike(pattern.at(i), escape.at(i), true) })
+	return func(i int) (*vec.Like, error) { return vec.CompileLike(pattern.at(i), escape.at(i), true) }
 }
 
-func likeRows(c *Call, pattern func(int) (*vec.Like, error)) (arrow.Array, error) {
-	s, nulls, out := arg[string](c, 0), c.nulls(), make([]bool, c.Len)
+func likeRows(c *Call) (arrow.Array, error) {
+	s, nulls, out, patternAt := arg[string](c, 0), c.nulls(), make([]bool, c.Len), likeAt(c)
 	for i := range out {
 		if nulls != nil && nulls[i] {
 			continue
 		}
-		p, err := pattern(i)
+		p, err := patternAt(i)
 		if err != nil {
 			return nil, err
 		}

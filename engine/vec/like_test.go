@@ -2,10 +2,15 @@ package vec
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
 	"pgregory.net/rapid"
+
+	"github.com/trailql/trailql/engine/sqltype"
 )
 
 func TestLike(t *testing.T) {
@@ -48,4 +53,61 @@ func TestLikeAgreesWithRegexp(t *testing.T) {
 			rt.Fatalf("%q LIKE %q is %t, want %t", text, pattern, got, want)
 		}
 	})
+}
+
+func TestLikeRows(t *testing.T) {
+	letters := rapid.SampledFrom([]string{"a", "b", "é", "ab", "%", "%", "_"})
+	words := rapid.SampledFrom([]string{"", "a", "b", "ab", "é", "aab", "%", "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx", "bab"})
+	rapid.Check(t, func(rt *rapid.T) {
+		pattern := strings.Join(rapid.SliceOfN(letters, 0, 6).Draw(rt, "pattern"), "")
+		values := make([]any, rapid.IntRange(0, 60).Draw(rt, "rows"))
+		for i := range values {
+			if rapid.IntRange(0, 5).Draw(rt, "null") > 0 {
+				values[i] = strings.Join(rapid.SliceOfN(words, 0, 5).Draw(rt, "text"), "")
+			}
+		}
+		from := rapid.IntRange(0, len(values)).Draw(rt, "from")
+		to := rapid.IntRange(from, len(values)).Draw(rt, "to")
+		l, err := CompileLike(pattern, "", false)
+		if err != nil {
+			rt.Fatal(err)
+		}
+		plain := build(sqltype.VarcharType, values)
+		for _, a := range []arrow.Array{Slice(plain, from, to), Slice(coded(plain), from, to)} {
+			got := l.Rows(a)
+			for i, v := range values[from:to] {
+				var want any
+				if v != nil {
+					want = l.Match(v.(string))
+				}
+				if got := Value(got, i); got != want {
+					rt.Fatalf("row %d, %v LIKE %q is %v, want %v", i, v, pattern, got, want)
+				}
+			}
+		}
+	})
+}
+
+// coded is a as a dictionary of all its rows.
+func coded(a arrow.Array) arrow.Array {
+	codes := make([]int32, a.Len())
+	for i := range codes {
+		codes[i] = int32(i)
+		if !IsValid(a, i) {
+			codes[i] = -1
+		}
+	}
+	return EncodeDictionary(withoutNulls(a.(*array.String)), codes)
+}
+
+func TestLikeWhereTheSampleMisleads(t *testing.T) {
+	l, err := CompileLike("%xy%", "", false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	values := []any{strings.Repeat("y", 5000), strings.Repeat("x", 5000), "", strings.Repeat("x", 5000) + "y", "x", "y", nil, "xy"}
+	got := True(l.Rows(build(sqltype.VarcharType, values)))
+	if want := []int32{3, 7}; !slices.Equal(got, want) {
+		t.Fatalf("got rows %d, want %d", got, want)
+	}
 }
