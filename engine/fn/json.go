@@ -152,20 +152,36 @@ func slicesOf(lists ...[]Overload) []Overload {
 	return all
 }
 
-func extractScalar(c *Call) (arrow.Array, error) {
+// extractScalar is json_extract_scalar.
+var extractScalar = pieces(extractScalarRows, func(c *Call, _ *textColumn) func(string) (string, bool) {
+	p, err := compiled(c, 1, parseJSONPath)(0)
+	if err != nil {
+		return nil // if no row is there to fail, it is no error
+	}
+	return func(s string) (string, bool) {
+		text, err := p.scalar(s)
+		return text, err == nil
+	}
+})
+
+func extractScalarRows(c *Call) (arrow.Array, error) {
 	text, pathAt := arg[string](c, 0), compiled(c, 1, parseJSONPath)
 	return eachRow(c, func(i int) (string, error) {
 		p, err := pathAt(i)
 		if err != nil {
 			return "", err
 		}
-		s := text.at(i)
-		at := p.find(s)
-		if at < 0 || s[at] == '{' || s[at] == '[' || p.plural() {
-			return "", errNull
-		}
-		return jsonScalar(s, at)
+		return p.scalar(text.at(i))
 	})
+}
+
+// scalar is the text of the string, number or boolean that the path leads to; errNull if it leads to none.
+func (p jsonPath) scalar(s string) (string, error) {
+	at := p.find(s)
+	if at < 0 || s[at] == '{' || s[at] == '[' || p.plural() {
+		return "", errNull
+	}
+	return jsonScalar(s, at)
 }
 
 // jsonScalar is the text of the string, number or boolean at i; null for null and what is no JSON.
@@ -295,7 +311,7 @@ func jsonKey(dst []byte, s, name string) ([]byte, error) {
 		if jsonKeyIs(key, name) {
 			return appendAsText(dst, s, value)
 		}
-		if near < 0 {
+		if near < 0 && jsonKeyMayFold(key, name) {
 			if text, ok := jsonUnquote(key); ok && strings.EqualFold(text, name) {
 				near = value
 			}

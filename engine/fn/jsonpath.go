@@ -3,6 +3,7 @@ package fn
 import (
 	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // jsonPath is a path such as $.items[0]["a key"].name; [*] and .* stand for all elements or members.
@@ -145,11 +146,33 @@ func (step jsonStep) into(s string, i int) int {
 
 // jsonKeyIs compares a quoted key with a name.
 func jsonKeyIs(quoted, name string) bool {
-	if inner := quoted[1 : len(quoted)-1]; strings.IndexByte(inner, '\\') < 0 {
+	inner := quoted[1 : len(quoted)-1]
+	if inner == "" || name == "" {
+		return inner == name
+	}
+	if inner[0] != name[0] && inner[0] != '\\' { // most keys
+		return false
+	}
+	if len(inner) < len(name) || strings.IndexByte(inner, '\\') < 0 { // an escape is longer than what it stands for
 		return inner == name
 	}
 	text, ok := jsonUnquote(quoted)
 	return ok && text == name
+}
+
+// jsonKeyMayFold reports whether a quoted key may be the name but for case: false if their first characters say that it is not.
+func jsonKeyMayFold(quoted, name string) bool {
+	if len(quoted) < 3 || name == "" || quoted[1] >= utf8.RuneSelf || name[0] >= utf8.RuneSelf {
+		return true
+	}
+	return quoted[1] == '\\' || smallLetter(quoted[1]) == smallLetter(name[0])
+}
+
+func smallLetter(c byte) byte {
+	if c-'A' < 26 {
+		c += 'a' - 'A'
+	}
+	return c
 }
 
 // each calls found with the start of every value that the path leads to, in the order of the text; false says that

@@ -1,10 +1,13 @@
 package fn
 
 import (
+	"encoding/binary"
+	"math/bits"
 	"slices"
 	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
+	"unsafe"
 
 	"github.com/trailql/trailql/engine/sqltype"
 )
@@ -23,23 +26,30 @@ func jsonSpace(s string, i int) int {
 	return i
 }
 
-// jsonStringEnd returns the position after the string that starts with the quote at i.
+// jsonStringEnd returns the position after the string that starts with the quote at i. It takes eight bytes at a time.
 func jsonStringEnd(s string, i int) int {
-	for i++; ; i++ {
-		quote := strings.IndexByte(s[i:], '"')
-		if quote < 0 {
+	b := unsafe.Slice(unsafe.StringData(s), len(s))
+	const ones, quotes, slashes = 0x0101010101010101, '"' * 0x0101010101010101, '\\' * 0x0101010101010101
+	for i++; ; {
+		for ; len(b)-i >= 8; i += 8 {
+			w := binary.LittleEndian.Uint64(b[i:])
+			quote, slash := w^quotes, w^slashes // a byte that is sought is 0 here
+			// right for the lowest byte that is found
+			if hits := ((quote-ones)&^quote | (slash-ones)&^slash) & (ones << 7); hits != 0 {
+				i += bits.TrailingZeros64(hits) / 8
+				break
+			}
+		}
+		for i < len(b) && b[i] != '"' && b[i] != '\\' {
+			i++
+		}
+		switch {
+		case i >= len(b):
 			return -1
+		case b[i] == '"':
+			return i + 1
 		}
-		// a quote ends the string unless an odd number of backslashes stands before it
-		end := i + quote
-		k := end
-		for k > i && s[k-1] == '\\' {
-			k--
-		}
-		if (end-k)%2 == 0 {
-			return end + 1
-		}
-		i = end
+		i += 2 // the next byte is no quote that ends the string
 	}
 }
 
@@ -54,25 +64,25 @@ func jsonEnd(s string, i int) int {
 	case c == '{' || c == '[':
 		depth := 0
 		for i < len(s) {
-			switch s[i] {
-			case '{', '[':
-				depth++
-			case '}', ']':
-				if depth--; depth == 0 {
-					return i + 1
-				}
-			case '"':
+			switch c := s[i]; {
+			case c == '"':
 				if i = jsonStringEnd(s, i); i < 0 {
 					return -1
 				}
 				continue
+			case c|0x20 == '{': // and [
+				depth++
+			case c|0x20 == '}': // and ]
+				if depth--; depth == 0 {
+					return i + 1
+				}
 			}
 			i++
 		}
 		return -1
 	}
 	end := i
-	for end < len(s) && strings.IndexByte(",]} \n\t\r", s[end]) < 0 {
+	for end < len(s) && !jsonEndsLiteral[s[end]] {
 		end++
 	}
 	if !jsonLiteral(s[i:end]) {
@@ -80,6 +90,9 @@ func jsonEnd(s string, i int) int {
 	}
 	return end
 }
+
+// jsonEndsLiteral are the bytes that cannot be part of a number or of true, false and null.
+var jsonEndsLiteral = [256]bool{',': true, ']': true, '}': true, ' ': true, '\n': true, '\t': true, '\r': true}
 
 // jsonLiteral reports whether s is true, false, null or a number as JSON writes it.
 func jsonLiteral(s string) bool {

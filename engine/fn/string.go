@@ -123,7 +123,7 @@ var stringFunctions = []*Function{
 		Name: "split_part", Category: text, CanFail: true,
 		Doc:       "The n-th part of the text between the delimiters, counted from 1; NULL if there are fewer.",
 		Example:   "split_part('a,b,c', ',', 2) → 'b'",
-		Overloads: []Overload{{Sig: "(varchar, varchar, bigint) -> varchar", Eval: lift3(splitPart)}},
+		Overloads: []Overload{{Sig: "(varchar, varchar, bigint) -> varchar", Eval: splitPartText}},
 	},
 	{
 		Name: "split_to_map", Category: text, CanFail: true,
@@ -402,6 +402,18 @@ func concatWS(c *Call) (arrow.Array, error) {
 	}
 	return w.array(c.Result, nulls)
 }
+
+// splitPartText is split_part.
+var splitPartText = pieces(lift3(splitPart), func(c *Call, _ *textColumn) func(string) (string, bool) {
+	delimiter, n := arg[string](c, 1).at(0), arg[int64](c, 2).at(0)
+	if n <= 0 {
+		return nil // if no row is there to fail, it is no error
+	}
+	return func(s string) (string, bool) {
+		part, err := splitPart(s, delimiter, n)
+		return part, err == nil
+	}
+})
 
 func splitPart(s, delimiter string, n int64) (string, error) {
 	if n <= 0 {

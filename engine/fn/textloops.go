@@ -14,15 +14,15 @@ import (
 // The bodies below are loops for what queries do most: a text column, constants beside it. For any other arguments they leave the
 // work to the row form that they are made with.
 
-// pieces makes a body of a function that cuts a piece out of each text. over returns how it is cut for the constants of a call,
-// knowing that all of the text is ASCII; ok of a piece is false for NULL.
-func pieces(rows body, over func(c *Call, ascii bool) (cut func(s string) (piece string, ok bool))) body {
+// pieces makes a body of a function that cuts a piece out of each text. over returns how the texts t are cut for the constants of a call;
+// ok of a piece is false for NULL.
+func pieces(rows body, over func(c *Call, t *textColumn) (cut func(s string) (piece string, ok bool))) body {
 	return func(c *Call) (arrow.Array, error) {
 		if !c.constants(1) {
 			return rows(c)
 		}
 		t, nulls, w := textArg(c, 0), c.nulls(), newTextRuns(c.Result, c.Len)
-		cut := over(c, t.ascii())
+		cut := over(c, &t)
 		if cut == nil {
 			return rows(c)
 		}
@@ -41,12 +41,12 @@ func pieces(rows body, over func(c *Call, ascii bool) (cut func(s string) (piece
 
 // substrText is substr of text.
 func substrText(rows body) body {
-	return pieces(rows, func(c *Call, ascii bool) func(string) (string, bool) {
+	return pieces(rows, func(c *Call, t *textColumn) func(string) (string, bool) {
 		start, length := arg[int64](c, 1).at(0), int64(math.MaxInt64)
 		if len(c.Args) == 3 {
 			length = arg[int64](c, 2).at(0)
 		}
-		if !ascii {
+		if !t.ascii() {
 			return func(s string) (string, bool) { return substr(s, start, length), true }
 		}
 		return func(s string) (string, bool) {
