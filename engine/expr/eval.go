@@ -3,6 +3,7 @@ package expr
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
@@ -32,6 +33,9 @@ type evaluator struct {
 }
 
 func (ev evaluator) eval(e Expr) (vec.Datum, error) {
+	if d, ok := ev.onEntries(e); ok {
+		return d, nil
+	}
 	switch e := e.(type) {
 	case *Column:
 		return vec.Datum{Arr: ev.Cols[e.Index]}, nil
@@ -144,8 +148,57 @@ func (ev evaluator) compare(e *Compare) (vec.Datum, error) {
 	return vec.Datum{Arr: out, Const: both}, err
 }
 
+// onEntries evaluates an expression of several steps over one dictionary-coded column, and nothing else, once per entry and once for NULL, and
+// maps the answers to the rows. ok is false where e is none, where there are more entries than rows, and where an entry is at fault,
+// perhaps one that no row has: then the rows decide.
+func (ev evaluator) onEntries(e Expr) (out vec.Datum, ok bool) {
+	if isOperand(e) || !ev.coded() {
+		return vec.Datum{}, false
+	}
+	_, isCase := e.(*Case)
+	if !isCase && !slices.ContainsFunc(children(e), func(c Expr) bool { return !isOperand(c) }) {
+		return vec.Datum{}, false // one step: its kernel knows dictionaries
+	}
+	columns := Columns(e)
+	if len(columns) != 1 || Volatile(e) {
+		return vec.Datum{}, false
+	}
+	d, ok := ev.Cols[columns[0]].(*array.Dictionary)
+	if !ok || d.Data().Dictionary().Len() >= ev.Len {
+		return vec.Datum{}, false
+	}
+	withNull := vec.NullCount(d) > 0
+	entries := arrow.Array(vec.Entries(d))
+	if withNull {
+		entries = vec.WithNull(vec.Entries(d))
+	}
+	if entries.Len() == 0 {
+		return vec.Datum{}, false
+	}
+	inner := evaluator{vec.Batch{Len: entries.Len(), Cols: make([]arrow.Array, len(ev.Cols))}, ev.session}
+	inner.Cols[columns[0]] = entries
+	each, err := inner.eval(e)
+	if err != nil {
+		return vec.Datum{}, false
+	}
+	if each.Const {
+		return each, true
+	}
+	return vec.Datum{Arr: vec.TakeEntries(each.Arr, d, withNull)}, true
+}
+
+// coded reports whether a column is dictionary-coded.
+func (ev evaluator) coded() bool {
+	for _, c := range ev.Cols {
+		if _, ok := c.(*array.Dictionary); ok {
+			return true
+		}
+	}
+	return false
+}
+
 // call applies a function. Constant arguments give a constant. A function of one dictionary-coded column and constants is run
-// on the entries where there are no more of them than rows.
+// on the entries where there are no more of them than rows, or on those that rows have.
 func (ev evaluator) call(e *Call) (vec.Datum, error) {
 	args := make([]vec.Datum, 0, len(e.Args))
 	var lambdas []fn.Lambda
@@ -182,7 +235,12 @@ func (ev evaluator) call(e *Call) (vec.Datum, error) {
 	if null && !e.Fn.NullCall {
 		return vec.Datum{Arr: vec.Nulls(e.T, 1), Const: true}, nil
 	}
-	if columns == 1 && lifted != nil && !e.Fn.Volatile && lifted.Data().Dictionary().Len() <= ev.Len {
+	if columns == 1 && lifted != nil && !e.Fn.Volatile {
+		if lifted.Data().Dictionary().Len() > ev.Len {
+			lifted = vec.Used(lifted, ev.Len-ev.Len/4)
+		}
+	}
+	if columns == 1 && lifted != nil && !e.Fn.Volatile {
 		out, err := ev.lift(e, args, lambdas, liftedAt, lifted)
 		if err == nil {
 			return vec.Datum{Arr: out}, nil
@@ -290,68 +348,167 @@ func (ev evaluator) tryRows(e *Try) (arrow.Array, error) {
 	})
 }
 
-// cases evaluates the branches of CASE, each on the rows that reach it, and puts the parts together.
+// cases evaluates the branches of CASE and takes for each row from the one that it reaches. A constant or a column is taken from as it
+// stands; anything else is evaluated on the rows that reach it, as is a condition that can fail, or that few rows reach.
 func (ev evaluator) cases(e *Case) (vec.Datum, error) {
+	const open, null = -2, -1
 	var parts []arrow.Array
 	base := int32(0)                // rows in parts
-	source := make([]int32, ev.Len) // per row of the batch its row in parts, -1 for NULL
-	rows := identity(ev.Len)        // that no branch has taken yet
-	add := func(d vec.Datum, rows []int32) {
-		for i, r := range rows {
-			if d.Const {
+	source := make([]int32, ev.Len) // per row of the batch its row in parts
+	for i := range source {
+		source[i] = open
+	}
+	left, constants := ev.Len, true
+	// take gives the rows the values of branch; whole is the answer if that is all there is.
+	take := func(branch Expr, rows []int32) (whole *vec.Datum, err error) {
+		at := ev
+		_, standing := branch.(*Literal)
+		if _, column := branch.(*Column); column {
+			standing = len(rows) >= ev.Len/2 // else it would be copied whole for a few rows
+		}
+		if !standing {
+			at = ev.some(rows, branch)
+		}
+		d, err := at.eval(branch)
+		if err != nil {
+			return nil, err
+		}
+		if len(rows) == ev.Len {
+			return &d, nil
+		}
+		switch {
+		case d.Const:
+			for _, r := range rows {
 				source[r] = base
-			} else {
+			}
+		case standing:
+			for _, r := range rows {
+				source[r] = base + r
+			}
+		default:
+			for i, r := range rows {
 				source[r] = base + int32(i)
 			}
 		}
+		constants = constants && d.Const
 		parts = append(parts, d.Arr)
 		base += int32(d.Arr.Len())
+		left -= len(rows)
+		return nil, nil
+	}
+	unreached := func() []int32 {
+		if left == ev.Len {
+			return identity(ev.Len)
+		}
+		rows := make([]int32, 0, left)
+		for i, s := range source {
+			if s == open {
+				rows = append(rows, int32(i))
+			}
+		}
+		return rows
 	}
 	for _, w := range e.Whens {
-		if len(rows) == 0 {
+		if left == 0 {
 			break
 		}
-		sub := ev.some(rows, w.Cond)
-		cond, err := sub.boolean(w.Cond)
+		hit, err := ev.reached(w.Cond, source, open, left, unreached)
 		if err != nil {
 			return vec.Datum{}, err
 		}
-		hit, rest := split(cond, rows)
 		if len(hit) == 0 {
 			continue
 		}
-		then, err := ev.some(hit, w.Then).eval(w.Then)
-		if err != nil {
-			return vec.Datum{}, err
+		if whole, err := take(w.Then, hit); whole != nil || err != nil {
+			return orNone(whole), err
 		}
-		if len(hit) == ev.Len {
-			return then, nil
-		}
-		add(then, hit)
-		rows = rest
 	}
-	if len(rows) > 0 && e.Else != nil {
-		d, err := ev.some(rows, e.Else).eval(e.Else)
-		if err != nil {
-			return vec.Datum{}, err
+	if left > 0 && e.Else != nil {
+		if whole, err := take(e.Else, unreached()); whole != nil || err != nil {
+			return orNone(whole), err
 		}
-		if len(rows) == ev.Len {
-			return d, nil
-		}
-		add(d, rows)
-		rows = nil
 	}
 	if len(parts) == 0 {
 		return vec.Datum{Arr: vec.Nulls(e.T, 1), Const: true}, nil
 	}
-	for _, r := range rows {
-		source[r] = -1
+	if left > 0 {
+		for i, s := range source {
+			if s == open {
+				source[i] = null
+			}
+		}
 	}
 	all, err := vec.Concat(parts)
 	if err != nil {
 		return vec.Datum{}, err
 	}
+	if texts, ok := all.(*array.String); ok && constants { // the constants are the entries
+		for i, s := range source {
+			if s >= 0 && texts.IsNull(int(s)) {
+				source[i] = null
+			}
+		}
+		return vec.Datum{Arr: vec.Coded(texts, source)}, nil
+	}
 	return vec.Datum{Arr: vec.Take(all, source)}, nil
+}
+
+func orNone(d *vec.Datum) vec.Datum {
+	if d == nil {
+		return vec.Datum{}
+	}
+	return *d
+}
+
+// isOperand reports whether e costs nothing to evaluate.
+func isOperand(e Expr) bool {
+	switch e.(type) {
+	case *Literal, *Column:
+		return true
+	}
+	return false
+}
+
+// reached returns those of the open rows, left in number, for which the condition is true.
+func (ev evaluator) reached(cond Expr, source []int32, open int32, left int, unreached func() []int32) ([]int32, error) {
+	if left < ev.Len && (left < ev.Len/2 || CanFail(cond)) {
+		rows := unreached()
+		d, err := ev.narrow(rows, cond).boolean(cond)
+		if err != nil {
+			return nil, err
+		}
+		hits := vec.True(d.Arr)
+		if d.Const {
+			if len(hits) == 0 {
+				return nil, nil
+			}
+			return rows, nil
+		}
+		for i, h := range hits {
+			hits[i] = rows[h]
+		}
+		return hits, nil
+	}
+	d, err := ev.boolean(cond)
+	if err != nil {
+		return nil, err
+	}
+	hits := vec.True(d.Arr)
+	switch {
+	case d.Const && len(hits) == 0:
+		return nil, nil
+	case d.Const:
+		return unreached(), nil
+	case left == ev.Len:
+		return hits, nil
+	}
+	some := hits[:0]
+	for _, h := range hits {
+		if source[h] == open {
+			some = append(some, h)
+		}
+	}
+	return some, nil
 }
 
 // some is narrow, or ev itself where rows are all.
@@ -368,28 +525,6 @@ func identity(n int) []int32 {
 		rows[i] = int32(i)
 	}
 	return rows
-}
-
-// split divides rows by a condition evaluated on them: those where it is true and the others.
-func split(cond vec.Datum, rows []int32) (hit, rest []int32) {
-	hits := vec.True(cond.Arr)
-	if cond.Const {
-		if len(hits) > 0 {
-			return rows, nil
-		}
-		return nil, rows
-	}
-	hit, rest = make([]int32, 0, len(hits)), make([]int32, 0, len(rows)-len(hits))
-	next := 0
-	for i, r := range rows {
-		if next < len(hits) && hits[next] == int32(i) {
-			hit = append(hit, r)
-			next++
-		} else {
-			rest = append(rest, r)
-		}
-	}
-	return hit, rest
 }
 
 // logic evaluates AND (stop is false) or OR (stop is true): the operands from left to right, one that can fail only on

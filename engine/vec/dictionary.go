@@ -29,6 +29,11 @@ func EncodeDictionary(entries *array.String, codes []int32) *array.Dictionary {
 	return dictionary(entries.Data().(*array.Data), codes)
 }
 
+// Coded is EncodeDictionary where entries may hold NULLs, which no code names.
+func Coded(entries *array.String, codes []int32) *array.Dictionary {
+	return EncodeDictionary(withoutNulls(entries), codes)
+}
+
 func dictionary(entries *array.Data, codes []int32) *array.Dictionary {
 	var valid bitmap
 	for i, c := range codes {
@@ -45,35 +50,57 @@ func dictionary(entries *array.Data, codes []int32) *array.Dictionary {
 		[]*memory.Buffer{buffer, fixedBuffer(codes)}, nulls, 0, entries))
 }
 
+// WithNull returns the entries of a dictionary, which hold no NULL, and NULL behind them. The text is shared.
+func WithNull(entries *array.String) *array.String {
+	n := entries.Len()
+	offsets := make([]int32, n+2)
+	texts := textsOf(entries)
+	copy(offsets, texts.offsets[:n+1])
+	offsets[n+1] = offsets[n]
+	valid := ones(n + 1)
+	valid.clear(n)
+	return newText(arrow.BinaryTypes.String, offsets, texts.bytes, valid).(*array.String)
+}
+
+// Used returns d with those entries only that rows have, nil if these are more than most.
+func Used(d *array.Dictionary, most int) *array.Dictionary {
+	codes, valid := Codes(d), validityOf(d)
+	number := make([]int32, d.Data().Dictionary().Len()) // by old code the new one, from 1
+	var used []int32
+	out := make([]int32, len(codes))
+	for i, c := range codes {
+		if valid != nil && !valid.has(i) {
+			out[i] = -1
+			continue
+		}
+		if number[c] == 0 {
+			if len(used) == most {
+				return nil
+			}
+			used = append(used, c)
+			number[c] = int32(len(used))
+		}
+		out[i] = number[c] - 1
+	}
+	entries, ok := Take(Entries(d), used).(*array.String)
+	if !ok { // too wide
+		return nil
+	}
+	return EncodeDictionary(entries, out)
+}
+
 // TakeEntries maps what was computed for each entry of a dictionary to its rows. NULL rows give NULL, or with nullLast the
 // last row of perEntry, which then has one row more than there are entries. Text comes dictionary-coded.
 func TakeEntries(perEntry arrow.Array, d *array.Dictionary, nullLast bool) arrow.Array {
-	n := d.Len()
-	valid := validityOf(d)
-	if b, ok := perEntry.(*array.Boolean); ok && NullCount(b) == 0 && !nullLast {
-		table := make([]byte, b.Len())
-		for _, r := range valuesOf(b).rows(b.Len()) {
-			table[r] = 1
-		}
-		values := newBitmap(n)
-		if len(table) > 0 { // otherwise all rows are NULL
-			codes := Codes(d)
-			for i := range values {
-				var w byte
-				for j, c := range codes[i*8 : min(i*8+8, n)] {
-					w |= table[c] << j
-				}
-				values[i] = w
-			}
-		}
-		return newBoolean(values, n, valid)
+	if b, ok := perEntry.(*array.Boolean); ok {
+		return takeBooleans(b, d, nullLast)
 	}
 	null := int32(-1)
 	if nullLast {
 		null = int32(perEntry.Len() - 1)
 	}
 	codes := append([]int32(nil), Codes(d)...)
-	if valid != nil {
+	if valid := validityOf(d); valid != nil {
 		for i := range codes {
 			if !valid.has(i) {
 				codes[i] = null
@@ -92,4 +119,45 @@ func TakeEntries(perEntry arrow.Array, d *array.Dictionary, nullLast bool) arrow
 		}
 	}
 	return EncodeDictionary(withoutNulls(s), codes)
+}
+
+// takeBooleans is TakeEntries of conditions, eight rows at a time.
+func takeBooleans(b *array.Boolean, d *array.Dictionary, nullLast bool) arrow.Array {
+	n, entries := d.Len(), b.Len()
+	// per entry, and behind them for a NULL row: bit 0 is the value, bit 1 says that it is not NULL
+	table := make([]byte, entries+1)
+	values, known := valuesOf(b), validityOf(b)
+	for i := range entries {
+		if known == nil || known.has(i) {
+			table[i] = 2
+			if values.has(i) {
+				table[i] = 3
+			}
+		}
+	}
+	if nullLast {
+		table[entries] = table[entries-1]
+	}
+	codes, present := Codes(d), validityOf(d)
+	out, valid := newBitmap(n), newBitmap(n)
+	for i := range out {
+		var w, v byte
+		p := byte(0xff)
+		if present != nil {
+			p = present[i]
+		}
+		for j, c := range codes[i*8 : min(i*8+8, n)] {
+			at := int(c)
+			if p>>j&1 == 0 {
+				at = entries
+			}
+			w |= (table[at] & 1) << j
+			v |= (table[at] >> 1) << j
+		}
+		out[i], valid[i] = w, v
+	}
+	if known == nil && (present == nil || nullLast) {
+		valid = nil
+	}
+	return newBoolean(out, n, valid)
 }
