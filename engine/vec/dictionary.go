@@ -109,6 +109,14 @@ func TakeEntries(perEntry arrow.Array, d *array.Dictionary, nullLast bool) arrow
 	}
 	s, ok := perEntry.(*array.String)
 	if !ok {
+		if perEntry.Len() > 0 && NullCount(perEntry) == 0 && (nullLast || NullCount(d) == 0) { // no row is NULL
+			switch t := perEntry.DataType(); t.ID() {
+			case arrow.INT32, arrow.DATE32:
+				return newFixed(t, eachCode(fixed[int32](perEntry), codes), nil)
+			case arrow.INT64, arrow.TIMESTAMP, arrow.FLOAT64:
+				return newFixed(t, eachCode(fixed[int64](perEntry), codes), nil)
+			}
+		}
 		return Take(perEntry, codes)
 	}
 	if ok := validityOf(s); ok != nil {
@@ -119,6 +127,14 @@ func TakeEntries(perEntry arrow.Array, d *array.Dictionary, nullLast bool) arrow
 		}
 	}
 	return EncodeDictionary(withoutNulls(s), codes)
+}
+
+func eachCode[T any](entries []T, codes []int32) []T {
+	out := make([]T, len(codes))
+	for i, c := range codes {
+		out[i] = entries[c]
+	}
+	return out
 }
 
 // takeBooleans is TakeEntries of conditions, eight rows at a time.
