@@ -148,41 +148,54 @@ func (ev evaluator) compare(e *Compare) (vec.Datum, error) {
 	return vec.Datum{Arr: out, Const: both}, err
 }
 
-// onEntries evaluates an expression of several steps over one dictionary-coded column, and nothing else, once per entry and once for NULL, and
-// maps the answers to the rows. ok is false where e is none, where there are more entries than rows, and where an entry is at fault,
-// perhaps one that no row has: then the rows decide.
+// onEntries evaluates an expression over dictionary-coded columns, and nothing else, once per entry and once for NULL, and maps the answers to
+// the rows; over several columns once for each combination of entries that rows have. ok is false where e is none or takes one step only, for
+// its kernel knows dictionaries; where there are more entries, or many more combinations, than rows; and where an entry is at fault, perhaps
+// one that no row has: then the rows decide.
 func (ev evaluator) onEntries(e Expr) (out vec.Datum, ok bool) {
 	if isOperand(e) || !ev.coded() {
 		return vec.Datum{}, false
 	}
-	_, isCase := e.(*Case)
-	if !isCase && !slices.ContainsFunc(children(e), func(c Expr) bool { return !isOperand(c) }) {
-		return vec.Datum{}, false // one step: its kernel knows dictionaries
-	}
 	columns := Columns(e)
-	if len(columns) != 1 || Volatile(e) {
+	_, isCase := e.(*Case)
+	_, isCall := e.(*Call)
+	steps := isCase || isCall && len(columns) > 1 || slices.ContainsFunc(children(e), func(c Expr) bool { return !isOperand(c) })
+	if !steps || len(columns) == 0 || Volatile(e) {
 		return vec.Datum{}, false
 	}
-	d, ok := ev.Cols[columns[0]].(*array.Dictionary)
-	if !ok || d.Data().Dictionary().Len() >= ev.Len {
+	dictionaries := make([]*array.Dictionary, len(columns))
+	for i, c := range columns {
+		if dictionaries[i], ok = ev.Cols[c].(*array.Dictionary); !ok {
+			return vec.Datum{}, false
+		}
+	}
+	inner := evaluator{vec.Batch{Cols: make([]arrow.Array, len(ev.Cols))}, ev.session}
+	d, withNull := dictionaries[0], false
+	var combined vec.Combinations
+	if len(columns) == 1 {
+		entries := vec.Entries(d)
+		if withNull = vec.NullCount(d) > 0; withNull {
+			entries = vec.WithNull(entries)
+		}
+		inner.Cols[columns[0]], inner.Len = entries, entries.Len()
+	} else if combined, ok = vec.Combine(dictionaries, 4*ev.Len, ev.Len/2); ok {
+		inner.Len = combined.Len
+		for i, c := range columns {
+			inner.Cols[c] = combined.Columns[i]
+		}
+	}
+	if inner.Len == 0 || inner.Len > ev.Len {
 		return vec.Datum{}, false
 	}
-	withNull := vec.NullCount(d) > 0
-	entries := arrow.Array(vec.Entries(d))
-	if withNull {
-		entries = vec.WithNull(vec.Entries(d))
-	}
-	if entries.Len() == 0 {
-		return vec.Datum{}, false
-	}
-	inner := evaluator{vec.Batch{Len: entries.Len(), Cols: make([]arrow.Array, len(ev.Cols))}, ev.session}
-	inner.Cols[columns[0]] = entries
 	each, err := inner.eval(e)
 	if err != nil {
 		return vec.Datum{}, false
 	}
 	if each.Const {
 		return each, true
+	}
+	if len(columns) > 1 {
+		return vec.Datum{Arr: vec.TakeCodes(each.Arr, combined.Codes)}, true
 	}
 	return vec.Datum{Arr: vec.TakeEntries(each.Arr, d, withNull)}, true
 }

@@ -568,3 +568,69 @@ func TestShared(t *testing.T) {
 		}
 	}
 }
+
+// TestSeveralStepsRunOnEntries: a chain of functions, a CASE and a function of several columns run once per entry, or combination of
+// entries, and entries that no row has are left out where there are more of them than rows.
+func TestSeveralStepsRunOnEntries(t *testing.T) {
+	calls := 0
+	one := newFunction("count_calls", fn.Function{}, func(a []any) (any, error) { calls++; return a[0].(string) + "!", nil },
+		sqltype.VarcharType, sqltype.VarcharType)
+	two := newFunction("count_pairs", fn.Function{}, func(a []any) (any, error) { calls++; return a[0].(string) + a[1].(string), nil },
+		sqltype.VarcharType, sqltype.VarcharType, sqltype.VarcharType)
+	text := func(prefix string, n int) *array.String {
+		values := make([]any, n)
+		for i := range values {
+			values[i] = fmt.Sprint(prefix, i)
+		}
+		return build(sqltype.VarcharType, values).(*array.String)
+	}
+	codes := func(entries int) []int32 {
+		out := make([]int32, 1000)
+		for i := range out {
+			out[i] = int32(i % entries)
+			if i%7 == 3 {
+				out[i] = -1
+			}
+		}
+		return out
+	}
+	b := vec.Batch{Len: 1000, Cols: []arrow.Array{vec.EncodeDictionary(text("a", 5), codes(5)), vec.EncodeDictionary(text("b", 3), codes(3)),
+		vec.EncodeDictionary(text("c", 2000), codes(5))}}
+	a, c, wide := &Column{Index: 0, T: sqltype.VarcharType}, &Column{Index: 1, T: sqltype.VarcharType}, &Column{Index: 2, T: sqltype.VarcharType}
+	is := &Compare{Eq, callOf(one, a), NewLiteral(sqltype.VarcharType, "a1!")}
+	for _, test := range []struct {
+		e    Expr
+		most int
+	}{
+		{callOf(one, callOf(one, a)), 10}, {callOf(two, a, c), 15}, {callOf(two, callOf(one, a), callOf(one, c)), 45}, {callOf(one, wide), 5},
+		{&Case{T: sqltype.VarcharType, Whens: []When{{is, callOf(two, c, c)}}, Else: a}, 30},
+		{&Or{[]Expr{is, &Compare{Eq, a, NewLiteral(sqltype.VarcharType, "a2")}}}, 5},
+	} {
+		calls = 0
+		got, err := Eval(test.e, b, session)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if calls > test.most {
+			t.Errorf("%s: %d calls, want at most %d", Format(test.e), calls, test.most)
+		}
+		for i := range b.Len {
+			row := []any{vec.Value(b.Cols[0], i), vec.Value(b.Cols[1], i), vec.Value(b.Cols[2], i)}
+			want, err := interpretWith(test.e, row, one, two)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if v := vec.Value(vec.Column(got, b.Len), i); v != want {
+				t.Fatalf("%s of row %v is %v, want %v", Format(test.e), row, v, want)
+			}
+		}
+	}
+}
+
+// interpretWith is interpret where the functions are known too.
+func interpretWith(e Expr, row []any, functions ...*testFunction) (any, error) {
+	before := testFunctions
+	defer func() { testFunctions = before }()
+	testFunctions = append(slices.Clip(before), functions...)
+	return interpret(e, row)
+}

@@ -7,6 +7,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow"
 
 	"github.com/trailql/trailql/engine/sqltype"
+	"github.com/trailql/trailql/engine/vec"
 )
 
 // timePattern is a format of MySQL's or Joda's language, read into fields.
@@ -546,7 +547,7 @@ func formatWith(compile func(string) (timePattern, error)) body {
 				t := instants.at(i)
 				at = &t
 			}
-			if i == 0 {
+			if resolution == 0 {
 				resolution = p.resolution()
 			}
 			if l >= from && l < to && (!zoned || at.zone == last.zone && l-at.us == last.us) {
@@ -576,48 +577,132 @@ func formatWith(compile func(string) (timePattern, error)) body {
 }
 
 func parseMySQL(c *Call) (arrow.Array, error) {
-	local := parseLocal(c, mysqlPattern)
+	read := timesIn(c, mysqlPattern)
 	return eachRow(c, func(i int) (int64, error) {
-		us, err := local(i)
-		return truncate(us, microsPerMilli), err
+		t, err := read(i)
+		return truncate(t.us, microsPerMilli), err
 	})
 }
 
 // parseLocal reads argument 0 in the format that is argument 1.
 func parseLocal(c *Call, compile func(string) (timePattern, error)) func(row int) (int64, error) {
-	text, patternAt, formats := arg[string](c, 0), compiled(c, 1, compile), arg[string](c, 1)
+	read := timesIn(c, compile)
 	return func(i int) (int64, error) {
-		p, err := patternAt(i)
-		if err != nil {
-			return 0, err
-		}
-		t, ok := p.parse(text.at(i))
-		us, exists := t.local()
-		if !ok || !exists {
-			return 0, noTime(text.at(i), formats.at(i))
-		}
-		return us, nil
+		t, err := read(i)
+		return t.us, err
 	}
 }
 
-func parseJoda(c *Call) (arrow.Array, error) {
-	text, patternAt, formats, session := arg[string](c, 0), compiled(c, 1, jodaPattern), arg[string](c, 1), sessionZone(c)
-	var zones locations
-	return eachRow(c, func(i int) (instant, error) {
+// localTime is a time that was read: on a clock, whose zone is known or not.
+type localTime struct {
+	us      int64
+	zone    int16
+	hasZone bool
+}
+
+// timesIn reads argument 0 in the format that is argument 1; neighbours that are equal are read once.
+func timesIn(c *Call, compile func(string) (timePattern, error)) func(row int) (localTime, error) {
+	text, patternAt, formats := textArg(c, 0), compiled(c, 1, compile), arg[string](c, 1)
+	var stamps vec.Stamps
+	var last string
+	var t localTime // of last
+	var form isoForm
+	ready := false // form is that of the only pattern
+	return func(i int) (localTime, error) {
+		s := text.at(i)
+		if ready && s == last && last != "" {
+			return t, nil
+		}
 		p, err := patternAt(i)
 		if err != nil {
-			return instant{}, err
+			return localTime{}, err
 		}
-		t, ok := p.parse(text.at(i))
-		us, exists := t.local()
+		if !ready && c.constants(1) {
+			form, ready = p.iso(), true
+		}
+		if ready && form.width > 0 && len(s) > form.width+len(form.rest)-1 && s[form.width:] == form.rest {
+			if us, ok := form.read(&stamps, s[:form.width]); ok {
+				last, t = s, localTime{us: us}
+				return t, nil
+			}
+		}
+		parsed, ok := p.parse(s)
+		us, exists := parsed.local()
 		if !ok || !exists {
-			return instant{}, noTime(text.at(i), formats.at(i))
+			last = ""
+			return localTime{}, noTime(s, formats.at(i))
+		}
+		last, t = s, localTime{us, parsed.zone, parsed.hasZone}
+		return t, nil
+	}
+}
+
+// isoForm says that a pattern reads a time as Stamps does, or a day, and text behind it.
+type isoForm struct {
+	width int // of the time, or the day; 0: the pattern is another
+	rest  string
+	blank byte // what stands between day and time
+}
+
+func (f *isoForm) read(stamps *vec.Stamps, s string) (us int64, ok bool) {
+	if f.width == 10 {
+		days, ok := stamps.Day(s)
+		return int64(days) * microsPerDay, ok
+	}
+	if s[10] != f.blank {
+		return 0, false
+	}
+	return stamps.Second(s)
+}
+
+func (p timePattern) iso() isoForm {
+	like := func(want timePattern) bool {
+		if len(p) < len(want) {
+			return false
+		}
+		for i, w := range want {
+			if f := p[i]; f.kind != w.kind || f.literal != w.literal || f.width != w.width {
+				return false
+			}
+		}
+		return true
+	}
+	rest := func(width, fields int, blank byte) isoForm {
+		switch {
+		case len(p) == fields:
+			return isoForm{width, "", blank}
+		case len(p) == fields+1 && p[fields].kind == fieldLiteral:
+			return isoForm{width, p[fields].literal, blank}
+		}
+		return isoForm{}
+	}
+	day := timePattern{{kind: fieldYear, width: 4}, {literal: "-"}, {kind: fieldMonth, width: 2}, {literal: "-"}, {kind: fieldDay, width: 2}}
+	for _, blank := range []byte{'T', ' '} {
+		second := append(day[:len(day):len(day)], timeField{literal: string(blank)}, timeField{kind: fieldHour, width: 2}, timeField{literal: ":"},
+			timeField{kind: fieldMinute, width: 2}, timeField{literal: ":"}, timeField{kind: fieldSecond, width: 2})
+		if like(second) {
+			return rest(19, len(second), blank)
+		}
+	}
+	if like(day) {
+		return rest(10, len(day), 0)
+	}
+	return isoForm{}
+}
+
+func parseJoda(c *Call) (arrow.Array, error) {
+	read, session := timesIn(c, jodaPattern), sessionZone(c)
+	var zones locations
+	return eachRow(c, func(i int) (instant, error) {
+		t, err := read(i)
+		if err != nil {
+			return instant{}, err
 		}
 		zone := session
 		if t.hasZone {
 			zone = t.zone
 		}
-		return instant{truncate(sqltype.InstantMicros(us, zones.of(zone)), microsPerMilli), zone}, nil
+		return instant{truncate(sqltype.InstantMicros(t.us, zones.of(zone)), microsPerMilli), zone}, nil
 	})
 }
 

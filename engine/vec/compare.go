@@ -254,6 +254,18 @@ func equalTexts(a, b Datum, n int) bitmap {
 		return out
 	}
 	at, bt, sa, sb := textsOf(a.Arr), textsOf(b.Arr), stride(a), stride(b)
+	if at.codes != nil && bt.codes != nil { // neighbours often have the same pair of entries
+		x, y, same := int32(-1), int32(-1), false
+		for i := range n {
+			if p, q := at.codes[i*sa], bt.codes[i*sb]; p != x || q != y {
+				x, y, same = p, q, bytes.Equal(at.at(i*sa), bt.at(i*sb))
+			}
+			if same {
+				out.set(i)
+			}
+		}
+		return out
+	}
 	for i := range n {
 		if bytes.Equal(at.at(i*sa), bt.at(i*sb)) {
 			out.set(i)

@@ -89,11 +89,57 @@ func Used(d *array.Dictionary, most int) *array.Dictionary {
 	return EncodeDictionary(entries, out)
 }
 
+// Combinations are those of the entries, or NULL, of several columns that rows have.
+type Combinations struct {
+	Len     int
+	Columns []arrow.Array // of Len rows, a combination in each
+	Codes   []int32       // the combination of each row of the columns
+}
+
+// Combine returns the combinations of two columns or more, of equally many rows. ok is false if there could be more than possible, or are more
+// than most.
+func Combine(columns []*array.Dictionary, possible, most int) (c Combinations, ok bool) {
+	n, size := columns[0].Len(), 1
+	keys := make([]int32, n)
+	for _, d := range columns {
+		entries := d.Data().Dictionary().Len()
+		if size > possible/(entries+1) {
+			return c, false
+		}
+		size *= entries + 1
+		codes, valid := Codes(d), validityOf(d)
+		for i, code := range codes {
+			if valid != nil && !valid.has(i) {
+				code = int32(entries)
+			}
+			keys[i] = keys[i]*int32(entries+1) + code
+		}
+	}
+	number := make([]int32, size) // by key the combination, from 1
+	var rows []int32              // a row of each combination
+	for i, key := range keys {
+		if number[key] == 0 {
+			if len(rows) == most {
+				return c, false
+			}
+			rows = append(rows, int32(i))
+			number[key] = int32(len(rows))
+		}
+		keys[i] = number[key] - 1
+	}
+	c.Len = len(rows)
+	for _, d := range columns {
+		c.Columns = append(c.Columns, Plain(Take(d, rows)))
+	}
+	c.Codes = keys
+	return c, true
+}
+
 // TakeEntries maps what was computed for each entry of a dictionary to its rows. NULL rows give NULL, or with nullLast the
 // last row of perEntry, which then has one row more than there are entries. Text comes dictionary-coded.
 func TakeEntries(perEntry arrow.Array, d *array.Dictionary, nullLast bool) arrow.Array {
 	if b, ok := perEntry.(*array.Boolean); ok {
-		return takeBooleans(b, d, nullLast)
+		return takeBooleans(b, Codes(d), validityOf(d), nullLast)
 	}
 	null := int32(-1)
 	if nullLast {
@@ -107,9 +153,22 @@ func TakeEntries(perEntry arrow.Array, d *array.Dictionary, nullLast bool) arrow
 			}
 		}
 	}
+	return takeCoded(perEntry, codes, nullLast || NullCount(d) == 0)
+}
+
+// TakeCodes is TakeEntries for the codes of rows of which none is NULL; they are kept, not copied.
+func TakeCodes(perEntry arrow.Array, codes []int32) arrow.Array {
+	if b, ok := perEntry.(*array.Boolean); ok {
+		return takeBooleans(b, codes, nil, false)
+	}
+	return takeCoded(perEntry, codes, true)
+}
+
+// takeCoded is Take with text dictionary-coded; all says that no code is negative.
+func takeCoded(perEntry arrow.Array, codes []int32, all bool) arrow.Array {
 	s, ok := perEntry.(*array.String)
 	if !ok {
-		if perEntry.Len() > 0 && NullCount(perEntry) == 0 && (nullLast || NullCount(d) == 0) { // no row is NULL
+		if all && perEntry.Len() > 0 && NullCount(perEntry) == 0 { // no row is NULL
 			switch t := perEntry.DataType(); t.ID() {
 			case arrow.INT32, arrow.DATE32:
 				return newFixed(t, eachCode(fixed[int32](perEntry), codes), nil)
@@ -137,9 +196,9 @@ func eachCode[T any](entries []T, codes []int32) []T {
 	return out
 }
 
-// takeBooleans is TakeEntries of conditions, eight rows at a time.
-func takeBooleans(b *array.Boolean, d *array.Dictionary, nullLast bool) arrow.Array {
-	n, entries := d.Len(), b.Len()
+// takeBooleans is TakeEntries of conditions, eight rows at a time. Rows that are not in present, nil for all, are NULL.
+func takeBooleans(b *array.Boolean, codes []int32, present bitmap, nullLast bool) arrow.Array {
+	n, entries := len(codes), b.Len()
 	// per entry, and behind them for a NULL row: bit 0 is the value, bit 1 says that it is not NULL
 	table := make([]byte, entries+1)
 	values, known := valuesOf(b), validityOf(b)
@@ -154,7 +213,6 @@ func takeBooleans(b *array.Boolean, d *array.Dictionary, nullLast bool) arrow.Ar
 	if nullLast {
 		table[entries] = table[entries-1]
 	}
-	codes, present := Codes(d), validityOf(d)
 	out, valid := newBitmap(n), newBitmap(n)
 	for i := range out {
 		var w, v byte
