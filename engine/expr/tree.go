@@ -2,6 +2,7 @@ package expr
 
 import (
 	"slices"
+	"time"
 
 	"github.com/apache/arrow-go/v18/arrow"
 
@@ -213,7 +214,7 @@ func CanFail(e Expr) bool {
 	return anyPart(e, func(e Expr) bool {
 		switch e := e.(type) {
 		case *Call:
-			return e.Fn.CanFail
+			return e.Fn.CanFail && !(e.Fn.FailsByConstants && takesConstants(e))
 		case *Cast:
 			return !e.Try && castCanFail(e.Arg.Type(), e.T)
 		case *Compare: // NULLs inside have no order
@@ -221,6 +222,24 @@ func CanFail(e Expr) bool {
 		}
 		return false
 	})
+}
+
+// takesConstants reports whether all arguments but the first, a text, are constants that the function takes: it runs over the empty text.
+func takesConstants(e *Call) bool {
+	if len(e.Args) == 0 || e.Args[0].Type().Kind != sqltype.Varchar {
+		return false
+	}
+	c := fn.Call{Args: []vec.Datum{{Arr: vec.FromValue(sqltype.VarcharType, ""), Const: true}}, Types: []sqltype.Type{e.Args[0].Type()}, Result: e.T, Len: 1,
+		Session: &fn.Session{Zone: time.UTC}, Memo: e.Memo}
+	for _, a := range e.Args[1:] {
+		l, ok := a.(*Literal)
+		if !ok || l.IsNull() {
+			return false
+		}
+		c.Args, c.Types = append(c.Args, vec.Datum{Arr: l.Value, Const: true}), append(c.Types, l.T)
+	}
+	_, err := e.Overload.Eval(&c)
+	return err == nil
 }
 
 func nested(t sqltype.Type) bool {

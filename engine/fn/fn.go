@@ -41,6 +41,8 @@ type Function struct {
 	Clock bool
 	// CanFail: the body can return an error for some values; then it is only run on rows that need it.
 	CanFail bool
+	// FailsByConstants: it can fail, but with constants that it takes behind the first argument, a text, it never does.
+	FailsByConstants bool
 }
 
 // Overload is one signature with its body.

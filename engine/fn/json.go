@@ -16,7 +16,7 @@ var keyOfJSON = overJSON("varchar", "varchar", append2(jsonKey))
 
 var jsonFunctions = []*Function{
 	{
-		Name: "json_extract_scalar", Category: jsons, CanFail: true,
+		Name: "json_extract_scalar", Category: jsons, CanFail: true, FailsByConstants: true,
 		Doc:       "The text of the string, number or boolean at a JSON path; NULL for anything else and for text that is no JSON. Of equal keys the first counts.",
 		Example:   `json_extract_scalar('{"user": {"name": "ann"}}', '$.user.name') → 'ann'`,
 		Overloads: overJSON("varchar", "varchar", extractScalar),

@@ -121,7 +121,7 @@ var operatorFunctions = []*Function{
 		},
 	},
 	{
-		Name: "like", Category: operators, CanFail: true,
+		Name: "like", Category: operators, CanFail: true, FailsByConstants: true,
 		Doc:     "Whether the text matches the pattern, in which % stands for any characters and _ for one.",
 		Example: "'trail' like 'tr%' → true",
 		Overloads: []Overload{

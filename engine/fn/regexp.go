@@ -20,7 +20,7 @@ import (
 
 var regexpFunctions = []*Function{
 	{
-		Name: "regexp_like", Category: regexps, CanFail: true,
+		Name: "regexp_like", Category: regexps, CanFail: true, FailsByConstants: true,
 		Doc:       "Whether the pattern matches anywhere in the text.",
 		Example:   `regexp_like('1a 2b 14m', '\d+b') → true`,
 		Overloads: []Overload{{Sig: "(varchar, varchar) -> boolean", Eval: overPattern(func(re *regexp.Regexp, s string) (bool, error) { return re.MatchString(s), nil })}},

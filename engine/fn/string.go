@@ -120,7 +120,7 @@ var stringFunctions = []*Function{
 		},
 	},
 	{
-		Name: "split_part", Category: text, CanFail: true,
+		Name: "split_part", Category: text, CanFail: true, FailsByConstants: true,
 		Doc:       "The n-th part of the text between the delimiters, counted from 1; NULL if there are fewer.",
 		Example:   "split_part('a,b,c', ',', 2) → 'b'",
 		Overloads: []Overload{{Sig: "(varchar, varchar, bigint) -> varchar", Eval: splitPartText}},

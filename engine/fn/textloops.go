@@ -66,7 +66,11 @@ func lengthOfText(c *Call) (arrow.Array, error) {
 		}
 	} else {
 		for i := range out {
-			out[i] = int64(utf8.RuneCountInString(t.at(i)))
+			if s := t.at(i); isASCII(s) {
+				out[i] = int64(len(s))
+			} else {
+				out[i] = int64(utf8.RuneCountInString(s))
+			}
 		}
 	}
 	return write(c.Result, out, c.nulls())
