@@ -6,6 +6,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/trailql/trailql/engine/fn"
 	"github.com/trailql/trailql/engine/sqltype"
 )
 
@@ -179,6 +180,35 @@ func TestCanFail(t *testing.T) {
 	} {
 		if got := CanFail(test.e); got != test.want {
 			t.Errorf("CanFail(%s) is %t", Format(test.e), got)
+		}
+	}
+}
+
+// TestCanFailByConstants: LIKE fails over a bad escape only, so with a good one no row of it can.
+func TestCanFailByConstants(t *testing.T) {
+	like, _ := fn.Lookup("like")
+	column := &Column{Index: 0, T: sqltype.VarcharType}
+	for _, test := range []struct {
+		args []Expr
+		want bool
+	}{
+		{[]Expr{column, NewLiteral(sqltype.VarcharType, "%a%")}, false},
+		{[]Expr{column, NewLiteral(sqltype.VarcharType, "a#"), NewLiteral(sqltype.VarcharType, "#")}, true},
+		{[]Expr{column, NewLiteral(sqltype.VarcharType, "a##"), NewLiteral(sqltype.VarcharType, "#")}, false},
+		{[]Expr{column, NullLiteral(sqltype.VarcharType)}, true},
+		{[]Expr{column, column, NewLiteral(sqltype.VarcharType, "#")}, true},
+	} {
+		types := make([]sqltype.Type, len(test.args))
+		for i, a := range test.args {
+			types[i] = a.Type()
+		}
+		overload, _, result, err := like.Resolve(types)
+		if err != nil {
+			t.Fatal(err)
+		}
+		e := &Call{Fn: like, Overload: overload, Args: test.args, T: result, Memo: new(fn.Memo)}
+		if got := CanFail(e); got != test.want {
+			t.Errorf("%s can fail: %t, want %t", Format(e), got, test.want)
 		}
 	}
 }

@@ -60,7 +60,7 @@ type Overload struct {
 }
 
 // Call is one evaluation of a body over Len rows (at least 1). A Const argument has one row and stands for all.
-// If every argument is Const, Len is 1. The result has Len rows.
+// If every argument is Const, Len is 1. The result has Len rows; text of many rows may come dictionary-coded.
 type Call struct {
 	Args    []vec.Datum    // without those that are lambdas
 	Types   []sqltype.Type // of Args
