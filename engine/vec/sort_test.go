@@ -159,7 +159,7 @@ func TestSortMany(t *testing.T) {
 			}
 			key := SortKey{Arr: build(typ, values), Desc: k == 1, NullsFirst: k == 0}
 			if s, ok := key.Arr.(*array.String); ok && k == 0 && name != "long" { // the same text in several entries, too
-				key.Arr = coded(s)
+				key.Arr = entryPerRow(s)
 			}
 			keys = append(keys, key)
 		}
@@ -185,8 +185,8 @@ func TestSortMany(t *testing.T) {
 	}
 }
 
-// coded is a text column whose rows are the entries of its dictionary, equal ones several times.
-func coded(s *array.String) arrow.Array {
+// entryPerRow is a text column whose rows are the entries of its dictionary, equal ones several times.
+func entryPerRow(s *array.String) arrow.Array {
 	entries := withoutNulls(s)
 	codes := make([]int32, s.Len())
 	for i := range codes {
