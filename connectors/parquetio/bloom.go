@@ -8,6 +8,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/memory"
 	"github.com/apache/arrow-go/v18/parquet/metadata"
 
+	"github.com/trailql/trailql/engine/prune"
 	"github.com/trailql/trailql/engine/sqltype"
 )
 
@@ -22,21 +23,32 @@ const (
 	bloomBlock = 32
 )
 
-// bloomExcludes reports that f demands values that the row group's bloom filter does not have.
+// bloomExcludes reports that the row group's bloom filters have none of the values of which f demands one.
 func (g *groupReader) bloomExcludes(f *filter) (bool, error) {
-	l := g.single(f)
-	if f.equals == nil || l == nil || l.chunk.bloom.offset <= 0 || l.chunk.bloom.length == 0 {
+	for _, n := range f.needles {
+		excluded, err := g.bloomLacks(n)
+		if err != nil || !excluded {
+			return false, err
+		}
+	}
+	return f.needles != nil, nil
+}
+
+// bloomLacks reports that the bloom filter of a needle's leaf has none of its values.
+func (g *groupReader) bloomLacks(n prune.Needle) (bool, error) {
+	leaf := below(g.columns[n.Column].shape, n)
+	if leaf == nil || leaf.node == nil || leaf.node.children != nil {
 		return false, nil
 	}
-	var hashes []uint64
-	for _, v := range f.equals {
-		key, ok := bloomKey(v, g.columns[f.paths[0]].shape.t)
-		if !ok {
-			return false, nil
-		}
-		hashes = append(hashes, xxhash64.Sum64(key))
+	c := &g.group.chunks[leaf.node.leaf]
+	if c.bloom.offset <= 0 || c.bloom.length == 0 {
+		return false, nil
 	}
-	at := l.chunk.bloom
+	hashes, ok := BloomHashes(n.Values, leaf.t)
+	if !ok {
+		return false, nil
+	}
+	at := c.bloom
 	head := make([]byte, min(at.length, bloomHead))
 	if err := readAt(g.r.object, head, at.offset); err != nil {
 		return false, err
@@ -47,20 +59,52 @@ func (g *groupReader) bloomExcludes(f *filter) (bool, error) {
 		err = errors.New("a bloom filter is damaged")
 	}
 	if err != nil {
-		return false, fmt.Errorf("column %q: %w", l.node.name, err)
+		return false, fmt.Errorf("column %q: %w", leaf.node.name, err)
 	}
 	var block [bloomBlock]byte // a filter may have 256 KiB, of which one block says it all
 	for _, h := range hashes {
-		if err := readAt(g.r.object, block[:], at.offset+start+int64(h>>32*uint64(size/bloomBlock)>>32)*bloomBlock); err != nil {
+		if err := readAt(g.r.object, block[:], at.offset+start+int64(blockOf(h, int(size/bloomBlock)))*bloomBlock); err != nil {
 			return false, err
 		}
 		g.r.count(len(block))
-		if bloomHas(block, h) {
+		if bloomHas(block[:], h) {
 			return false, nil
 		}
 	}
 	return true, nil
 }
+
+// below is the shape of what a needle looks for, nil if there is none.
+func below(s *shape, n prune.Needle) *shape {
+	if n.Element {
+		if s.t.Kind != sqltype.Array || len(s.kids) != 1 {
+			return nil
+		}
+		s = &s.kids[0]
+	}
+	for _, f := range n.Fields {
+		if s.t.Kind != sqltype.Row || f >= len(s.kids) {
+			return nil
+		}
+		s = &s.kids[f]
+	}
+	return s
+}
+
+// BloomHashes are the hashes of values of a type in a bloom filter; ok is false for types whose values have none.
+func BloomHashes(values []any, t sqltype.Type) (hashes []uint64, ok bool) {
+	for _, v := range values {
+		key, ok := bloomKey(v, t)
+		if !ok {
+			return nil, false
+		}
+		hashes = append(hashes, xxhash64.Sum64(key))
+	}
+	return hashes, true
+}
+
+// blockOf is the block, of so many, in which a filter has the bits of a hash.
+func blockOf(hash uint64, blocks int) int { return int(hash >> 32 * uint64(blocks) >> 32) }
 
 // bloomKey is the value in the PLAIN encoding, without a length.
 func bloomKey(v any, t sqltype.Type) ([]byte, bool) {
@@ -110,7 +154,8 @@ func parseBloomHeader(data []byte) (start, size int64, err error) {
 }
 
 // bloomHas reports whether the block of a hash has all its bits.
-func bloomHas(block [bloomBlock]byte, hash uint64) bool {
+func bloomHas(block []byte, hash uint64) bool {
+	_ = block[:bloomBlock]
 	for i, salt := range bloomSalts {
 		word := binary.LittleEndian.Uint32(block[4*i:])
 		if word&(1<<(uint32(hash)*salt>>27)) == 0 {

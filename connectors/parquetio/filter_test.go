@@ -115,6 +115,14 @@ func randomPredicate(t *rapid.T, types []sqltype.Type, depth int) expr.Expr {
 		}
 	}
 	switch {
+	case types[i].Kind == sqltype.Array && types[i].Elem.Kind == sqltype.Varchar && kind > 5:
+		contains, _ := fn.Lookup("contains")
+		overload, _, result, err := contains.Resolve([]sqltype.Type{types[i], sqltype.VarcharType})
+		if err != nil {
+			t.Fatal(err)
+		}
+		text := rapid.SampledFrom(append([]string{"none"}, words...)).Draw(t, "element")
+		return &expr.Call{Fn: contains, Overload: overload, Args: []expr.Expr{column, expr.NewLiteral(sqltype.VarcharType, text)}, T: result, Memo: &fn.Memo{}}
 	case types[i].Kind == sqltype.Row || types[i].Kind == sqltype.Array || kind == 3:
 		return &expr.IsNull{Arg: column}
 	case kind == 4:
@@ -142,7 +150,7 @@ func TestPruningChangesNoAnswer(t *testing.T) {
 			b := randomEvents(t, f*100, n)
 			data, w := writePaged(t, rapid.IntRange(1, 30).Draw(t, "page"), WriteOptions{
 				Columns: events[:storedColumns], RowGroupRows: rapid.IntRange(5, 80).Draw(t, "group"),
-				Bloom: []string{"eventid", "eventname", "identity.type", "size"}, NoStats: []string{"json"},
+				Bloom: []string{"eventid", "eventname", "identity.type", "size", "resources.list.element"}, NoStats: []string{"json"},
 			}, b)
 			stored = append(stored, data)
 			counts = append(counts, w.Rows)

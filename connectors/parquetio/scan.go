@@ -60,7 +60,7 @@ type conjunct struct {
 	local   expr.Expr // columns are ordinals into paths below
 	paths   []int
 	canFail bool
-	equals  []any // the values that it demands of its column, if it is such a conjunct
+	needles []prune.Needle // one of which it demands; nil: none
 }
 
 // NewScan plans a read of files, in this order: a morsel per row group (a file whose footer is not read yet counts as one morsel per
@@ -121,9 +121,7 @@ func newConjunct(e expr.Expr) conjunct {
 		}
 		return e
 	})
-	if _, values, ok := prune.EqualTo(e); ok {
-		c.equals = values
-	}
+	c.needles = prune.Needles(e)
 	return c
 }
 
@@ -144,12 +142,12 @@ func (s *scan) note(c conjunct) string {
 	}
 	if leaf && len(c.paths) == 1 {
 		by = []string{"statistics of row groups and pages"}
-		if c.equals != nil {
-			by = append(by, "bloom filters")
-		}
-		if isText(s.types[c.paths[0]]) {
-			by = append(by, "dictionaries")
-		}
+	}
+	if c.needles != nil {
+		by = append(by, "bloom filters")
+	}
+	if leaf && len(c.paths) == 1 && isText(s.types[c.paths[0]]) {
+		by = append(by, "dictionaries")
 	}
 	switch {
 	case len(by) > 0:

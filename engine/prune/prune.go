@@ -10,7 +10,6 @@ package prune
 import (
 	"github.com/trailql/trailql/engine/expr"
 	"github.com/trailql/trailql/engine/sqltype"
-	"github.com/trailql/trailql/engine/vec"
 )
 
 // Verdict on a set of rows.
@@ -35,39 +34,6 @@ type Stats interface {
 // Check judges a boolean predicate (NULL counts as no match).
 func Check(e expr.Expr, s Stats) Verdict {
 	return outcomesOf(e, s).verdict()
-}
-
-// EqualTo returns the values that a conjunct demands of a column (column = v, column IN (…)), for bloom filters; ok is false
-// if it is no such conjunct.
-func EqualTo(e expr.Expr) (column int, values []any, ok bool) {
-	var arg expr.Expr
-	var list []expr.Expr
-	switch e := e.(type) {
-	case *expr.Compare:
-		if e.Op != expr.Eq {
-			return 0, nil, false
-		}
-		arg, list = e.Left, []expr.Expr{e.Right}
-		if _, ok := arg.(*expr.Literal); ok {
-			arg, list = e.Right, []expr.Expr{e.Left}
-		}
-	case *expr.In:
-		arg, list = e.Arg, e.List
-	}
-	c, ok := arg.(*expr.Column)
-	if !ok {
-		return 0, nil, false
-	}
-	for _, item := range list {
-		literal, ok := item.(*expr.Literal)
-		if !ok || !simple(literal.T) {
-			return 0, nil, false
-		}
-		if v := vec.Value(literal.Value, 0); v != nil { // nothing equals NULL
-			values = append(values, v)
-		}
-	}
-	return c.Index, values, len(values) > 0
 }
 
 // outcomes says which values a predicate may yield on some row.

@@ -2,6 +2,7 @@ package prune
 
 import (
 	"math"
+	"reflect"
 	"testing"
 	"time"
 
@@ -232,31 +233,59 @@ func TestCheckMistrustsBounds(t *testing.T) {
 	}
 }
 
-func TestEqualTo(t *testing.T) {
+func TestNeedles(t *testing.T) {
 	null := expr.NullLiteral(sqltype.VarcharType)
-	for _, c := range []struct {
-		e      expr.Expr
-		column int
-		values []any
-	}{
-		{compareExpr(expr.Eq, name, literal("a")), 0, []any{"a"}},
-		{compareExpr(expr.Eq, literal(3), n), 1, []any{int64(3)}},
-		{&expr.In{Arg: name, List: []expr.Expr{literal("a"), null, literal("b")}, Memo: &fn.Memo{}}, 0, []any{"a", "b"}},
-		{compareExpr(expr.Ne, name, literal("a")), 0, nil},
-		{compareExpr(expr.Eq, name, name), 0, nil},
-		{compareExpr(expr.Eq, name, null), 0, nil},
-		{compareExpr(expr.Eq, call("lower", name), literal("a")), 0, nil},
-		{not(compareExpr(expr.Eq, name, literal("a"))), 0, nil},
-	} {
-		column, values, ok := EqualTo(c.e)
-		if ok != (c.values != nil) || ok && column != c.column || len(values) != len(c.values) {
-			t.Errorf("%s: %d, %v, %v", expr.Format(c.e), column, values, ok)
-			continue
+	is := func(e expr.Expr, text string) expr.Expr { return compareExpr(expr.Eq, e, literal(text)) }
+	or := func(args ...expr.Expr) expr.Expr { return &expr.Or{Args: args} }
+	and := func(args ...expr.Expr) expr.Expr { return &expr.And{Args: args} }
+	item := sqltype.RowOf(sqltype.Field{Name: "arn", Type: sqltype.VarcharType}, sqltype.Field{Name: "owner", Type: sqltype.RowOf(sqltype.Field{Name: "id", Type: sqltype.VarcharType})})
+	items := &expr.Column{Index: 2, Name: "items", T: sqltype.ArrayOf(item)}
+	tags := &expr.Column{Index: 3, Name: "tags", T: sqltype.ArrayOf(sqltype.VarcharType)}
+	param := func(t sqltype.Type) *expr.Column { return &expr.Column{T: t} }
+	lambda := func(t sqltype.Type, body expr.Expr) expr.Expr {
+		return &expr.Lambda{Params: []sqltype.Field{{Name: "r", Type: t}}, Body: body}
+	}
+	arn := &expr.Field{Arg: param(item), Index: 0}
+	owner := &expr.Field{Arg: &expr.Field{Arg: param(item), Index: 1}, Index: 0}
+	array := func(name string, args ...expr.Expr) *expr.Call {
+		f, ok := fn.Lookup(name)
+		if !ok {
+			t.Fatal(name)
 		}
-		for i := range values {
-			if values[i] != c.values[i] {
-				t.Errorf("%s: %v", expr.Format(c.e), values)
-			}
+		return &expr.Call{Fn: f, Args: args, T: sqltype.ArrayOf(sqltype.VarcharType)}
+	}
+	outer := &expr.Column{Index: 1, T: sqltype.VarcharType} // captured
+	for _, c := range []struct {
+		e    expr.Expr
+		want []Needle
+	}{
+		{is(name, "a"), []Needle{{Values: []any{"a"}}}},
+		{compareExpr(expr.Eq, literal(3), n), []Needle{{Column: 1, Values: []any{int64(3)}}}},
+		{&expr.In{Arg: name, List: []expr.Expr{literal("a"), null, literal("b")}, Memo: &fn.Memo{}}, []Needle{{Values: []any{"a", "b"}}}},
+		{compareExpr(expr.Ne, name, literal("a")), nil},
+		{compareExpr(expr.Eq, name, name), nil},
+		{compareExpr(expr.Eq, name, null), nil},
+		{is(call("lower", name), "a"), nil},
+		{not(is(name, "a")), nil},
+		{or(is(name, "a"), compareExpr(expr.Eq, n, literal(3))), []Needle{{Values: []any{"a"}}, {Column: 1, Values: []any{int64(3)}}}},
+		{or(is(name, "a"), compareExpr(expr.Gt, n, literal(3))), nil},
+		{or(and(compareExpr(expr.Gt, n, literal(3)), is(name, "a")), is(name, "b")), []Needle{{Values: []any{"a"}}, {Values: []any{"b"}}}},
+		{array("any_match", items, lambda(item, is(arn, "a"))), []Needle{{Column: 2, Element: true, Fields: []int{0}, Values: []any{"a"}}}},
+		{array("any_match", items, lambda(item, or(is(owner, "a"), is(arn, "b")))),
+			[]Needle{{Column: 2, Element: true, Fields: []int{1, 0}, Values: []any{"a"}}, {Column: 2, Element: true, Fields: []int{0}, Values: []any{"b"}}}},
+		{array("any_match", items, lambda(item, or(is(arn, "a"), is(outer, "b")))), nil},
+		{array("any_match", tags, lambda(sqltype.VarcharType, is(param(sqltype.VarcharType), "a"))), []Needle{{Column: 3, Element: true, Values: []any{"a"}}}},
+		{array("all_match", items, lambda(item, is(arn, "a"))), nil},
+		{array("none_match", items, lambda(item, is(arn, "a"))), nil},
+		{array("contains", tags, literal("a")), []Needle{{Column: 3, Element: true, Values: []any{"a"}}}},
+		{array("contains", tags, name), nil},
+		{array("contains", tags, null), nil},
+		{array("contains", name, literal("10.0.0.1")), nil},
+		{array("contains", array("transform", items, lambda(item, owner)), literal("a")), []Needle{{Column: 2, Element: true, Fields: []int{1, 0}, Values: []any{"a"}}}},
+		{array("contains", array("transform", items, lambda(item, outer)), literal("a")), nil},
+	} {
+		if got := Needles(c.e); !reflect.DeepEqual(got, c.want) {
+			t.Errorf("%s: %v, want %v", expr.Format(c.e), got, c.want)
 		}
 	}
 }
