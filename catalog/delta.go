@@ -264,6 +264,7 @@ type File struct {
 	SHA256     []byte // of the file
 	Footer     []byte // SHA-256 of the footer; see parquetio.File
 	stats      string // as in the log; see decodeStats
+	key        int64  // see fileKey
 }
 
 // fileOf reads an add.

@@ -18,12 +18,13 @@ import (
 // that added and removed them, and the trail objects consumed. It is never the truth: whatever is wrong with it, it is
 // dropped and built again from the log. The Lake's mutex guards it.
 type index struct {
-	db   *sql.DB
-	find *sql.Stmt // of consumed
+	db       *sql.DB
+	find     *sql.Stmt          // of consumed
+	segments map[int64]*segment // those that were read
 }
 
 // indexFormat counts changes of the schema below; an index of another format is built anew.
-const indexFormat = 2
+const indexFormat = 3
 
 const indexSchema = `
 CREATE TABLE state(
@@ -39,15 +40,21 @@ CREATE TABLE files(
 	size INTEGER NOT NULL, rows INTEGER NOT NULL,
 	added INTEGER NOT NULL, removed INTEGER, removed_at INTEGER, -- versions; milliseconds
 	canonical INTEGER NOT NULL, commits INTEGER NOT NULL, sha256 BLOB, footer BLOB, stats TEXT NOT NULL,
+	key INTEGER NOT NULL, segment INTEGER, -- see fileKey; the one of segments that has its filters
 	PRIMARY KEY (tbl, account, region, date, path)
 ) WITHOUT ROWID;
-CREATE INDEX files_partition ON files(tbl, account, region, date, added, removed, rows, size); -- all that partitions() needs
+CREATE INDEX files_partition ON files(tbl, account, region, date, added, removed, rows, size); -- all that countPartitions needs
+CREATE INDEX files_key ON files(key);
+CREATE INDEX files_segment ON files(tbl, segment, removed, key);
 CREATE INDEX files_added ON files(added);
 CREATE INDEX files_removed ON files(removed) WHERE removed IS NOT NULL;
 CREATE TABLE objects(
 	path TEXT NOT NULL, etag TEXT NOT NULL, size INTEGER NOT NULL, sha256 BLOB NOT NULL, state TEXT NOT NULL,
 	PRIMARY KEY (path, etag, size)
-) WITHOUT ROWID`
+) WITHOUT ROWID;
+CREATE TABLE partitions(tbl TEXT PRIMARY KEY, version INTEGER NOT NULL, list BLOB NOT NULL); -- see partitionList; since that version
+CREATE TABLE segments(id INTEGER PRIMARY KEY AUTOINCREMENT, tbl TEXT NOT NULL, head BLOB NOT NULL); -- see segment
+CREATE TABLE stacks(id INTEGER PRIMARY KEY, data BLOB NOT NULL)`
 
 // openIndex opens the index at path, making it if it is missing; with "" it is in memory.
 func openIndex(ctx context.Context, path string) (*index, error) {
@@ -61,7 +68,7 @@ func openIndex(ctx context.Context, path string) (*index, error) {
 	if err != nil {
 		return nil, err
 	}
-	x := &index{db: db}
+	x := &index{db: db, segments: map[int64]*segment{}}
 	if _, _, err := x.version(ctx); err != nil {
 		return nil, errors.Join(err, x.close())
 	}
@@ -102,18 +109,30 @@ func (x *index) apply(ctx context.Context, entries []entry) error {
 		if have != entries[0].version-1 {
 			return nil
 		}
-		add, err := tx.PrepareContext(ctx, `INSERT INTO files VALUES (?,?,?,?,?,?,?,?,NULL,NULL,?,?,?,?,?)`)
+		add, err := tx.PrepareContext(ctx, `INSERT INTO files VALUES (?,?,?,?,?,?,?,?,NULL,NULL,?,?,?,?,?,?,NULL)`)
 		if err != nil {
 			return err
 		}
 		defer add.Close()
+		counts := map[string]*partitionCounts{}
 		for _, e := range entries {
 			for table, actions := range e.tables {
-				for _, a := range actions {
-					if err := applyAction(ctx, tx, add, e.version, table, a); err != nil {
+				if counts[table] == nil {
+					if counts[table], err = readPartitionCounts(ctx, tx, table); err != nil {
 						return err
 					}
 				}
+				counts[table].version = e.version
+				for _, a := range actions {
+					if err := applyAction(ctx, tx, add, e.version, table, a, counts[table]); err != nil {
+						return err
+					}
+				}
+			}
+		}
+		for table, c := range counts {
+			if _, err := tx.ExecContext(ctx, "INSERT OR REPLACE INTO partitions VALUES (?, ?, ?)", table, c.version, c.list().encode()); err != nil {
+				return err
 			}
 		}
 		last := entries[len(entries)-1]
@@ -122,7 +141,7 @@ func (x *index) apply(ctx context.Context, entries []entry) error {
 	})
 }
 
-func applyAction(ctx context.Context, tx *sql.Tx, add *sql.Stmt, version int64, table string, a action) error {
+func applyAction(ctx context.Context, tx *sql.Tx, add *sql.Stmt, version int64, table string, a action, counts *partitionCounts) error {
 	switch {
 	case a.MetaData != nil:
 		text, err := json.Marshal(a.MetaData)
@@ -136,8 +155,9 @@ func applyAction(ctx context.Context, tx *sql.Tx, add *sql.Stmt, version int64, 
 		if err != nil {
 			return err
 		}
+		counts.add(f.Partition, 1, f.Rows, f.Size)
 		_, err = add.ExecContext(ctx, table, f.Partition.Account, f.Partition.Region, f.Partition.Date, f.Path, f.Size, f.Rows,
-			version, f.Canonical, f.Commits, f.SHA256, f.Footer, f.stats)
+			version, f.Canonical, f.Commits, f.SHA256, f.Footer, f.stats, fileKey(table, f))
 		return err
 	case a.Remove != nil:
 		name, err := decodePath(a.Remove.Path)
@@ -148,40 +168,54 @@ func applyAction(ctx context.Context, tx *sql.Tx, add *sql.Stmt, version int64, 
 		if err != nil {
 			return err
 		}
-		_, err = tx.ExecContext(ctx, `UPDATE files SET removed = ?, removed_at = ? WHERE tbl = ? AND account = ? AND region = ? AND date = ? AND path = ? AND removed IS NULL`,
-			version, a.Remove.DeletionTimestamp, table, p.Account, p.Region, p.Date, name)
+		var rows, size int64
+		err = tx.QueryRowContext(ctx, `UPDATE files SET removed = ?, removed_at = ? WHERE tbl = ? AND account = ? AND region = ? AND date = ? AND path = ? AND removed IS NULL
+			RETURNING rows, size`, version, a.Remove.DeletionTimestamp, table, p.Account, p.Region, p.Date, name).Scan(&rows, &size)
+		if errors.Is(err, sql.ErrNoRows) {
+			return nil
+		}
+		counts.add(p, -1, -rows, -size)
 		return err
 	}
 	return nil
 }
 
 // partitions lists a table's partitions that hold files at a version.
-func (x *index) partitions(ctx context.Context, table string, version int64) ([]partitionSummary, error) {
+func (x *index) partitions(ctx context.Context, table string, version int64) (*partitionList, error) {
+	var since int64
+	var list []byte
+	err := x.db.QueryRowContext(ctx, "SELECT version, list FROM partitions WHERE tbl = ?", table).Scan(&since, &list)
+	switch {
+	case errors.Is(err, sql.ErrNoRows): // no entry of the log knows the table
+		return (&partitionCounts{}).list(), nil
+	case err != nil:
+		return nil, err
+	case since > version: // the list has gone on
+		return x.countPartitions(ctx, table, version)
+	}
+	return decodePartitions(list)
+}
+
+func (x *index) countPartitions(ctx context.Context, table string, version int64) (*partitionList, error) {
 	rows, err := x.db.QueryContext(ctx, `SELECT account, region, date, count(*), sum(rows), sum(size) FROM files
-		WHERE tbl = ? AND added <= ? AND (removed IS NULL OR removed > ?) GROUP BY account, region, date ORDER BY account, region, date`, table, version, version)
+		WHERE tbl = ? AND added <= ? AND (removed IS NULL OR removed > ?) GROUP BY account, region, date`, table, version, version)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	var out []partitionSummary
+	var counts partitionCounts
 	for rows.Next() {
-		var p partitionSummary
-		if err := rows.Scan(&p.Account, &p.Region, &p.Date, &p.files, &p.rows, &p.size); err != nil {
+		var p Partition
+		var c partitionCount
+		if err := rows.Scan(&p.Account, &p.Region, &p.Date, &c.files, &c.rows, &c.size); err != nil {
 			return nil, err
 		}
-		p.facts = p.Partition.facts()
-		out = append(out, p)
+		counts.add(p, c.files, c.rows, c.size)
 	}
-	return out, rows.Err()
+	return counts.list(), rows.Err()
 }
 
-type partitionSummary struct {
-	Partition
-	facts             *facts
-	files, rows, size int64
-}
-
-const fileColumnsSQL = `account, region, date, path, size, rows, added, canonical, commits, sha256, footer, stats`
+const fileColumnsSQL = `account, region, date, path, size, rows, added, canonical, commits, sha256, footer, stats, key`
 
 // files lists a table's files at a version, those of one partition, or with nil of all, in order of partition and path.
 func (x *index) files(ctx context.Context, table string, version int64, of *Partition) ([]*File, error) {
@@ -198,11 +232,15 @@ func (x *index) selectFiles(ctx context.Context, query string, args ...any) ([]*
 	if err != nil {
 		return nil, err
 	}
+	return scanFiles(rows)
+}
+
+func scanFiles(rows *sql.Rows) ([]*File, error) {
 	defer rows.Close()
 	var out []*File
 	for rows.Next() {
 		f := &File{}
-		if err := rows.Scan(&f.Partition.Account, &f.Partition.Region, &f.Partition.Date, &f.Path, &f.Size, &f.Rows, &f.Added, &f.Canonical, &f.Commits, &f.SHA256, &f.Footer, &f.stats); err != nil {
+		if err := rows.Scan(&f.Partition.Account, &f.Partition.Region, &f.Partition.Date, &f.Path, &f.Size, &f.Rows, &f.Added, &f.Canonical, &f.Commits, &f.SHA256, &f.Footer, &f.stats, &f.key); err != nil {
 			return nil, err
 		}
 		out = append(out, f)

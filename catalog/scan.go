@@ -1,6 +1,7 @@
 package catalog
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -122,7 +123,7 @@ var _ prune.Stats = (*bounds)(nil)
 func (b *bounds) Bounds(column int) (lo, hi any) {
 	leaf := b.leaves[column]
 	if b.file != nil {
-		if s, ok := b.file.stats[leaf]; ok && s.Min != nil {
+		if s, ok := b.file.stats()[leaf]; ok && s.Min != nil {
 			return s.Min, s.Max
 		}
 		if leaf == b.layout.Commit && !b.file.Commits {
@@ -149,7 +150,7 @@ func (b *bounds) Bounds(column int) (lo, hi any) {
 func (b *bounds) Nulls(column int) (nulls, rows int64) {
 	leaf := b.leaves[column]
 	if b.file != nil {
-		if s, ok := b.file.stats[leaf]; ok {
+		if s, ok := b.file.stats()[leaf]; ok {
 			return s.Nulls, b.rows
 		}
 		if leaf == b.layout.Commit && !b.file.Commits {
@@ -205,40 +206,99 @@ func (t *table) Scan(ctx context.Context, req source.Request) (source.Scan, erro
 	}
 	pruned := newTally(t, req, leaves)
 	report := &source.Report{}
-	var kept []Partition
-	for _, p := range partitions {
-		report.Partitions.Add(1)
-		report.Files.Add(p.files)
-		if !req.Off.Partition && pruned.never(&bounds{t.layout, leaves, p.facts, nil, p.rows}, &pruned.partitions) {
-			report.PartitionsPruned.Add(1)
-			report.FilesPruned.Add(p.files)
-			continue
+	var kept []int
+	files := int64(0) // in those
+	keep := func(i int) {
+		kept = append(kept, i)
+		files += partitions.all[i].files
+	}
+	if req.Off.Partition {
+		for i := range partitions.all {
+			keep(i)
 		}
-		kept = append(kept, p.Partition)
+	} else {
+		pruned.partitions = partitions.sift(t.layout, req.Conjuncts, leaves, keep)
 	}
-	if len(t.layout.Partitions) == 0 { // what has no partitions does not count as one
-		report.Partitions.Store(0)
-		report.PartitionsPruned.Store(0)
+	report.Files.Store(partitions.files)
+	report.FilesPruned.Store(partitions.files - files)
+	if len(t.layout.Partitions) > 0 {
+		report.Partitions.Store(int64(len(partitions.all)))
 	}
-	files, err := t.snap.load(ctx, t.layout.Name, kept)
+	candidates, err := t.candidates(ctx, partitions, kept, files, req, leaves, report)
 	if err != nil {
 		return nil, err
 	}
+	report.FilesPruned.Add(files - int64(len(candidates)))
 	var list []parquetio.File
-	left := map[Partition]bool{}
-	for _, f := range files {
-		if !req.Off.File && pruned.never(&bounds{t.layout, leaves, f.facts, f, f.Rows}, &pruned.files) {
+	left := map[*facts]bool{} // partitions
+	for _, f := range candidates {
+		if !req.Off.File && pruned.never(&bounds{t.layout, leaves, f.facts, f, f.Rows}) {
 			report.FilesPruned.Add(1)
 			continue
 		}
-		left[f.Partition] = true
-		list = append(list, t.snap.lake.scanned(t.layout, f.File, f.stats))
+		left[f.facts] = true
+		var stats map[string]parquetio.Stats
+		if req.Top != nil {
+			stats = f.stats()
+		}
+		list = append(list, t.snap.lake.scanned(t.layout, f.File, stats))
 	}
 	if len(t.layout.Partitions) > 0 {
-		report.PartitionsPruned.Add(int64(len(kept) - len(left))) // those of which no file is left
+		report.PartitionsPruned.Store(int64(len(partitions.all) - len(left))) // those of which no file is left
 	}
-	report.Notes = pruned.notes(len(partitions), len(files))
+	report.Notes = append(pruned.notes(len(partitions.all), len(candidates)), report.Notes...)
 	return t.physical(ctx, list, req, report)
+}
+
+// candidates lists the files of partitions, without those that lack a needle by the bloom filters in the index.
+func (t *table) candidates(ctx context.Context, partitions *partitionList, kept []int, files int64, req source.Request, leaves []string, report *source.Report) ([]*dataFile, error) {
+	var clauses []clause
+	if !req.Off.Index && files >= max(fewFiles, partitions.files/indexShare) {
+		clauses = t.clauses(req, leaves)
+	}
+	var at *found
+	if clauses != nil {
+		err := t.snap.withIndex(ctx, func(x *index) (err error) {
+			at, err = x.needles(ctx, t.layout.Name, t.snap.version, clauses)
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	if at == nil {
+		return t.snap.load(ctx, t.layout.Name, kept)
+	}
+	var out []*dataFile
+	if at.keys != nil {
+		all, err := t.snap.load(ctx, t.layout.Name, kept)
+		if err != nil {
+			return nil, err
+		}
+		for _, f := range all {
+			if may, known := at.keys[f.key]; may || !known {
+				out = append(out, f)
+			}
+		}
+	} else {
+		slices.SortFunc(at.files, func(a, b *File) int { return cmp.Or(a.Partition.compare(b.Partition), cmp.Compare(a.Path, b.Path)) })
+		known := map[int]*facts{}
+		for _, f := range at.files {
+			place, ok := partitions.find(f.Partition)
+			if !ok {
+				return nil, fmt.Errorf("%s/%s is in a partition that the table does not list", t.layout.Name, f.Path)
+			}
+			if _, ok := slices.BinarySearch(kept, place); !ok {
+				continue
+			}
+			if known[place] == nil {
+				known[place] = partitions.factsOf(place)
+			}
+			out = append(out, newDataFile(t.layout, f, known[place]))
+		}
+	}
+	report.Notes = append(report.Notes, source.Note{Says: fmt.Sprintf("bloom filters in the index rule out %d of %d files", files-int64(len(out)), files)})
+	return out, nil
 }
 
 // tally counts per conjunct what it ruled out.
@@ -254,12 +314,12 @@ func newTally(t *table, req source.Request, leaves []string) *tally {
 	return &tally{t, req, leaves, make([]int64, len(req.Conjuncts)), make([]int64, len(req.Conjuncts))}
 }
 
-// never reports whether some conjunct holds for no row, and counts all that do not.
-func (y *tally) never(b *bounds, counts *[]int64) bool {
+// never reports whether some conjunct holds for no row of a file, and counts all that do not.
+func (y *tally) never(b *bounds) bool {
 	never := false
 	for i, c := range y.req.Conjuncts {
 		if prune.Check(c, b) == prune.Never {
-			(*counts)[i]++
+			y.files[i]++
 			never = true
 		}
 	}

@@ -31,15 +31,26 @@ var _ source.Snapshot = (*Snapshot)(nil)
 
 // tableFiles is what was loaded of one table at one version.
 type tableFiles struct {
-	partitions []partitionSummary
-	files      map[Partition][]*dataFile
+	partitions *partitionList
+	files      [][]*dataFile // by partition
+	loaded     []bool
 }
 
-// dataFile is a File with its statistics read.
+// dataFile is a File with its statistics, which are read when they are asked for. Safe for concurrent use.
 type dataFile struct {
 	*File
 	facts *facts // of its partition
-	stats map[string]parquetio.Stats
+	stats func() map[string]parquetio.Stats
+}
+
+func newDataFile(layout *Layout, f *File, facts *facts) *dataFile {
+	return &dataFile{f, facts, sync.OnceValue(func() map[string]parquetio.Stats {
+		stats, err := decodeStats(layout, f.stats)
+		if err != nil {
+			return nil // the log was read with another idea of them
+		}
+		return stats
+	})}
 }
 
 // Snapshot pins the newest version and the definitions of views and tables that there are. As long as neither changes it is the same Snapshot.
@@ -190,16 +201,24 @@ func (s *Snapshot) Partitions(ctx context.Context, table string) ([]Partition, e
 	if err != nil {
 		return nil, err
 	}
-	out := make([]Partition, len(partitions))
-	for i, p := range partitions {
-		out[i] = p.Partition
+	out := make([]Partition, len(partitions.all))
+	for i := range out {
+		out[i] = partitions.partition(i)
 	}
 	return out, nil
 }
 
 // Files lists the files of one partition, by path.
 func (s *Snapshot) Files(ctx context.Context, table string, p Partition) ([]*File, error) {
-	files, err := s.load(ctx, table, []Partition{p})
+	partitions, err := s.summaries(ctx, table)
+	if err != nil {
+		return nil, err
+	}
+	at, ok := partitions.find(p)
+	if !ok {
+		return nil, nil
+	}
+	files, err := s.load(ctx, table, []int{at})
 	if err != nil {
 		return nil, err
 	}
@@ -213,7 +232,7 @@ func (s *Snapshot) Files(ctx context.Context, table string, p Partition) ([]*Fil
 func (s *Snapshot) table(ctx context.Context, name string) (*tableFiles, error) {
 	t := s.tables[name]
 	if t == nil {
-		t = &tableFiles{files: map[Partition][]*dataFile{}}
+		t = &tableFiles{}
 		err := s.withIndex(ctx, func(x *index) (err error) {
 			t.partitions, err = x.partitions(ctx, name, s.version)
 			return err
@@ -221,13 +240,14 @@ func (s *Snapshot) table(ctx context.Context, name string) (*tableFiles, error) 
 		if err != nil {
 			return nil, err
 		}
+		t.files, t.loaded = make([][]*dataFile, len(t.partitions.all)), make([]bool, len(t.partitions.all))
 		s.tables[name] = t
 	}
 	return t, nil
 }
 
 // summaries are the partitions of a table, with what is known of each as a whole.
-func (s *Snapshot) summaries(ctx context.Context, table string) ([]partitionSummary, error) {
+func (s *Snapshot) summaries(ctx context.Context, table string) (*partitionList, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	t, err := s.table(ctx, table)
@@ -244,7 +264,7 @@ func (s *Snapshot) withIndex(ctx context.Context, f func(x *index) error) error 
 }
 
 // load gives the files of partitions, in the order of partitions, then by path.
-func (s *Snapshot) load(ctx context.Context, table string, partitions []Partition) ([]*dataFile, error) {
+func (s *Snapshot) load(ctx context.Context, table string, partitions []int) ([]*dataFile, error) {
 	const all = 64 // so many partitions missing: one query for the whole table costs less than one for each
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -252,53 +272,62 @@ func (s *Snapshot) load(ctx context.Context, table string, partitions []Partitio
 	if err != nil {
 		return nil, err
 	}
-	var missing []Partition
+	var missing []int
 	for _, p := range partitions {
-		if t.files[p] == nil {
+		if !t.loaded[p] {
 			missing = append(missing, p)
 		}
 	}
 	var loaded []*File
-	err = s.withIndex(ctx, func(x *index) error {
-		loaded = loaded[:0]
-		if len(missing) > all {
-			loaded, err = x.files(ctx, table, s.version, nil)
-			return err
-		}
-		for i := range missing {
-			files, err := x.files(ctx, table, s.version, &missing[i])
-			if err != nil {
+	if len(missing) > 0 {
+		err = s.withIndex(ctx, func(x *index) error {
+			loaded = loaded[:0]
+			if len(missing) > all {
+				loaded, err = x.files(ctx, table, s.version, nil)
 				return err
 			}
-			loaded = append(loaded, files...)
-		}
-		return nil
-	})
-	if err != nil {
-		return nil, err
-	}
-	if len(missing) > 0 {
-		wanted := make(map[Partition]bool, len(missing))
-		for _, p := range missing {
-			wanted[p] = true
-		}
-		layout := LayoutOf(table)
-		known := map[Partition]*facts{}
-		for _, f := range loaded {
-			if !wanted[f.Partition] {
-				continue
+			for _, p := range missing {
+				of := t.partitions.partition(p)
+				files, err := x.files(ctx, table, s.version, &of)
+				if err != nil {
+					return err
+				}
+				loaded = append(loaded, files...)
 			}
-			stats, err := decodeStats(layout, f.stats)
-			if err != nil {
-				return nil, fmt.Errorf("%s/%s: %w", table, f.Path, err)
-			}
-			if known[f.Partition] == nil {
-				known[f.Partition] = f.Partition.facts()
-			}
-			t.files[f.Partition] = append(t.files[f.Partition], &dataFile{f, known[f.Partition], stats})
+			return nil
+		})
+		if err != nil {
+			return nil, err
 		}
 	}
-	var out []*dataFile
+	layout := LayoutOf(table)
+	at, place := Partition{}, -1
+	var known *facts
+	for _, f := range loaded {
+		if place < 0 || f.Partition != at {
+			var ok bool
+			if place, ok = t.partitions.find(f.Partition); !ok {
+				return nil, fmt.Errorf("%s/%s is in a partition that the table does not list", table, f.Path)
+			}
+			at, known = f.Partition, t.partitions.factsOf(place)
+		}
+		if !t.loaded[place] {
+			t.files[place] = append(t.files[place], newDataFile(layout, f, known))
+		}
+	}
+	for _, p := range missing {
+		t.loaded[p] = true
+	}
+	if len(missing) > all {
+		for p := range t.loaded {
+			t.loaded[p] = true
+		}
+	}
+	n := 0
+	for _, p := range partitions {
+		n += len(t.files[p])
+	}
+	out := make([]*dataFile, 0, n)
 	for _, p := range partitions {
 		out = append(out, t.files[p]...)
 	}

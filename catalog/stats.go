@@ -22,7 +22,7 @@ type fileStats struct {
 	NullCount  map[string]any `json:"nullCount,omitempty"`
 }
 
-// leafType finds a dotted leaf path ("useridentity.type"); ok is false for what is no scalar leaf.
+// leafType finds a dotted leaf path ("useridentity.type", "resources.list.element.arn"); ok is false for what is no scalar leaf.
 func leafType(columns []source.Column, leaf string) (t sqltype.Type, ok bool) {
 	name, rest, nested := strings.Cut(leaf, ".")
 	for _, c := range columns {
@@ -31,6 +31,14 @@ func leafType(columns []source.Column, leaf string) (t sqltype.Type, ok bool) {
 		}
 		t = c.Type
 		for nested {
+			if t.Kind == sqltype.Array {
+				if rest, ok = strings.CutPrefix(rest, "list.element"); !ok {
+					return t, false
+				}
+				rest, nested = strings.CutPrefix(rest, ".")
+				t = *t.Elem
+				continue
+			}
 			name, rest, nested = strings.Cut(rest, ".")
 			if t.Kind != sqltype.Row {
 				return t, false

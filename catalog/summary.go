@@ -26,30 +26,37 @@ func (t *table) Summary(ctx context.Context, req source.Request) (*source.Summar
 	if err != nil {
 		return nil, err
 	}
-	var kept []Partition
-	for _, p := range partitions {
-		if judge(req.Conjuncts, &bounds{t.layout, leaves, p.facts, nil, p.rows}) != prune.Never {
-			kept = append(kept, p.Partition)
+	var kept []int
+	partitions.sift(t.layout, req.Conjuncts, leaves, func(i int) { kept = append(kept, i) })
+	sum := &source.Summary{Columns: make([]source.Extent, len(req.Paths))}
+	for first := min(1, len(kept)); len(kept) > 0; kept, first = kept[first:], len(kept)-first { // one is enough to see that it cannot be told
+		known, err := t.summarize(ctx, sum, req, leaves, kept[:first])
+		if err != nil || !known {
+			return nil, err
 		}
 	}
-	files, err := t.snap.load(ctx, t.layout.Name, kept)
+	return sum, nil
+}
+
+// summarize adds the rows of partitions; known is false if their number is not known.
+func (t *table) summarize(ctx context.Context, sum *source.Summary, req source.Request, leaves []string, partitions []int) (known bool, err error) {
+	files, err := t.snap.load(ctx, t.layout.Name, partitions)
 	if err != nil {
-		return nil, err
+		return false, err
 	}
-	sum := &source.Summary{Columns: make([]source.Extent, len(req.Paths))}
 	for _, f := range files {
 		switch judge(req.Conjuncts, &bounds{t.layout, leaves, f.facts, f, f.Rows}) {
 		case prune.Never:
 			continue
 		case prune.Maybe:
-			return nil, nil
+			return false, nil
 		}
 		sum.Rows += f.Rows
 		for i := range sum.Columns {
 			t.widen(&sum.Columns[i], leaves[i], req.Paths[i], f)
 		}
 	}
-	return sum, nil
+	return true, nil
 }
 
 // judge says whether all conjuncts hold for all rows, one for none, or neither is known.
@@ -69,7 +76,7 @@ func judge(conjuncts []expr.Expr, b *bounds) prune.Verdict {
 // widen adds what the log knows exactly of a leaf in one file.
 func (t *table) widen(e *source.Extent, leaf string, path source.Path, f *dataFile) {
 	nulls, lo, hi := int64(-1), any(nil), any(nil)
-	if s, ok := f.stats[leaf]; ok {
+	if s, ok := f.stats()[leaf]; ok {
 		nulls, lo, hi = s.Nulls, s.Min, s.Max
 		if t.columns[path.Column].Type.Kind == sqltype.Timestamp && !f.Canonical {
 			lo, hi = nil, nil // the log has milliseconds

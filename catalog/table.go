@@ -91,7 +91,7 @@ var layouts = sync.OnceValue(func() []*Layout {
 			SortBy:     []string{"_time", "eventid"},
 			Commit:     "_commit",
 			Statistics: present(columns, recordStatistics),
-			Bloom:      present(columns, []string{"eventid", "requestid", "useridentity.accesskeyid", "useridentity.principalid", "useridentity.arn", "sourceipaddress"}),
+			Bloom:      present(columns, []string{"eventid", "requestid", "useridentity.accesskeyid", "useridentity.principalid", "useridentity.arn", "sourceipaddress", "resources.list.element.arn"}),
 			NoStats:    present(columns, wideColumns),
 		})
 	}

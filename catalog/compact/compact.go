@@ -164,6 +164,9 @@ func (c *compactor) run(ctx context.Context) error {
 			return err
 		}
 	}
+	if err := c.lake.IndexFilters(ctx); err != nil {
+		return err
+	}
 	c.sum.Swept, err = c.lake.Sweep(ctx, c.opt.Grace)
 	return err
 }

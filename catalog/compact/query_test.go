@@ -101,7 +101,7 @@ func TestPruningOfPartitionsAndFiles(t *testing.T) {
 	} {
 		text := `SELECT eventid, eventtime, "$path", _row FROM cloudtrail_logs WHERE ` + c.where
 		got, stats := query(t, l, text, source.Switches{})
-		want, _ := query(t, l, text, source.Switches{Partition: true, File: true, RowGroup: true, Bloom: true, Dictionary: true, Page: true, Late: true})
+		want, _ := query(t, l, text, source.Switches{Partition: true, File: true, Index: true, RowGroup: true, Bloom: true, Dictionary: true, Page: true, Late: true})
 		slices.Sort(got)
 		slices.Sort(want)
 		if !slices.Equal(got, want) {

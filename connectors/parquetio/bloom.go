@@ -1,13 +1,18 @@
 package parquetio
 
 import (
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
+	"math/bits"
+	"strings"
 
 	"github.com/apache/arrow-go/v18/arrow/memory"
 	"github.com/apache/arrow-go/v18/parquet/metadata"
 
+	"github.com/trailql/trailql/connectors/blob"
 	"github.com/trailql/trailql/engine/prune"
 	"github.com/trailql/trailql/engine/sqltype"
 )
@@ -18,10 +23,7 @@ var bloomSalts = [8]uint32{0x47b6137b, 0x44974d91, 0x8824ad5b, 0xa2b7289d, 0x705
 // xxhash64 is arrow-go's XXH64, which it only gives away with a filter.
 var xxhash64 = metadata.NewBloomFilter(32, 32, memory.DefaultAllocator).Hasher()
 
-const (
-	bloomHead  = 64 // more than a header has
-	bloomBlock = 32
-)
+const bloomHead = 64 // more than a header has
 
 // bloomExcludes reports that the row group's bloom filters have none of the values of which f demands one.
 func (g *groupReader) bloomExcludes(f *filter) (bool, error) {
@@ -61,13 +63,13 @@ func (g *groupReader) bloomLacks(n prune.Needle) (bool, error) {
 	if err != nil {
 		return false, fmt.Errorf("column %q: %w", leaf.node.name, err)
 	}
-	var block [bloomBlock]byte // a filter may have 256 KiB, of which one block says it all
+	var block [BlockBytes]byte // a filter may have 256 KiB, of which one block says it all
 	for _, h := range hashes {
-		if err := readAt(g.r.object, block[:], at.offset+start+int64(blockOf(h, int(size/bloomBlock)))*bloomBlock); err != nil {
+		if err := readAt(g.r.object, block[:], at.offset+start+int64(BlockOf(h, int(size/BlockBytes)))*BlockBytes); err != nil {
 			return false, err
 		}
 		g.r.count(len(block))
-		if bloomHas(block[:], h) {
+		if BlockHas(block[:], h) {
 			return false, nil
 		}
 	}
@@ -102,9 +104,6 @@ func BloomHashes(values []any, t sqltype.Type) (hashes []uint64, ok bool) {
 	}
 	return hashes, true
 }
-
-// blockOf is the block, of so many, in which a filter has the bits of a hash.
-func blockOf(hash uint64, blocks int) int { return int(hash >> 32 * uint64(blocks) >> 32) }
 
 // bloomKey is the value in the PLAIN encoding, without a length.
 func bloomKey(v any, t sqltype.Type) ([]byte, bool) {
@@ -147,15 +146,31 @@ func parseBloomHeader(data []byte) (start, size int64, err error) {
 		return 0, 0, r.err
 	case known != 3:
 		return 0, 0, errors.New("a bloom filter of an unknown kind")
-	case size < bloomBlock || size%bloomBlock != 0:
+	case size < BlockBytes || size%BlockBytes != 0:
 		return 0, 0, errors.New("a bloom filter is damaged")
 	}
 	return int64(r.at), size, nil
 }
 
-// bloomHas reports whether the block of a hash has all its bits.
-func bloomHas(block []byte, hash uint64) bool {
-	_ = block[:bloomBlock]
+// Filter is a bloom filter apart from its file: a power of two of blocks.
+type Filter []byte
+
+const (
+	// BlockBytes is the size of a block. A value has all its bits in one of them.
+	BlockBytes = 32
+
+	maxFilter = 16 << 20
+
+	// sparse is the share of wrong hits up to which a filter is folded: of thousands of files none or few are opened in vain.
+	sparse = 1e-5
+)
+
+// BlockOf is the block, of so many, in which a filter has the bits of a hash.
+func BlockOf(hash uint64, blocks int) int { return int(hash >> 32 * uint64(blocks) >> 32) }
+
+// BlockHas reports whether the block of a hash has all its bits.
+func BlockHas(block []byte, hash uint64) bool {
+	_ = block[:BlockBytes]
 	for i, salt := range bloomSalts {
 		word := binary.LittleEndian.Uint32(block[4*i:])
 		if word&(1<<(uint32(hash)*salt>>27)) == 0 {
@@ -163,4 +178,110 @@ func bloomHas(block []byte, hash uint64) bool {
 		}
 	}
 	return true
+}
+
+// ReadFilters reads from a file, whose footer must be the one of FooterSHA256, the bloom filters of leaves by their dotted names in the
+// file ("resources.list.element.arn"), one of each row group that has values, at least one, folded while it stays sparse. A leaf of
+// which some value may be in no filter is left out.
+func ReadFilters(ctx context.Context, store blob.Store, f File, leaves []string) (_ map[string][]Filter, err error) {
+	defer caught(&err)
+	object, err := store.Open(ctx, f.Name)
+	if err != nil {
+		return nil, err
+	}
+	defer object.Close()
+	if object.Size() != f.Size {
+		return nil, fmt.Errorf("%s has %d bytes, the table's log says %d", f.Name, object.Size(), f.Size)
+	}
+	foot := footers.get(footerKey{store.URL() + "/" + f.Name, f.Size})
+	if foot == nil {
+		if foot, err = readFooter(object, f.FooterSHA256, func(int) {}); err != nil {
+			return nil, fmt.Errorf("%s: %w", f.Name, err)
+		}
+	}
+	out := map[string][]Filter{}
+	for _, name := range leaves {
+		n := &foot.root
+		for _, part := range strings.Split(name, ".") {
+			if n = n.child(part); n == nil {
+				break
+			}
+		}
+		if n == nil || n.children != nil {
+			continue
+		}
+		filters, err := foot.filters(object, n.leaf)
+		if err != nil {
+			return nil, fmt.Errorf("%s: column %q: %w", f.Name, name, err)
+		}
+		if filters != nil {
+			out[name] = filters
+		}
+	}
+	return out, nil
+}
+
+// filters reads those of a leaf; nil if there are not such for all of its values.
+func (f *footer) filters(o io.ReaderAt, leaf int) (out []Filter, err error) {
+	for i := range f.groups {
+		c := &f.groups[i].chunks[leaf]
+		if c.stats.nulls == c.values {
+			continue // no value
+		}
+		if c.bloom.offset <= 0 || c.bloom.length <= 0 || c.bloom.length > maxFilter {
+			return nil, nil
+		}
+		data := make([]byte, c.bloom.length)
+		if err := readAt(o, data, c.bloom.offset); err != nil {
+			return nil, err
+		}
+		start, size, err := parseBloomHeader(data[:min(len(data), bloomHead)])
+		switch {
+		case err != nil:
+			return nil, err
+		case start+size > int64(len(data)):
+			return nil, errors.New("a bloom filter is damaged")
+		case size&(size-1) != 0:
+			return nil, nil // others can be neither folded nor stacked
+		}
+		out = append(out, Filter(data[start:start+size]).fold())
+	}
+	if out == nil {
+		out = []Filter{make(Filter, BlockBytes)} // without bits
+	}
+	return out, nil
+}
+
+// half is a filter of the same values with half the blocks: the block of a hash goes by its upper bits.
+func (f Filter) half() Filter {
+	out := make(Filter, len(f)/2)
+	for i := range out {
+		at := i/BlockBytes*2*BlockBytes + i%BlockBytes
+		out[i] = f[at] | f[at+BlockBytes]
+	}
+	return out
+}
+
+func (f Filter) fold() Filter {
+	for len(f) > BlockBytes {
+		h := f.half()
+		if h.wrong() > sparse {
+			break
+		}
+		f = h
+	}
+	return f
+}
+
+// wrong is the share of other values that the filter seems to have.
+func (f Filter) wrong() float64 {
+	sum := 0.0
+	for at := 0; at < len(f); at += BlockBytes {
+		share := 1.0
+		for w := at; w < at+BlockBytes; w += 4 {
+			share *= float64(bits.OnesCount32(binary.LittleEndian.Uint32(f[w:]))) / 32
+		}
+		sum += share
+	}
+	return sum / float64(len(f)/BlockBytes)
 }

@@ -175,6 +175,7 @@ type Ordered interface {
 type Switches struct {
 	Partition  bool // pruning by partition values
 	File       bool // pruning by file statistics
+	Index      bool // pruning by what an index knows of the values in files
 	RowGroup   bool // pruning by row-group statistics
 	Bloom      bool
 	Dictionary bool // pruning by dictionary entries
