@@ -217,14 +217,30 @@ func (x *index) countPartitions(ctx context.Context, table string, version int64
 
 const fileColumnsSQL = `account, region, date, path, size, rows, added, canonical, commits, sha256, footer, stats, key`
 
-// files lists a table's files at a version, those of one partition, or with nil of all, in order of partition and path.
-func (x *index) files(ctx context.Context, table string, version int64, of *Partition) ([]*File, error) {
-	where, args := `tbl = ? AND added <= ? AND (removed IS NULL OR removed > ?)`, []any{table, version, version}
-	if of != nil {
-		where += ` AND account = ? AND region = ? AND date = ?`
-		args = append(args, of.Account, of.Region, of.Date)
+// files lists a table's files at a version, those of some partitions, or with nil of all, in order of partition and path.
+func (x *index) files(ctx context.Context, table string, version int64, of []Partition) ([]*File, error) {
+	const from = `SELECT ` + fileColumnsSQL + ` FROM files WHERE tbl = ? AND added <= ? AND (removed IS NULL OR removed > ?)`
+	if of == nil {
+		return x.selectFiles(ctx, from+` ORDER BY account, region, date, path`, table, version, version)
 	}
-	return x.selectFiles(ctx, `SELECT `+fileColumnsSQL+` FROM files WHERE `+where+` ORDER BY account, region, date, path`, args...)
+	find, err := x.db.PrepareContext(ctx, from+` AND account = ? AND region = ? AND date = ? ORDER BY path`)
+	if err != nil {
+		return nil, err
+	}
+	defer find.Close()
+	var out []*File
+	for _, p := range of {
+		rows, err := find.QueryContext(ctx, table, version, version, p.Account, p.Region, p.Date)
+		if err != nil {
+			return nil, err
+		}
+		files, err := scanFiles(rows)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, files...)
+	}
+	return out, nil
 }
 
 func (x *index) selectFiles(ctx context.Context, query string, args ...any) ([]*File, error) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 
@@ -95,7 +96,7 @@ const (
 
 // clauses are what conjuncts demand of leaves that have filters.
 func (t *table) clauses(req source.Request, leaves []string) (out []clause) {
-	for _, e := range req.Conjuncts {
+	for _, e := range slices.Concat(req.Conjuncts, req.Skips) {
 		if c := t.clause(prune.Needles(e), req.Paths, leaves); c != nil && !expr.Volatile(e) {
 			out = append(out, c)
 		}

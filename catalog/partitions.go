@@ -72,8 +72,10 @@ func dimension(leaf string) int {
 // them does not.
 func (l *partitionList) sift(layout *Layout, conjuncts []expr.Expr, leaves []string, keep func(i int)) (ruledOut []int64) {
 	ruledOut = make([]int64, len(conjuncts))
+	known := &bounds{layout: layout, leaves: leaves}
 	never := func(c expr.Expr, f *facts, rows int64) bool {
-		return prune.Check(c, &bounds{layout, leaves, f, nil, rows}) == prune.Never
+		known.facts, known.rows = f, rows
+		return prune.Check(c, known) == prune.Never
 	}
 	var alone [3][][]bool // by dimension, by conjunct (nil: not asked), by value
 	for d := range alone {

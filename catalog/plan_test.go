@@ -50,7 +50,7 @@ func BenchmarkPlan(b *testing.B) {
 	for _, c := range []struct {
 		name string
 		cold bool
-	}{{"cold", true}, {"warm", false}} {
+	}{{"warm", false}, {"cold", true}} {
 		b.Run(c.name, func(b *testing.B) {
 			for b.Loop() {
 				if c.cold {

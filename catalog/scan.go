@@ -405,7 +405,7 @@ func (t *table) physical(ctx context.Context, files []parquetio.File, req source
 			phys.Paths = append(phys.Paths, source.Path{Column: i})
 		}
 	}
-	phys.Conjuncts = nil
+	phys.Conjuncts, phys.Skips = nil, nil
 	var pushed []int
 	for i, c := range req.Conjuncts {
 		if slices.ContainsFunc(expr.Columns(c), func(col int) bool { return place[col] < 0 }) {

@@ -280,21 +280,15 @@ func (s *Snapshot) load(ctx context.Context, table string, partitions []int) ([]
 	}
 	var loaded []*File
 	if len(missing) > 0 {
-		err = s.withIndex(ctx, func(x *index) error {
-			loaded = loaded[:0]
-			if len(missing) > all {
-				loaded, err = x.files(ctx, table, s.version, nil)
-				return err
-			}
+		var of []Partition
+		if len(missing) <= all {
 			for _, p := range missing {
-				of := t.partitions.partition(p)
-				files, err := x.files(ctx, table, s.version, &of)
-				if err != nil {
-					return err
-				}
-				loaded = append(loaded, files...)
+				of = append(of, t.partitions.partition(p))
 			}
-			return nil
+		}
+		err = s.withIndex(ctx, func(x *index) (err error) {
+			loaded, err = x.files(ctx, table, s.version, of)
+			return err
 		})
 		if err != nil {
 			return nil, err

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -59,6 +60,16 @@ var needles = []struct {
 	{`contains(transform(resources, r -> r.arn), 'arn:aws:s3:::b57')`, true},
 	{`eventid = 'id-57' AND date > date '2026-02-05'`, true},
 	{`eventid IS NULL`, false},
+	{`CROSS JOIN UNNEST(resources) AS t (r) WHERE r.arn = 'arn:aws:s3:::b57'`, true},
+	{`CROSS JOIN UNNEST(resources) AS t (arn, accountid, type) WHERE arn IN ('arn:aws:s3:::b57', 'arn:aws:s3:::b58') AND eventname = 'GetObject'`, true},
+	{`CROSS JOIN UNNEST(resources) AS t (r) WHERE r.arn = 'arn:aws:s3:::c2'`, false},
+	{`CROSS JOIN UNNEST(resources) AS t (r) WHERE r.arn = 'arn:aws:s3:::b57' OR r.accountid = '2'`, false},
+	{`CROSS JOIN UNNEST(resources) AS t (r) WHERE r.arn IS NULL`, false},
+	{`LEFT JOIN UNNEST(resources) AS t (r) ON true WHERE r.arn IS NULL`, false},
+	{`LEFT JOIN UNNEST(resources) AS t (r) ON true WHERE r.arn = 'arn:aws:s3:::b57'`, true},
+	{`CROSS JOIN UNNEST(transform(resources, r -> r.arn), sequence(1, 4)) WITH ORDINALITY AS t (a, n, o) WHERE a = 'arn:aws:s3:::b57'`, true},
+	{`CROSS JOIN UNNEST(transform(resources, r -> r.arn), sequence(1, 4)) WITH ORDINALITY AS t (a, n, o) WHERE n = 4`, false},
+	{`CROSS JOIN UNNEST(resources) WITH ORDINALITY AS t (r, o) WHERE o = 2 AND r.accountid = '2' AND eventid > 'id-3'`, false},
 }
 
 // checkNeedles compares each answer with that of the files alone, and tells how many files were left out.
@@ -66,6 +77,9 @@ func checkNeedles(t *testing.T, l *catalog.Lake) (pruned []int64, files int64) {
 	t.Helper()
 	for _, n := range needles {
 		text := "SELECT eventid, sourceipaddress FROM cloudtrail_logs WHERE " + n.where
+		if strings.HasPrefix(n.where, "CROSS") || strings.HasPrefix(n.where, "LEFT") {
+			text = "SELECT eventid, sourceipaddress FROM cloudtrail_logs " + n.where
+		}
 		got, stats := query(t, l, text, source.Switches{})
 		want, _ := query(t, l, text, source.Switches{Partition: true, File: true, Index: true, RowGroup: true, Bloom: true, Dictionary: true, Page: true, Late: true})
 		slices.Sort(got)

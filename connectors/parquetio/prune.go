@@ -28,6 +28,7 @@ func (g *groupReader) prune() (keep bool, err error) {
 			return false, nil
 		}
 	}
+	var skips []*filter
 	for i := range s.conjuncts {
 		f := &filter{conjunct: &s.conjuncts[i]}
 		if !off.RowGroup {
@@ -39,6 +40,10 @@ func (g *groupReader) prune() (keep bool, err error) {
 				continue
 			}
 		}
+		if f.skips {
+			skips = append(skips, f)
+			continue
+		}
 		for _, p := range f.paths {
 			for _, l := range g.columns[p].leaves {
 				f.cost += l.chunk.pages.length
@@ -47,7 +52,7 @@ func (g *groupReader) prune() (keep bool, err error) {
 		g.filters = append(g.filters, f)
 	}
 	if !off.Bloom {
-		for _, f := range g.filters {
+		for _, f := range slices.Concat(g.filters, skips) {
 			none, err := g.bloomExcludes(f)
 			if err != nil {
 				return false, err

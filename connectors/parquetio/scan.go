@@ -60,6 +60,7 @@ type conjunct struct {
 	local   expr.Expr // columns are ordinals into paths below
 	paths   []int
 	canFail bool
+	skips   bool           // it only skips: its rows are not filtered
 	needles []prune.Needle // one of which it demands; nil: none
 }
 
@@ -91,6 +92,12 @@ func NewScan(ctx context.Context, store blob.Store, files []File, columns []sour
 		c := newConjunct(e)
 		s.conjuncts = append(s.conjuncts, c)
 		report.Notes = append(report.Notes, source.Note{On: expr.Format(e), Says: s.note(c)})
+	}
+	for _, e := range req.Skips {
+		c := newConjunct(e)
+		c.skips = true
+		s.conjuncts = append(s.conjuncts, c)
+		report.Notes = append(report.Notes, source.Note{On: expr.Format(e), Says: "only skips; " + s.note(c)})
 	}
 	for i, f := range files {
 		parts := int((f.Rows + defaultGroupRows - 1) / defaultGroupRows)

@@ -12,7 +12,7 @@ import (
 
 // request is what a scan node asks of its table.
 func (r *run) request(n *plan.Scan) source.Request {
-	req := source.Request{Paths: n.Paths, Conjuncts: n.Conjuncts, Limit: n.Limit, Top: n.Top, BatchRows: r.sourceRows, Off: r.off, Session: r.session}
+	req := source.Request{Paths: n.Paths, Conjuncts: n.Conjuncts, Skips: n.Skips, Limit: n.Limit, Top: n.Top, BatchRows: r.sourceRows, Off: r.off, Session: r.session}
 	used := expr.Columns(n.Conjuncts...)
 	if len(used) > 0 && used[len(used)-1] == len(used)-1 { // sorted and distinct: exactly the first ones
 		req.Filter = len(used)

@@ -33,7 +33,7 @@ func checkNode(n plan.Node) error {
 		if len(n.Paths) != len(n.Columns) {
 			return fmt.Errorf("%d paths for %d columns", len(n.Paths), len(n.Columns))
 		}
-		return checkExprs(n.Columns, n.Conjuncts...)
+		return checkExprs(n.Columns, slices.Concat(n.Conjuncts, n.Skips)...)
 	case *plan.Values:
 		for _, row := range n.Rows {
 			if err := checkOutput(n.Columns, nil, row); err != nil {

@@ -48,6 +48,7 @@ var rules = []rule{
 	{"limit_scans", limitScans},
 	{"top_scans", topScans},
 	{"top_partitions", topPartitions},
+	{"skip_scans", skipScans},
 }
 
 // Rules returns the names of all rules, in the order in which they first run.

@@ -30,6 +30,7 @@ type Scan struct {
 	Conjuncts []expr.Expr
 	Limit     int64        // a hint pushed down; -1 none
 	Top       *source.TopN // a hint pushed down; nil: none
+	Skips     []expr.Expr  // hints: rows for which one is not true need not be read
 }
 
 // Values yields literal rows.

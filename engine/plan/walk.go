@@ -121,7 +121,7 @@ func MapExprs(n Node, f func(expr.Expr) expr.Expr) Node {
 		return &c
 	case *Scan:
 		c := *n
-		c.Conjuncts = all(n.Conjuncts)
+		c.Conjuncts, c.Skips = all(n.Conjuncts), all(n.Skips)
 		return &c
 	case *Values:
 		c := *n

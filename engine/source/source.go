@@ -147,6 +147,7 @@ func (p Path) TypeOf(t sqltype.Type) sqltype.Type {
 type Request struct {
 	Paths     []Path      // the output columns, in this order
 	Conjuncts []expr.Expr // boolean; their columns are ordinals into Paths; all must be true for a row to be wanted
+	Skips     []expr.Expr // boolean, likewise over Paths; rows for which one is not true may be left out or not. A hint
 	Filter    int         // the first Filter paths are needed by conjuncts only or too; 0 when unknown (a hint for late columns)
 	Limit     int64       // no more than so many rows are wanted; negative: all. A hint
 	Top       *TopN       // no rows but the first ones in some order are wanted; nil: all. A hint
