@@ -161,9 +161,25 @@ const (
 
 	maxFilter = 16 << 20
 
-	// sparse is the share of wrong hits up to which a filter is folded: of thousands of files none or few are opened in vain.
+	// sparse is the share of wrong hits of filters of few values: of thousands of small files none or few are opened in vain. Filters
+	// are folded as far as they stay as sparse.
 	sparse = 1e-5
+
+	// Filters of many values are more dense: beside so many values as it has, a file is rarely opened in vain. None of a file that
+	// may have several row groups is made for fewer than leastValues, since its first one may have none by chance.
+	dense       = 0.01
+	leastValues = 1024
+	fewValues   = leastValues / 3 // which make a sparse filter no larger than leastValues a dense one
 )
+
+// bloomSize says for how many values the filter of a leaf is made, and which share of wrong hits it may have.
+func (g *rowGroup) bloomSize(l leafColumn) (values int64, wrong float64) {
+	n := g.distinct(l)
+	if g.only && n <= fewValues {
+		return int64(max(n, 1)), sparse
+	}
+	return int64(max(n, leastValues)), dense
+}
 
 // BlockOf is the block, of so many, in which a filter has the bits of a hash.
 func BlockOf(hash uint64, blocks int) int { return int(hash >> 32 * uint64(blocks) >> 32) }

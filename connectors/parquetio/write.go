@@ -181,6 +181,7 @@ func (fw *fileWriter) run(next func() (vec.Batch, error)) error {
 		}
 	}
 	if group.rows > 0 || fw.w == nil {
+		group.only = fw.w == nil
 		if err := fw.writeGroup(root, group); err != nil {
 			return err
 		}
@@ -194,6 +195,7 @@ type rowGroup struct {
 	batches []vec.Batch
 	rows    int
 	bytes   int64
+	only    bool // no other is in the file
 }
 
 func (g *rowGroup) add(b vec.Batch) {
@@ -240,8 +242,9 @@ func (fw *fileWriter) start(root *schema.GroupNode, first *rowGroup) error {
 			props = append(props, parquet.WithStatsFor(l.name, false))
 		}
 		if slices.Contains(fw.opt.Bloom, l.name) {
-			props = append(props, parquet.WithBloomFilterEnabledFor(l.name, true), parquet.WithBloomFilterFPPFor(l.name, 0.01),
-				parquet.WithBloomFilterNDVFor(l.name, int64(max(1024, first.distinct(l)))))
+			values, wrong := first.bloomSize(l)
+			props = append(props, parquet.WithBloomFilterEnabledFor(l.name, true), parquet.WithBloomFilterFPPFor(l.name, wrong),
+				parquet.WithBloomFilterNDVFor(l.name, values))
 		}
 	}
 	meta := metadata.NewKeyValueMetadata()
