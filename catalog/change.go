@@ -37,5 +37,5 @@ func (s *Snapshot) Since(ctx context.Context, base *Snapshot) (out []Touched, er
 	return out, err
 }
 
-// Stats reads the bounds of a file that the log keeps, by leaf.
-func (t *Layout) Stats(f *File) (map[string]parquetio.Stats, error) { return decodeStats(t, f.stats) }
+// Stats are the bounds of a file that the log keeps, by leaf.
+func (t *Layout) Stats(f *File) map[string]parquetio.Stats { return unpackStats(t, f.packed) }

@@ -263,7 +263,8 @@ type File struct {
 	Commits    bool   // the file holds each row's commit itself (it was merged); else it is Added for all rows
 	SHA256     []byte // of the file
 	Footer     []byte // SHA-256 of the footer; see parquetio.File
-	stats      string // as in the log; see decodeStats
+	stats      string // as in the log; see decodeStats. Only while the log is read
+	packed     []byte // from the index; see packStats
 	key        int64  // see fileKey
 }
 

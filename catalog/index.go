@@ -23,7 +23,7 @@ type index struct {
 	segments map[int64]*segment // those that were read
 }
 
-// indexFormat counts changes of the schema below; an index of another format is built anew.
+// indexFormat counts changes of the schema below, and of Layout.Statistics; an index of another format is built anew.
 const indexFormat = 3
 
 const indexSchema = `
@@ -39,7 +39,7 @@ CREATE TABLE files(
 	tbl TEXT NOT NULL, account TEXT NOT NULL, region TEXT NOT NULL, date TEXT NOT NULL, path TEXT NOT NULL,
 	size INTEGER NOT NULL, rows INTEGER NOT NULL,
 	added INTEGER NOT NULL, removed INTEGER, removed_at INTEGER, -- versions; milliseconds
-	canonical INTEGER NOT NULL, commits INTEGER NOT NULL, sha256 BLOB, footer BLOB, stats TEXT NOT NULL,
+	canonical INTEGER NOT NULL, commits INTEGER NOT NULL, sha256 BLOB, footer BLOB, stats BLOB, -- see packStats
 	key INTEGER NOT NULL, segment INTEGER, -- see fileKey; the one of segments that has its filters
 	PRIMARY KEY (tbl, account, region, date, path)
 ) WITHOUT ROWID;
@@ -156,8 +156,12 @@ func applyAction(ctx context.Context, tx *sql.Tx, add *sql.Stmt, version int64, 
 			return err
 		}
 		counts.add(f.Partition, 1, f.Rows, f.Size)
+		var packed []byte
+		if layout := LayoutOf(table); layout != nil {
+			packed = packStats(layout, f.stats)
+		}
 		_, err = add.ExecContext(ctx, table, f.Partition.Account, f.Partition.Region, f.Partition.Date, f.Path, f.Size, f.Rows,
-			version, f.Canonical, f.Commits, f.SHA256, f.Footer, f.stats, fileKey(table, f))
+			version, f.Canonical, f.Commits, f.SHA256, f.Footer, packed, fileKey(table, f))
 		return err
 	case a.Remove != nil:
 		name, err := decodePath(a.Remove.Path)
@@ -256,7 +260,7 @@ func scanFiles(rows *sql.Rows) ([]*File, error) {
 	var out []*File
 	for rows.Next() {
 		f := &File{}
-		if err := rows.Scan(&f.Partition.Account, &f.Partition.Region, &f.Partition.Date, &f.Path, &f.Size, &f.Rows, &f.Added, &f.Canonical, &f.Commits, &f.SHA256, &f.Footer, &f.stats, &f.key); err != nil {
+		if err := rows.Scan(&f.Partition.Account, &f.Partition.Region, &f.Partition.Date, &f.Path, &f.Size, &f.Rows, &f.Added, &f.Canonical, &f.Commits, &f.SHA256, &f.Footer, &f.packed, &f.key); err != nil {
 			return nil, err
 		}
 		out = append(out, f)

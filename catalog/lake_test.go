@@ -9,6 +9,7 @@ import (
 	"math/rand"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -544,6 +545,9 @@ func TestStatsStayBounds(t *testing.T) {
 	if err != nil || got["eventname"].Min != nil {
 		t.Errorf("bounds that are no UTF-8 must be dropped, not bent: %v, %v", got["eventname"], err)
 	}
+	if packed := unpackStats(l, packStats(l, text)); !reflect.DeepEqual(packed, got) {
+		t.Errorf("%v packed and unpacked gives %v", got, packed)
+	}
 	if b := got["useridentity.type"]; b.Min != "<&>" || b.Max != "\u2028\x00" || b.Nulls != 2 {
 		t.Errorf("nested bounds came back as %v", b)
 	}
@@ -568,7 +572,12 @@ func FuzzDecodeEntry(f *testing.F) {
 			if !fs.ValidPath(file.Path) || !strings.HasSuffix(file.Path, ".parquet") {
 				t.Fatalf("path %q", file.Path)
 			}
-			decodeStats(LayoutOf(cloudtrail.Logs), file.stats)
+			layout := LayoutOf(cloudtrail.Logs)
+			if stats, err := decodeStats(layout, file.stats); err == nil {
+				if got := unpackStats(layout, packStats(layout, file.stats)); len(got) != len(stats) || len(got) > 0 && !reflect.DeepEqual(got, stats) {
+					t.Fatalf("%v packed and unpacked gives %v", stats, got)
+				}
+			}
 		}
 	})
 }

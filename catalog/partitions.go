@@ -240,6 +240,27 @@ func (r *varints) next() uint64 {
 	return v
 }
 
+func (r *varints) signed() int64 {
+	v, n := binary.Varint(r.data)
+	if n <= 0 {
+		r.bad, r.data = true, nil
+		return 0
+	}
+	r.data = r.data[n:]
+	return v
+}
+
+// fixed reads eight bytes.
+func (r *varints) fixed() uint64 {
+	if len(r.data) < 8 {
+		r.bad, r.data = true, nil
+		return 0
+	}
+	v := binary.LittleEndian.Uint64(r.data)
+	r.data = r.data[8:]
+	return v
+}
+
 // count reads how many things of at least so many bytes follow.
 func (r *varints) count(bytes int) int {
 	n := r.next()

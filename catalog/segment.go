@@ -92,11 +92,7 @@ func decodeSegment(data []byte) (*segment, error) {
 	s := &segment{leaves: map[string][]stack{}}
 	s.keys = make([]int64, r.count(8))
 	for i := range s.keys {
-		if len(r.data) < 8 {
-			return nil, errDamagedIndex
-		}
-		s.keys[i] = int64(binary.LittleEndian.Uint64(r.data))
-		r.data = r.data[8:]
+		s.keys[i] = int64(r.fixed())
 	}
 	for range r.count(2) {
 		leaf := r.text()

@@ -44,13 +44,7 @@ type dataFile struct {
 }
 
 func newDataFile(layout *Layout, f *File, facts *facts) *dataFile {
-	return &dataFile{f, facts, sync.OnceValue(func() map[string]parquetio.Stats {
-		stats, err := decodeStats(layout, f.stats)
-		if err != nil {
-			return nil // the log was read with another idea of them
-		}
-		return stats
-	})}
+	return &dataFile{f, facts, sync.OnceValue(func() map[string]parquetio.Stats { return layout.Stats(f) })}
 }
 
 // Snapshot pins the newest version and the definitions of views and tables that there are. As long as neither changes it is the same Snapshot.
@@ -380,10 +374,7 @@ func newRows(files []*File, have int64) ([]*File, error) {
 	layout := LayoutOf(Files)
 	var out []*File
 	for _, f := range files {
-		stats, err := layout.Stats(f)
-		if err != nil {
-			return nil, fmt.Errorf("%s/%s: %w", Files, f.Path, err)
-		}
+		stats := layout.Stats(f)
 		if newest, ok := stats[layout.Commit].Max.(int64); !ok || !f.Commits || newest > have {
 			out = append(out, f)
 		}

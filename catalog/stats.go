@@ -1,8 +1,10 @@
 package catalog
 
 import (
+	"encoding/binary"
 	"encoding/json"
 	"fmt"
+	"hash/crc32"
 	"math"
 	"strings"
 	"time"
@@ -211,4 +213,76 @@ func decodeStats(t *Layout, text string) (map[string]parquetio.Stats, error) {
 		}
 	}
 	return out, nil
+}
+
+// Forms of bounds in packed statistics.
+const (
+	packedNone = iota
+	packedInt
+	packedFloat
+	packedText
+)
+
+// packStats turns the statistics of a log entry into what the index keeps: it is read for every file that a query may want, and JSON
+// takes its time. Leaves are in the order of the layout, whose mark goes before them. Statistics that are none of ours are left out.
+func packStats(t *Layout, text string) []byte {
+	stats, err := decodeStats(t, text)
+	if err != nil {
+		return nil
+	}
+	out := binary.LittleEndian.AppendUint32(nil, t.statisticsMark())
+	for _, leaf := range t.Statistics {
+		s, ok := stats[leaf]
+		if !ok {
+			s.Nulls = -1
+		}
+		out = binary.AppendVarint(out, s.Nulls)
+		switch lo := s.Min.(type) {
+		case int64:
+			out = binary.AppendVarint(append(out, packedInt), lo)
+			out = binary.AppendVarint(out, s.Max.(int64))
+		case float64:
+			out = binary.LittleEndian.AppendUint64(append(out, packedFloat), math.Float64bits(lo))
+			out = binary.LittleEndian.AppendUint64(out, math.Float64bits(s.Max.(float64)))
+		case string:
+			out = append(out, packedText)
+			for _, text := range []string{lo, s.Max.(string)} {
+				out = binary.AppendUvarint(out, uint64(len(text)))
+				out = append(out, text...)
+			}
+		default:
+			out = append(out, packedNone)
+		}
+	}
+	return out
+}
+
+// statisticsMark tells layouts apart whose packed statistics differ.
+func (t *Layout) statisticsMark() uint32 { return crc32.ChecksumIEEE([]byte(strings.Join(t.Statistics, "\x00"))) }
+
+// unpackStats reads what packStats wrote. Leaves without statistics are absent; there are none of bytes that are not the layout's.
+func unpackStats(t *Layout, data []byte) map[string]parquetio.Stats {
+	if len(data) < 4 || binary.LittleEndian.Uint32(data) != t.statisticsMark() {
+		return nil
+	}
+	r := varints{data: data[4:]}
+	out := make(map[string]parquetio.Stats, len(t.Statistics))
+	for _, leaf := range t.Statistics {
+		s := parquetio.Stats{Nulls: r.signed()}
+		switch r.next() {
+		case packedInt:
+			s.Min, s.Max = r.signed(), r.signed()
+		case packedFloat:
+			s.Min, s.Max = math.Float64frombits(r.fixed()), math.Float64frombits(r.fixed())
+		case packedText:
+			s.Min, s.Max = r.text(), r.text()
+		}
+		if s.Nulls >= 0 || s.Min != nil {
+			out[leaf] = s
+		}
+	}
+	if r.bad || len(r.data) > 0 {
+		return nil
+	}
+	return out
 }

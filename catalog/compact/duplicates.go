@@ -2,7 +2,6 @@ package compact
 
 import (
 	"context"
-	"fmt"
 	"math"
 	"slices"
 
@@ -189,10 +188,7 @@ type rowKey struct {
 func (r *records) committedFiles(files []*catalog.File) ([]*committedFile, error) {
 	out := make([]*committedFile, len(files))
 	for i, f := range files {
-		stats, err := r.layout.Stats(f)
-		if err != nil {
-			return nil, fmt.Errorf("%s/%s: %w", r.layout.Name, f.Path, err)
-		}
+		stats := r.layout.Stats(f)
 		out[i] = &committedFile{File: f, from: math.MinInt64, to: math.MaxInt64}
 		if lo, ok := stats["_time"].Min.(int64); ok {
 			out[i].from, out[i].to = lo, stats["_time"].Max.(int64)
