@@ -356,7 +356,7 @@ func (x *index) needles(ctx context.Context, table string, version int64, clause
 		return out, nil
 	}
 	const live = "added <= ? AND (removed IS NULL OR removed > ?)"
-	one, err := tx.PrepareContext(ctx, "SELECT "+fileColumnsSQL+" FROM files WHERE key = ? AND tbl = ? AND "+live)
+	one, err := tx.PrepareContext(ctx, "SELECT "+fileColumnsSQL+" FROM files INDEXED BY files_key WHERE key = ? AND tbl = ? AND "+live)
 	if err != nil {
 		return nil, err
 	}
@@ -379,8 +379,8 @@ func (x *index) needles(ctx context.Context, table string, version int64, clause
 			out.files = append(out.files, files...)
 		}
 	}
-	for _, removed := range []string{"removed IS NULL", "removed > ?2"} { // each by the index
-		rows, err := tx.QueryContext(ctx, "SELECT "+fileColumnsSQL+" FROM files WHERE tbl = ?1 AND segment IS NULL AND added <= ?2 AND "+removed, table, version)
+	for _, removed := range []string{"removed IS NULL", "removed > ?2"} { // two short runs of the index, which SQLite would not choose by itself
+		rows, err := tx.QueryContext(ctx, "SELECT "+fileColumnsSQL+" FROM files INDEXED BY files_segment WHERE tbl = ?1 AND segment IS NULL AND added <= ?2 AND "+removed, table, version)
 		if err != nil {
 			return nil, err
 		}
