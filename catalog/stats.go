@@ -258,7 +258,9 @@ func packStats(t *Layout, text string) []byte {
 }
 
 // statisticsMark tells layouts apart whose packed statistics differ.
-func (t *Layout) statisticsMark() uint32 { return crc32.ChecksumIEEE([]byte(strings.Join(t.Statistics, "\x00"))) }
+func (t *Layout) statisticsMark() uint32 {
+	return crc32.ChecksumIEEE([]byte(strings.Join(t.Statistics, "\x00")))
+}
 
 // unpackStats reads what packStats wrote. Leaves without statistics are absent; there are none of bytes that are not the layout's.
 func unpackStats(t *Layout, data []byte) map[string]parquetio.Stats {
