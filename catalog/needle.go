@@ -114,6 +114,7 @@ func (t *table) clause(needles []prune.Needle, paths []source.Path, leaves []str
 		for _, f := range paths[n.Column].Fields {
 			typ = typ.Fields[f].Type
 		}
+		typ = paths[n.Column].TypeOf(typ)
 		if n.Element {
 			leaf, typ = leaf+".list.element", *typ.Elem
 		}
