@@ -196,7 +196,7 @@ func checkExprs(input []plan.Column, es ...expr.Expr) (err error) {
 
 // sameForm reports whether values of one type can stand for the other's: lengths of varchar and printing precision do not matter.
 func sameForm(a, b sqltype.Type) bool {
-	return a.Kind == b.Kind && arrow.TypeEqual(a.Arrow(), b.Arrow())
+	return a.Kind == b.Kind && (a.Equal(b) || arrow.TypeEqual(a.Arrow(), b.Arrow()))
 }
 
 func sameSchema(a, b []plan.Column) bool {
