@@ -131,6 +131,12 @@ var jsonFunctions = []*Function{
 		Example:   `json_to_map('{"a": 1, "b": [2]}') → map(array['a', 'b'], array['1', '[2]'])`,
 		Overloads: overJSON("", "map(varchar, varchar)", jsonToMap),
 	},
+	{
+		Name: "json_map_value", Category: internal,
+		Doc:       "What element_at gives of json_to_map, without the map.",
+		Example:   `json_map_value('{"a": 1, "b": [2]}', 'b') → '[2]'`,
+		Overloads: overJSON("varchar", "varchar", append2(jsonMapValue)),
+	},
 }
 
 // overJSON are the overloads of a function that reads JSON from a varchar or a json.
@@ -333,6 +339,40 @@ func appendAsText(dst []byte, s string, i int) ([]byte, error) {
 	}
 	text, err := jsonScalar(s, i)
 	return append(dst, text...), err
+}
+
+// jsonMapValue reads the whole object, as jsonToMap does: of one that is damaged there is no map, and no value.
+func jsonMapValue(dst []byte, s, name string) ([]byte, error) {
+	i := jsonSpace(s, 0)
+	if i >= len(s) || s[i] != '{' {
+		return nil, errNull
+	}
+	found := -1
+	at := i + 1
+	for first := true; ; first = false {
+		key, value, last := jsonMember(s, at, first)
+		if last {
+			break
+		}
+		if value < 0 {
+			return nil, errNull
+		}
+		if strings.IndexByte(key, '\\') >= 0 {
+			if _, ok := jsonUnquote(key); !ok {
+				return nil, errNull
+			}
+		}
+		if found < 0 && jsonKeyIs(key, name) {
+			found = value
+		}
+		if at = jsonEnd(s, value); at < 0 {
+			return nil, errNull
+		}
+	}
+	if found < 0 {
+		return nil, errNull
+	}
+	return appendAsText(dst, s, found)
 }
 
 func jsonToMap(c *Call) (arrow.Array, error) {

@@ -88,6 +88,12 @@ func TestJSONKeys(t *testing.T) {
 		{"json_to_map", []value{s(`{}`)}, "{}", ""},
 		{"json_to_map", []value{s(`{"a": 1, "b`)}, "NULL", ""},
 		{"json_to_map", []value{s(`[]`)}, "NULL", ""},
+		{"json_map_value", []value{s(`{"a": 1, "b": [2, {}], "c": null, "d": "x\ny", "a": 5}`), s("a")}, "1", ""},
+		{"json_map_value", []value{s(`{"a": 1, "c": null}`), s("c")}, "NULL", ""},
+		{"json_map_value", []value{s(`{"a": 1, "c": null}`), s("A")}, "NULL", ""},
+		{"json_map_value", []value{s(`{"a": 1, "b`), s("a")}, "NULL", ""},
+		{"json_map_value", []value{s(`{"\u0061": "y"}`), s("a")}, "y", ""},
+		{"json_map_value", []value{s(`[]`), s("a")}, "NULL", ""},
 	})
 }
 

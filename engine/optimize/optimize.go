@@ -43,6 +43,8 @@ var rules = []rule{
 	// Scans read the columns, and the fields of rows, that somebody above uses.
 	{"prune_columns", pruneColumns},
 	{"merge_projects", mergeProjects},
+	// With projections merged, what makes a map and what reads it are one expression.
+	{"read_maps", readMaps},
 	// Last, for scans hold conjuncts over the paths they read.
 	{"push_conjuncts", pushConjuncts},
 	{"limit_scans", limitScans},
