@@ -351,38 +351,70 @@ func (s *sortState) drop() {
 	s.rows, s.count, s.columns, s.weigh = nil, 0, make(columnSizes, len(s.types)), footprint{}
 }
 
-// promising drops rows of b that are worse than bound by the first key alone: most rows, once the best are known.
+// promising drops rows of b that are worse than bound: most rows, once the best are known.
 func (s *sortState) promising(b vec.Batch) (vec.Batch, error) {
 	if s.bound.Len == 0 {
 		return b, nil
 	}
-	key := s.node.Keys[0]
-	bound, keys := s.bound.Cols[s.at[0]], b.Cols[s.at[0]]
-	switch key.Expr.Type().Kind {
-	case sqltype.Real, sqltype.Double: // NaN has a place in the order, but compares with nothing
-		return b, nil
-	case sqltype.Array, sqltype.Map, sqltype.Row, sqltype.Unknown:
+	good, err := s.notWorse(b, 0)
+	if err != nil || good == nil {
+		return b, err
+	}
+	rows := vec.True(good)
+	if len(rows) == b.Len {
 		return b, nil
 	}
+	return b.Take(rows), nil
+}
+
+// notWorse says which rows of b are not worse than bound by the keys from the k-th on; nil: none is known to be.
+func (s *sortState) notWorse(b vec.Batch, k int) (*array.Boolean, error) {
+	if k == len(s.node.Keys) {
+		return nil, nil
+	}
+	key := s.node.Keys[k]
+	bound, keys, t := s.bound.Cols[s.at[k]], b.Cols[s.at[k]], key.Expr.Type()
+	switch t.Kind {
+	case sqltype.Real, sqltype.Double: // NaN has a place in the order, but compares with nothing
+		return nil, nil
+	case sqltype.Array, sqltype.Map, sqltype.Row, sqltype.Unknown:
+		return nil, nil
+	}
 	if bound.IsNull(0) {
-		return b, nil
+		return nil, nil
+	}
+	compare := func(op vec.Comparison) (*array.Boolean, error) {
+		a, err := vec.Compare(op, t, vec.Datum{Arr: keys}, vec.Datum{Arr: bound, Const: true}, b.Len)
+		if err != nil {
+			return nil, err
+		}
+		return a.(*array.Boolean), nil
 	}
 	op := vec.Le
 	if key.Desc {
 		op = vec.Ge
 	}
-	better, err := vec.Compare(op, key.Expr.Type(), vec.Datum{Arr: keys}, vec.Datum{Arr: bound, Const: true}, b.Len)
+	good, err := compare(op)
 	if err != nil {
-		return vec.Batch{}, err
+		return nil, err
+	}
+	equal, err := compare(vec.Eq)
+	if err != nil {
+		return nil, err
+	}
+	if 8*len(vec.True(equal)) > b.Len { // as many are equal, the next key is worth a look
+		rest, err := s.notWorse(b, k+1)
+		if err != nil {
+			return nil, err
+		}
+		if rest != nil {
+			good = vec.And(good, vec.Or(vec.Not(equal), rest))
+		}
 	}
 	if key.NullsFirst {
-		better = vec.Or(better.(*array.Boolean), vec.IsNull(keys))
+		good = vec.Or(good, vec.IsNull(keys))
 	}
-	rows := vec.True(better)
-	if len(rows) == b.Len {
-		return b, nil
-	}
-	return b.Take(rows), nil
+	return good, nil
 }
 
 // cut drops rows that are not among the best want, ties aside.
