@@ -40,11 +40,11 @@ var rules = []rule{
 	{"merge_projects", mergeProjects},
 	// Before columns are dropped, for a limit can turn a sort into a top-N only where they are neighbours.
 	{"push_limits", pushLimits},
+	// With projections merged, what makes a map and what reads it are one expression, or neighbours. The map is a column that may be dropped then.
+	{"read_maps", readMaps},
 	// Scans read the columns, and the fields of rows, that somebody above uses.
 	{"prune_columns", pruneColumns},
 	{"merge_projects", mergeProjects},
-	// With projections merged, what makes a map and what reads it are one expression.
-	{"read_maps", readMaps},
 	// Last, for scans hold conjuncts over the paths they read.
 	{"push_conjuncts", pushConjuncts},
 	{"limit_scans", limitScans},

@@ -254,7 +254,7 @@ func rankedSort(items, spare []ranking, into bool) bool {
 	switch {
 	case sorted:
 	case len(items) <= someRows:
-		from, to = mergeSort(from, to)
+		from, _ = mergeSort(from, to)
 		equal = true
 	case len(items) >= manyRows: // of one kind, see deal, and many: once more
 		starts := deal(items, spare, Alone)
