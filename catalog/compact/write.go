@@ -203,6 +203,7 @@ func (o *output) readBack(ctx context.Context, layout *catalog.Layout, columns [
 		return err
 	}
 	got := newChecker(layout, columns)
+	got.canonical = false // which is told of what went in
 	if err := each(inOrder(ctx, scan), func(b vec.Batch) error { got.add(b); return nil }); err != nil {
 		return err
 	}
