@@ -44,7 +44,7 @@ func (h *handler) submit(w *response, r *http.Request) error {
 		return err
 	}
 	w.Header().Set("Location", queryPath(id))
-	if !q.State.Done() {
+	if !q.State.Done() || in.wait() == 0 { // who does not wait gets the query, however fast it was
 		return writeJSON(w, http.StatusAccepted, show(q, h.Now()))
 	}
 	return h.result(w, r, q, part{format: format, rows: in.Rows})

@@ -66,13 +66,16 @@ func Wrap(kind Kind, err error, format string, args ...any) *Error {
 	return &Error{Kind: kind, Msg: fmt.Sprintf(format, args...), Err: err}
 }
 
-// At gives err the place pos if it is an *Error that has none yet.
+// At returns err with the place pos if it is an *Error that has none yet. err stays as it is: what was compiled once for all workers gives all of
+// them the same error.
 func At(err error, pos Pos) error {
 	var e *Error
-	if errors.As(err, &e) && e.Pos == 0 {
-		e.Pos = pos
+	if !errors.As(err, &e) || e.Pos != 0 {
+		return err
 	}
-	return err
+	placed := *e
+	placed.Pos = pos
+	return &placed
 }
 
 // KindOf returns the kind of the first *Error in err's chain, Internal for any other error.

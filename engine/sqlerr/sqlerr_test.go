@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"testing"
 )
 
@@ -55,10 +56,15 @@ func TestAtKeepsThePlaceAnErrorHas(t *testing.T) {
 		{fmt.Errorf("wrapped: %w", New(Value, 0, "unplaced")), 5},
 	}
 	for _, test := range tests {
+		var before, e *Error
+		errors.As(test.err, &before)
+		had := before.Pos
 		got := At(test.err, 5)
-		var e *Error
-		if !errors.As(got, &e) || e.Pos != test.want || got != test.err {
+		if !errors.As(got, &e) || e.Pos != test.want || e.Kind != Value || !strings.Contains(e.Msg, "placed") {
 			t.Errorf("%v: at %d, want %d", test.err, e.Pos, test.want)
+		}
+		if before.Pos != had {
+			t.Errorf("%v: the error itself was given a place, which others may be reading", test.err)
 		}
 	}
 	if At(io.EOF, 5) != io.EOF || At(nil, 5) != nil {
