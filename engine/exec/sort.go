@@ -8,7 +8,6 @@ import (
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
-	"github.com/apache/arrow-go/v18/arrow/memory"
 
 	"github.com/trailql/trailql/engine/expr"
 	"github.com/trailql/trailql/engine/plan"
@@ -590,10 +589,9 @@ func tied(keys []vec.SortKey, i int32, others []vec.SortKey, j int32) bool {
 
 // positions returns n numbers from first on.
 func positions(first int64, n int) arrow.Array {
-	builder := array.NewInt64Builder(memory.DefaultAllocator)
-	builder.Reserve(n)
-	for i := range n {
-		builder.UnsafeAppend(first + int64(i))
+	numbers := make([]int64, n)
+	for i := range numbers {
+		numbers[i] = first + int64(i)
 	}
-	return builder.NewArray()
+	return vec.Integers(numbers)
 }
