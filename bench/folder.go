@@ -76,10 +76,13 @@ func (b *bench) options() synth.Options {
 	return synth.Options{Seed: b.seed, Events: b.events, Days: b.days, Incident: true, Faults: true}
 }
 
-// denseOptions are those of a trail with few partitions: two accounts, one region, five days.
+// denseOptions are those of a trail with few partitions: one account, one region, five days.
 func (b *bench) denseOptions() synth.Options {
-	return synth.Options{Seed: b.seed, Events: b.events, Accounts: 2, Regions: 1, Days: 5, Incident: true, Faults: true}
+	return synth.Options{Seed: b.seed, Events: b.events, Accounts: 1, Regions: 1, Days: 5, Incident: true, Faults: true}
 }
+
+// denseMemory is what the compactor may take for it: more at a time gives larger files.
+const denseMemory = "4GiB"
 
 // yearOptions are those of 40 partitions a day, 60 events to each.
 func (b *bench) yearOptions() synth.Options {
@@ -101,14 +104,14 @@ func (b *bench) trail(ctx context.Context, name string, opt synth.Options) (path
 	return path, g, err
 }
 
-// lake gives the lake that trailql compact makes of a trail, and what it was made of. A trail that no other part reads is removed.
-func (b *bench) lake(ctx context.Context, name string, opt synth.Options, keep bool) (path string, g generated, err error) {
+// lake gives the lake that trailql compact, with flags, makes of a trail, and what it was made of. A trail that no other part reads is removed.
+func (b *bench) lake(ctx context.Context, name string, opt synth.Options, keep bool, flags ...string) (path string, g generated, err error) {
 	path, err = b.have(name, of(opt), &g, func(path string) error {
 		var trail string
 		if trail, g, err = b.trail(ctx, name+"-trail", opt); err != nil {
 			return err
 		}
-		if _, _, err := run(ctx, []string{b.trailql, "compact", trail, "--lake", path}, 3); err != nil {
+		if _, _, err := run(ctx, append([]string{b.trailql, "compact", trail, "--lake", path}, flags...), 3); err != nil {
 			return err
 		}
 		if keep {

@@ -69,7 +69,7 @@ func (b *bench) theirs(lake string) *contestant {
 
 // dense asks the forty over as many events in few files.
 func (b *bench) dense(ctx context.Context) error {
-	lake, g, err := b.lake(ctx, "dense", b.denseOptions(), false)
+	lake, g, err := b.lake(ctx, "dense", b.denseOptions(), false, "--memory", denseMemory)
 	if err != nil {
 		return err
 	}
@@ -81,7 +81,7 @@ func (b *bench) dense(ctx context.Context) error {
 	if err := b.ask(ctx, all, queries); err != nil {
 		return err
 	}
-	b.printf("\n#### Queries over few files\n\nA trail of its own, two accounts, one region, five days, made and compacted the same way: %s events (%s records) in **%s files**. Warm.\n",
+	b.printf("\n#### Queries over few files\n\nA trail of its own, one account, one region, five days, compacted with --memory "+denseMemory+": %s events (%s records) in **%s files**. Warm.\n",
 		count(int(m.Rows)), count(g.Records), count(m.Files))
 	b.compared(all, queries, "query")
 	b.scans(all, m.Rows)

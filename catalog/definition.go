@@ -66,7 +66,7 @@ type definitions struct {
 // readDefinitions reads the definitions that there are; those of before that have not changed are taken over.
 func (l *Lake) readDefinitions(ctx context.Context, before *definitions) (*definitions, error) {
 	now, same := &definitions{all: map[string]*definition{}}, true
-	err := l.store.List(ctx, definitionsFolder, func(info blob.Info) error {
+	err := l.store.List(ctx, definitionsFolder, "", func(info blob.Info) error {
 		base, ok := strings.CutSuffix(strings.TrimPrefix(info.Name, definitionsFolder), ".sql")
 		schema, name, dotted := strings.Cut(base, ".")
 		if !ok || !dotted || !schemaName.MatchString(schema) || !relationName.MatchString(name) {

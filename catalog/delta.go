@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"net/url"
 	"path"
+	"strconv"
 	"strings"
 	"time"
 
@@ -86,8 +87,18 @@ type commitInfo struct {
 	Trailql    *batch `json:"trailql,omitempty"`
 }
 
+// Operations of commits.
+const (
+	operationCreate = "CREATE TABLE"
+	operationWrite  = "WRITE"
+	operationMerge  = "OPTIMIZE" // rows stay the same
+	operationDelete = "DELETE"   // rows are removed by retention
+	operationHold   = "HOLD"     // nothing but the version: see Mark
+)
+
 type batch struct {
-	Tables map[string][]action `json:"tables"`
+	Tables  map[string][]action `json:"tables"`
+	Receipt string              `json:"receipt,omitempty"` // of a DELETE: the object that tells what was removed
 }
 
 // Tags of an add that other engines ignore.
@@ -268,6 +279,14 @@ type File struct {
 	key        int64  // see fileKey
 }
 
+// addedAt is the version that brought the file, given the one of the entry or checkpoint in which it stands.
+func (f *File) addedAt(version int64) int64 {
+	if f.Added > 0 {
+		return f.Added
+	}
+	return version
+}
+
 // fileOf reads an add.
 func fileOf(a *addAction) (*File, error) {
 	name, err := decodePath(a.Path)
@@ -297,8 +316,14 @@ func fileOf(a *addAction) (*File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
+	var added int64
+	if text, ok := a.Tags[tagAdded]; ok {
+		if added, err = strconv.ParseInt(text, 10, 64); err != nil || added < 0 {
+			return nil, fmt.Errorf("%s: tag %s is no version", name, tagAdded)
+		}
+	}
 	return &File{Path: name, Partition: p, Size: a.Size, Rows: counts.NumRecords, Canonical: a.Tags[tagCanonical] == "true",
-		Commits: a.Tags[tagCommits] == "true", SHA256: sum, Footer: footer, stats: a.Stats}, nil
+		Added: added, Commits: a.Tags[tagCommits] == "true", SHA256: sum, Footer: footer, stats: a.Stats}, nil
 }
 
 // hashTag reads a SHA-256 from a tag; nil if there is none.

@@ -24,17 +24,24 @@ type index struct {
 }
 
 // indexFormat counts changes of the schema below, and of Layout.Statistics; an index of another format is built anew.
-const indexFormat = 3
+const indexFormat = 4
 
 const indexSchema = `
 CREATE TABLE state(
 	version INTEGER NOT NULL, -- newest entry of the log that is in here, -1: none
 	entry BLOB NOT NULL,      -- SHA-256 of that entry
 	rolled INTEGER NOT NULL,  -- newest version whose entries in the other tables' logs are known to exist
-	ledger INTEGER NOT NULL   -- newest version whose trail_files rows are in objects
+	ledger INTEGER NOT NULL,  -- newest version whose trail_files rows are in objects
+	first INTEGER NOT NULL    -- oldest version of which versions tells all: 0, or that of the checkpoint that the index was begun with
 );
-INSERT INTO state VALUES (-1, x'', -1, -1);
-CREATE TABLE tables(tbl TEXT PRIMARY KEY, metadata TEXT NOT NULL, rolled INTEGER NOT NULL DEFAULT -1) WITHOUT ROWID;
+INSERT INTO state VALUES (-1, x'', -1, -1, 0);
+CREATE TABLE versions(
+	version INTEGER PRIMARY KEY, at INTEGER NOT NULL, -- milliseconds, by the clock of who committed, but never before the version before
+	operation TEXT NOT NULL, receipt TEXT NOT NULL    -- name of the receipt of what was removed by retention, ''
+);
+CREATE TABLE tables(tbl TEXT PRIMARY KEY, metadata TEXT NOT NULL, rolled INTEGER NOT NULL DEFAULT -1,
+	expired INTEGER NOT NULL DEFAULT -1 -- newest version that removed rows by retention
+) WITHOUT ROWID;
 CREATE TABLE files(
 	tbl TEXT NOT NULL, account TEXT NOT NULL, region TEXT NOT NULL, date TEXT NOT NULL, path TEXT NOT NULL,
 	size INTEGER NOT NULL, rows INTEGER NOT NULL,
@@ -43,7 +50,7 @@ CREATE TABLE files(
 	key INTEGER NOT NULL, segment INTEGER, -- see fileKey; the one of segments that has its filters
 	PRIMARY KEY (tbl, account, region, date, path)
 ) WITHOUT ROWID;
-CREATE INDEX files_partition ON files(tbl, account, region, date, added, removed, rows, size); -- all that countPartitions needs
+CREATE INDEX files_partition ON files(tbl, account, region, date, added, removed, rows, size, canonical); -- all that countPartitions needs
 CREATE INDEX files_key ON files(key);
 CREATE INDEX files_segment ON files(tbl, segment, removed, key);
 CREATE INDEX files_added ON files(added);
@@ -99,6 +106,16 @@ type entry struct {
 	tables  map[string][]action // by table
 }
 
+// info is the commitInfo of the entry, which decodeCommit saw.
+func (e *entry) info() *commitInfo {
+	for _, a := range e.tables[Files] {
+		if a.CommitInfo != nil && a.CommitInfo.Trailql != nil {
+			return a.CommitInfo
+		}
+	}
+	return &commitInfo{Trailql: &batch{}}
+}
+
 // apply adds entries that follow the index's version; it does nothing if another process was faster.
 func (x *index) apply(ctx context.Context, entries []entry) error {
 	return x.write(ctx, func(tx *sql.Tx) error {
@@ -109,36 +126,64 @@ func (x *index) apply(ctx context.Context, entries []entry) error {
 		if have != entries[0].version-1 {
 			return nil
 		}
-		add, err := tx.PrepareContext(ctx, `INSERT INTO files VALUES (?,?,?,?,?,?,?,?,NULL,NULL,?,?,?,?,?,?,NULL)`)
-		if err != nil {
+		if err := applyEntries(ctx, tx, entries); err != nil {
 			return err
 		}
-		defer add.Close()
-		counts := map[string]*partitionCounts{}
 		for _, e := range entries {
-			for table, actions := range e.tables {
-				if counts[table] == nil {
-					if counts[table], err = readPartitionCounts(ctx, tx, table); err != nil {
-						return err
-					}
-				}
-				counts[table].version = e.version
-				for _, a := range actions {
-					if err := applyAction(ctx, tx, add, e.version, table, a, counts[table]); err != nil {
-						return err
-					}
-				}
-			}
-		}
-		for table, c := range counts {
-			if _, err := tx.ExecContext(ctx, "INSERT OR REPLACE INTO partitions VALUES (?, ?, ?)", table, c.version, c.list().encode()); err != nil {
+			if err := applyInfo(ctx, tx, e); err != nil {
 				return err
 			}
 		}
-		last := entries[len(entries)-1]
-		_, err = tx.ExecContext(ctx, "UPDATE state SET version = ?, entry = ?", last.version, last.sha256[:])
-		return err
+		return nil
 	})
+}
+
+// applyInfo notes when a version was made, and by what.
+func applyInfo(ctx context.Context, tx *sql.Tx, e entry) error {
+	info := e.info()
+	_, err := tx.ExecContext(ctx, "INSERT OR REPLACE INTO versions VALUES (?1, max(?2, coalesce((SELECT at FROM versions WHERE version = ?1 - 1), ?2)), ?3, ?4)",
+		e.version, info.Timestamp, info.Operation, info.Trailql.Receipt)
+	if err != nil || info.Operation != operationDelete {
+		return err
+	}
+	for table := range e.tables {
+		if _, err := tx.ExecContext(ctx, "UPDATE tables SET expired = ? WHERE tbl = ?", e.version, table); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func applyEntries(ctx context.Context, tx *sql.Tx, entries []entry) error {
+	add, err := tx.PrepareContext(ctx, `INSERT INTO files VALUES (?,?,?,?,?,?,?,?,NULL,NULL,?,?,?,?,?,?,NULL)`)
+	if err != nil {
+		return err
+	}
+	defer add.Close()
+	counts := map[string]*partitionCounts{}
+	for _, e := range entries {
+		for table, actions := range e.tables {
+			if counts[table] == nil {
+				if counts[table], err = readPartitionCounts(ctx, tx, table); err != nil {
+					return err
+				}
+			}
+			counts[table].version = e.version
+			for _, a := range actions {
+				if err := applyAction(ctx, tx, add, e.version, table, a, counts[table]); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	for table, c := range counts {
+		if _, err := tx.ExecContext(ctx, "INSERT OR REPLACE INTO partitions VALUES (?, ?, ?)", table, c.version, c.list().encode()); err != nil {
+			return err
+		}
+	}
+	last := entries[len(entries)-1]
+	_, err = tx.ExecContext(ctx, "UPDATE state SET version = ?, entry = ?", last.version, last.sha256[:])
+	return err
 }
 
 func applyAction(ctx context.Context, tx *sql.Tx, add *sql.Stmt, version int64, table string, a action, counts *partitionCounts) error {
@@ -155,13 +200,13 @@ func applyAction(ctx context.Context, tx *sql.Tx, add *sql.Stmt, version int64, 
 		if err != nil {
 			return err
 		}
-		counts.add(f.Partition, 1, f.Rows, f.Size)
+		counts.add(f.Partition, countOf(f.Rows, f.Size, f.Canonical))
 		var packed []byte
 		if layout := LayoutOf(table); layout != nil {
 			packed = packStats(layout, f.stats)
 		}
 		_, err = add.ExecContext(ctx, table, f.Partition.Account, f.Partition.Region, f.Partition.Date, f.Path, f.Size, f.Rows,
-			version, f.Canonical, f.Commits, f.SHA256, f.Footer, packed, fileKey(table, f))
+			f.addedAt(version), f.Canonical, f.Commits, f.SHA256, f.Footer, packed, fileKey(table, f))
 		return err
 	case a.Remove != nil:
 		name, err := decodePath(a.Remove.Path)
@@ -173,12 +218,18 @@ func applyAction(ctx context.Context, tx *sql.Tx, add *sql.Stmt, version int64, 
 			return err
 		}
 		var rows, size int64
+		var canonical bool
 		err = tx.QueryRowContext(ctx, `UPDATE files SET removed = ?, removed_at = ? WHERE tbl = ? AND account = ? AND region = ? AND date = ? AND path = ? AND removed IS NULL
-			RETURNING rows, size`, version, a.Remove.DeletionTimestamp, table, p.Account, p.Region, p.Date, name).Scan(&rows, &size)
-		if errors.Is(err, sql.ErrNoRows) {
-			return nil
+			RETURNING rows, size, canonical`, version, a.Remove.DeletionTimestamp, table, p.Account, p.Region, p.Date, name).Scan(&rows, &size, &canonical)
+		if errors.Is(err, sql.ErrNoRows) { // in a checkpoint: of a file that was removed before
+			_, err := tx.ExecContext(ctx, `INSERT OR IGNORE INTO files VALUES (?, ?, ?, ?, ?, ?, 0, 0, 0, ?, 0, 0, NULL, NULL, NULL, ?, NULL)`,
+				table, p.Account, p.Region, p.Date, name, a.Remove.Size, a.Remove.DeletionTimestamp, fileKey(table, &File{Path: name, Partition: p}))
+			return err
 		}
-		counts.add(p, -1, -rows, -size)
+		if err != nil {
+			return err
+		}
+		counts.add(p, countOf(rows, size, canonical).negative())
 		return err
 	}
 	return nil
@@ -201,7 +252,7 @@ func (x *index) partitions(ctx context.Context, table string, version int64) (*p
 }
 
 func (x *index) countPartitions(ctx context.Context, table string, version int64) (*partitionList, error) {
-	rows, err := x.db.QueryContext(ctx, `SELECT account, region, date, count(*), sum(rows), sum(size) FROM files
+	rows, err := x.db.QueryContext(ctx, `SELECT account, region, date, count(*), sum(rows), sum(size), sum(1 - canonical) FROM files
 		WHERE tbl = ? AND added <= ? AND (removed IS NULL OR removed > ?) GROUP BY account, region, date`, table, version, version)
 	if err != nil {
 		return nil, err
@@ -211,10 +262,10 @@ func (x *index) countPartitions(ctx context.Context, table string, version int64
 	for rows.Next() {
 		var p Partition
 		var c partitionCount
-		if err := rows.Scan(&p.Account, &p.Region, &p.Date, &c.files, &c.rows, &c.size); err != nil {
+		if err := rows.Scan(&p.Account, &p.Region, &p.Date, &c.files, &c.rows, &c.size, &c.free); err != nil {
 			return nil, err
 		}
-		counts.add(p, c.files, c.rows, c.size)
+		counts.add(p, c)
 	}
 	return counts.list(), rows.Err()
 }
@@ -290,6 +341,43 @@ func (x *index) metaData(ctx context.Context) (map[string]*metaData, error) {
 	return out, rows.Err()
 }
 
+// times gives when the versions were made that are known, in milliseconds.
+func (x *index) times(ctx context.Context) (map[int64]int64, error) {
+	rows, err := x.db.QueryContext(ctx, "SELECT version, at FROM versions")
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	out := map[int64]int64{}
+	for rows.Next() {
+		var version, at int64
+		if err := rows.Scan(&version, &at); err != nil {
+			return nil, err
+		}
+		out[version] = at
+	}
+	return out, rows.Err()
+}
+
+// expirations gives for each table of which rows were removed by retention the newest version that did.
+func (x *index) expirations(ctx context.Context) (map[string]int64, error) {
+	rows, err := x.db.QueryContext(ctx, "SELECT tbl, expired FROM tables WHERE expired >= 0")
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	out := map[string]int64{}
+	for rows.Next() {
+		var table string
+		var version int64
+		if err := rows.Scan(&table, &version); err != nil {
+			return nil, err
+		}
+		out[table] = version
+	}
+	return out, rows.Err()
+}
+
 // rolled gives the newest version that is rolled forward, and by table the newest version of its own log then. It is one
 // query: another process may move both on at any time.
 func (x *index) rolled(ctx context.Context) (version int64, tables map[string]int64, err error) {
@@ -360,27 +448,32 @@ func (x *index) putObjects(ctx context.Context, objects []objectRow, ledger int6
 	})
 }
 
-func (x *index) consumed(ctx context.Context, path string) ([]Consumed, error) {
-	var err error
-	if x.find == nil { // asked for every object of a listing
-		if x.find, err = x.db.PrepareContext(ctx, "SELECT etag, size, sha256, state FROM objects WHERE path = ?"); err != nil {
+// consumed gives the rows of each path. One statement asks for all of them: a listing has them by the thousand.
+func (x *index) consumed(ctx context.Context, paths []string) ([][]Consumed, error) {
+	list, err := json.Marshal(paths)
+	if err != nil {
+		return nil, err
+	}
+	if x.find == nil {
+		if x.find, err = x.db.PrepareContext(ctx, "SELECT j.key, o.etag, o.size, o.sha256, o.state FROM json_each(?) j CROSS JOIN objects o ON o.path = j.value"); err != nil {
 			return nil, err
 		}
 	}
-	rows, err := x.find.QueryContext(ctx, path)
+	rows, err := x.find.QueryContext(ctx, string(list))
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	var out []Consumed
+	out := make([][]Consumed, len(paths))
 	for rows.Next() {
+		var i int
 		var c Consumed
 		var sum []byte
-		if err := rows.Scan(&c.ETag, &c.Size, &sum, &c.State); err != nil {
+		if err := rows.Scan(&i, &c.ETag, &c.Size, &sum, &c.State); err != nil {
 			return nil, err
 		}
 		c.SHA256 = hex.EncodeToString(sum)
-		out = append(out, c)
+		out[i] = append(out[i], c)
 	}
 	return out, rows.Err()
 }

@@ -17,6 +17,7 @@ import (
 	"io"
 	"io/fs"
 	"maps"
+	"math"
 	"path"
 	"slices"
 	"strconv"
@@ -39,12 +40,13 @@ var ErrNoLake = errors.New("no lake")
 
 // Options say how a lake is opened; zero fields take defaults.
 type Options struct {
-	IndexPath string           // where the index stands; by default _trailql/index.db in a lake that is a folder, else in memory
-	ReadOnly  bool             // neither make a lake nor add data to one (the index is still kept where it can be)
-	Define    bool             // statements may define views and tables, and write files; they may where ReadOnly, too
-	Roots     external.Roots   // folders that statements may read files in, and write where Define
-	Now       func() time.Time // the clock
-	Rand      io.Reader        // names of files
+	IndexPath string                                        // where the index stands; by default _trailql/index.db in a lake that is a folder, else in memory
+	ReadOnly  bool                                          // neither make a lake nor add data to one (the index is still kept where it can be)
+	Define    bool                                          // statements may define views and tables, and write files; they may where ReadOnly, too
+	Roots     external.Roots                                // folders that statements may read files in, and write where Define
+	Computed  map[string]func(source.Snapshot) source.Table // tables whose rows are made of those of others, by name
+	Now       func() time.Time                              // the clock
+	Rand      io.Reader                                     // names of files
 }
 
 // Lake is an open lake. Safe for concurrent use.
@@ -72,11 +74,24 @@ func Open(ctx context.Context, store blob.Store, opt Options) (*Lake, error) {
 	}
 	l := &Lake{store: store, opt: opt, path: opt.IndexPath}
 	_, err := store.Stat(ctx, entryName(Files, 0))
+	if errors.Is(err, fs.ErrNotExist) { // the first entries may be gone where there is a checkpoint
+		_, err = store.Stat(ctx, lastCheckpointName(Files))
+	}
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && opt.ReadOnly:
 		return nil, fmt.Errorf("%w in %s; make one with: trailql compact SOURCE… --lake %s", ErrNoLake, store.URL(), store.URL())
 	case err != nil && !errors.Is(err, fs.ErrNotExist):
 		return nil, fmt.Errorf("open lake: %w", err)
+	}
+	if !opt.ReadOnly && blob.Remote(store.URL()) {
+		// Not all stores that speak S3 keep the promise on which commits rest.
+		id, err := l.randomHex(8)
+		if err != nil {
+			return nil, err
+		}
+		if err := blob.Probe(ctx, store, TempFolder+"probe-"+id); err != nil {
+			return nil, fmt.Errorf("nothing is written to %s: %w", store.URL(), err)
+		}
 	}
 	if l.bindings, err = readBindings(ctx, store); err != nil {
 		return nil, fmt.Errorf("open lake %s: %w", store.URL(), err)
@@ -102,11 +117,18 @@ func (l *Lake) open(ctx context.Context) (err error) {
 		return err
 	}
 	if l.opt.ReadOnly {
-		return l.refresh(ctx)
+		if err := l.refresh(ctx); err != nil {
+			return err
+		}
+		_, err := l.checkFormat(ctx)
+		return err
 	}
 	for {
 		if err := l.refresh(ctx); err != nil {
 			return err
+		}
+		if f, err := l.checkFormat(ctx); err != nil || f.writer > lakeFormat.writer {
+			return cmp.Or(err, fmt.Errorf("it is written in format %d, this program writes %d: use a newer trailql to write to it; this one can only read it", f.writer, lakeFormat.writer))
 		}
 		err := l.ensureTables(ctx)
 		if errors.Is(err, ErrConflict) {
@@ -244,6 +266,7 @@ func (e *indexError) Unwrap() error { return e.err }
 // replay reads the entries that the index does not have yet.
 func (l *Lake) replay(ctx context.Context) error {
 	const chunk, chunkBytes = 512, 32 << 20
+	read, begun := l.readAhead(math.MaxInt64), false
 	for {
 		v, _, err := l.index.version(ctx)
 		if err != nil {
@@ -253,7 +276,7 @@ func (l *Lake) replay(ctx context.Context) error {
 		size, end := 0, false
 		for !end && len(entries) < chunk && size < chunkBytes {
 			v++
-			data, err := l.readEntry(ctx, Files, v)
+			data, err := read(ctx, v)
 			if errors.Is(err, fs.ErrNotExist) {
 				end = true
 				break
@@ -267,6 +290,20 @@ func (l *Lake) replay(ctx context.Context) error {
 			}
 			entries = append(entries, e)
 			size += len(data)
+		}
+		if v == 0 && end { // no lake yet, or one whose log begins with a checkpoint
+			restored, err := l.restore(ctx)
+			if errors.Is(err, errBegun) && !begun {
+				begun = true
+				continue
+			}
+			if err != nil || restored == nil {
+				return err
+			}
+			if err := l.index.restore(ctx, restored); err != nil {
+				return &indexError{err}
+			}
+			end = false
 		}
 		if len(entries) > 0 {
 			if err := l.index.apply(ctx, entries); err != nil {
@@ -337,8 +374,15 @@ func (l *Lake) ensureTables(ctx context.Context) error {
 			if err != nil {
 				return fmt.Errorf("table %s: %w", t.Name, err)
 			}
-			if slices.ContainsFunc(t.Columns, func(c source.Column) bool { return !slices.Contains(names, c.Name) }) {
+			old := t.Name == Files && versionOf(m) != lakeFormat
+			if old {
+				lakeFormat.set(m)
+			}
+			lacks := slices.ContainsFunc(t.Columns, func(c source.Column) bool { return !slices.Contains(names, c.Name) })
+			if lacks {
 				m.SchemaString = schema
+			}
+			if old || lacks {
 				tables[t.Name] = []action{{MetaData: m}}
 			}
 			continue
@@ -347,26 +391,30 @@ func (l *Lake) ensureTables(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		tables[t.Name] = []action{{Protocol: &protocol{1, 2}}, {MetaData: &metaData{
+		m := &metaData{
 			ID: id[:8] + "-" + id[8:12] + "-" + id[12:16] + "-" + id[16:20] + "-" + id[20:], Name: t.Name,
 			Format: format{"parquet", map[string]string{}}, SchemaString: schema,
 			PartitionColumns: append([]string{}, t.Partitions...), Configuration: map[string]string{}, CreatedTime: l.opt.Now().UnixMilli(),
-		}}}
+		}
+		if t.Name == Files {
+			lakeFormat.set(m)
+		}
+		tables[t.Name] = []action{{Protocol: &protocol{1, 2}}, {MetaData: m}}
 	}
 	if len(tables) == 0 {
 		return nil
 	}
-	if _, err := l.putCommit(ctx, version+1, "CREATE TABLE", tables); err != nil {
+	if _, err := l.putCommit(ctx, version+1, operationCreate, "", tables); err != nil {
 		return err
 	}
 	return l.refresh(ctx)
 }
 
 // putCommit writes the commit point of a version. done reports that it stands or, where that cannot be told, may stand.
-func (l *Lake) putCommit(ctx context.Context, version int64, operation string, tables map[string][]action) (done bool, err error) {
+func (l *Lake) putCommit(ctx context.Context, version int64, operation, receipt string, tables map[string][]action) (done bool, err error) {
 	others := maps.Clone(tables)
 	delete(others, Files)
-	info := &commitInfo{Timestamp: l.opt.Now().UnixMilli(), Operation: operation, EngineInfo: appID, Trailql: &batch{Tables: others}}
+	info := &commitInfo{Timestamp: l.opt.Now().UnixMilli(), Operation: operation, EngineInfo: appID, Trailql: &batch{Tables: others, Receipt: receipt}}
 	data, err := encodeEntry(append([]action{{CommitInfo: info}}, tables[Files]...))
 	if err != nil {
 		return false, err
@@ -377,22 +425,42 @@ func (l *Lake) putCommit(ctx context.Context, version int64, operation string, t
 	if _, err := decodeCommit(version, data); err != nil { // what we write must be what we read
 		return false, fmt.Errorf("internal error: invalid commit: %w", err)
 	}
-	err = l.store.PutIfAbsent(ctx, entryName(Files, version), data)
+	name := entryName(Files, version)
+	err = l.store.PutIfAbsent(ctx, name, data)
+	if err != nil && !errors.Is(err, blob.ErrExists) {
+		// The write may have happened although an error came back, and may not be durable. Only a second one can tell.
+		if again := l.store.PutIfAbsent(ctx, name, data); again == nil || errors.Is(again, blob.ErrExists) {
+			err = again
+		}
+	}
 	if err == nil {
 		return true, nil
 	}
-	// The write may have happened although an error came back: the log itself is asked. Names of files and ids of tables
-	// are random, so equal bytes are ours.
+	// The log itself is asked whose entry it is. Names of files and ids of tables are random, so equal bytes are ours.
 	have, readErr := l.readEntry(context.WithoutCancel(ctx), Files, version)
 	switch {
-	case readErr == nil && bytes.Equal(have, data):
+	case readErr == nil && bytes.Equal(have, data) && errors.Is(err, blob.ErrExists):
 		return true, nil
+	case readErr == nil && bytes.Equal(have, data):
+		return true, fmt.Errorf("commit of version %d: it is there, but may not outlive a power cut: %w", version, err)
 	case readErr == nil:
 		return false, fmt.Errorf("commit of version %d: %w", version, ErrConflict)
 	case errors.Is(readErr, fs.ErrNotExist):
 		return false, fmt.Errorf("commit of version %d: %w", version, err)
 	}
 	return true, fmt.Errorf("commit of version %d: %w; whether it happened is unknown: %w", version, err, readErr)
+}
+
+// Settle makes the log durable up to the newest version that the lake was seen at, whoever wrote it.
+func (l *Lake) Settle(ctx context.Context) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var version int64
+	err := l.withIndex(ctx, func(x *index) (err error) { version, _, err = x.version(ctx); return err })
+	if err != nil || version < 0 {
+		return err
+	}
+	return l.store.Settle(ctx, entryName(Files, version))
 }
 
 // rollForward writes the entries of the other tables' logs that are still missing. Any number of processes may do so at a time:
@@ -417,8 +485,9 @@ func (l *Lake) rollForward(ctx context.Context) error {
 			}
 		}
 	}
+	read := l.readAhead(to)
 	for v := from + 1; v <= to; v++ {
-		data, err := l.readEntry(ctx, Files, v)
+		data, err := read(ctx, v)
 		if err != nil {
 			return fmt.Errorf("roll forward: %w", err)
 		}
@@ -426,7 +495,7 @@ func (l *Lake) rollForward(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("%s/%s cannot be read: %w; put it back from a copy of the lake", l.store.URL(), entryName(Files, v), err)
 		}
-		info := e.tables[Files][0].CommitInfo
+		info := e.info()
 		for _, table := range slices.Sorted(maps.Keys(e.tables)) {
 			if table == Files {
 				continue
@@ -450,7 +519,7 @@ func (l *Lake) rollForward(ctx context.Context) error {
 // newestEntry is the newest version in a table's log, -1 if it is empty.
 func (l *Lake) newestEntry(ctx context.Context, table string) (int64, error) {
 	newest := int64(-1)
-	err := l.store.List(ctx, table+"/_delta_log/", func(info blob.Info) error {
+	err := l.store.List(ctx, table+"/_delta_log/", "", func(info blob.Info) error {
 		if number, ok := strings.CutSuffix(path.Base(info.Name), ".json"); ok && len(number) == 20 {
 			if v, err := strconv.ParseInt(number, 10, 64); err == nil {
 				newest = max(newest, v)
@@ -523,6 +592,9 @@ type Change struct {
 	Add    map[string][]NewFile
 	Remove map[string][]*File
 	Merge  bool // the rows stay the same, they only move to other files
+	// Receipt is set where rows are removed by retention: the name of the object in the lake that tells of them. The versions before
+	// are not whole any more.
+	Receipt string
 }
 
 // Commit makes the version after base of the change. If another writer made that version first the error wraps
@@ -556,16 +628,19 @@ func (l *Lake) Commit(ctx context.Context, base *Snapshot, c Change) (done bool,
 				Size: f.Written.Bytes, ModificationTime: now, DataChange: !c.Merge, Stats: stats, Tags: tags}})
 		}
 	}
-	operation := "WRITE"
-	if c.Merge {
-		operation = "OPTIMIZE"
+	operation := operationWrite
+	switch {
+	case c.Merge:
+		operation = operationMerge
+	case c.Receipt != "":
+		operation = operationDelete
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if err := l.rollForward(ctx); err != nil { // the other logs must not get a gap
 		return false, err
 	}
-	if done, err := l.putCommit(ctx, base.version+1, operation, tables); err != nil {
+	if done, err := l.putCommit(ctx, base.version+1, operation, c.Receipt, tables); err != nil {
 		return done, err
 	}
 	if err := l.refresh(ctx); err != nil {

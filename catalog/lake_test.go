@@ -481,11 +481,11 @@ func (s *hookStore) PutIfAbsent(ctx context.Context, name string, data []byte) e
 	return s.Store.PutIfAbsent(ctx, name, data)
 }
 
-func (s *hookStore) List(ctx context.Context, prefix string, visit func(blob.Info) error) error {
+func (s *hookStore) List(ctx context.Context, prefix, after string, visit func(blob.Info) error) error {
 	if err := s.before("list", prefix); err != nil {
 		return err
 	}
-	return s.Store.List(ctx, prefix, visit)
+	return s.Store.List(ctx, prefix, after, visit)
 }
 
 func TestReadOnlyWithoutLake(t *testing.T) {

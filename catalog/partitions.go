@@ -28,7 +28,27 @@ type partitionSummary struct {
 	partitionCount
 }
 
-type partitionCount struct{ files, rows, size int64 }
+type partitionCount struct {
+	files, rows, size int64
+	free              int64 // files that are not canonical: times are spelled freely in them
+}
+
+func (c partitionCount) plus(o partitionCount) partitionCount {
+	return partitionCount{c.files + o.files, c.rows + o.rows, c.size + o.size, c.free + o.free}
+}
+
+func (c partitionCount) negative() partitionCount {
+	return partitionCount{-c.files, -c.rows, -c.size, -c.free}
+}
+
+// countOf is one file.
+func countOf(rows, size int64, canonical bool) partitionCount {
+	c := partitionCount{files: 1, rows: rows, size: size}
+	if !canonical {
+		c.free = 1
+	}
+	return c
+}
 
 func (l *partitionList) partition(i int) Partition {
 	at := l.all[i].at
@@ -40,6 +60,7 @@ func (l *partitionList) factsOf(i int) *facts {
 	at := l.all[i].at
 	f := *l.facts[2][at[2]]
 	f.account, f.region = l.facts[0][at[0]].account, l.facts[1][at[1]].region
+	f.canonical = l.all[i].free == 0
 	return &f
 }
 
@@ -62,7 +83,7 @@ func dimension(leaf string) int {
 		return 0
 	case "region", "awsregion":
 		return 1
-	case "date", "_time":
+	case "date", "_time", "eventtime":
 		return 2
 	}
 	return -1
@@ -77,9 +98,11 @@ func (l *partitionList) sift(layout *Layout, conjuncts []expr.Expr, leaves []str
 		known.facts, known.rows = f, rows
 		return prune.Check(c, known) == prune.Never
 	}
-	var alone [3][][]bool // by dimension, by conjunct (nil: not asked), by value
+	// Of a date there are two verdicts: for partitions with files that are not canonical, and for those without.
+	type verdict [2]bool
+	var alone [3][][]verdict // by dimension, by conjunct (nil: not asked), by value
 	for d := range alone {
-		alone[d] = make([][]bool, len(conjuncts))
+		alone[d] = make([][]verdict, len(conjuncts))
 	}
 	var joint []int // conjuncts over several dimensions
 	for i, c := range conjuncts {
@@ -100,11 +123,18 @@ func (l *partitionList) sift(layout *Layout, conjuncts []expr.Expr, leaves []str
 		case of < 0:
 			of = 0 // it depends on none
 		}
-		verdicts := make([]bool, len(l.values[of]))
+		verdicts := make([]verdict, len(l.values[of]))
 		none := true
+		spelled := slices.ContainsFunc(expr.Columns(c), func(column int) bool { return leaves[column] == "eventtime" })
 		for v, f := range l.facts[of] {
-			verdicts[v] = never(c, f, 1)
-			none = none && !verdicts[v]
+			out := never(c, f, 1)
+			verdicts[v] = verdict{out, out}
+			if spelled {
+				all := *f
+				all.canonical = true
+				verdicts[v][1] = never(c, &all, 1)
+			}
+			none = none && verdicts[v] == verdict{}
 		}
 		if !none {
 			alone[of][i] = verdicts
@@ -112,7 +142,7 @@ func (l *partitionList) sift(layout *Layout, conjuncts []expr.Expr, leaves []str
 	}
 	type check struct {
 		conjunct, dimension int
-		verdicts            []bool
+		verdicts            []verdict
 	}
 	var checks []check
 	for d := range alone {
@@ -124,9 +154,12 @@ func (l *partitionList) sift(layout *Layout, conjuncts []expr.Expr, leaves []str
 	}
 	for k := range l.all {
 		p := &l.all[k]
-		out := false
+		out, spelling := false, 0
+		if p.free == 0 {
+			spelling = 1
+		}
 		for _, c := range checks {
-			if c.verdicts[p.at[c.dimension]] {
+			if c.verdicts[p.at[c.dimension]][spelling] {
 				ruledOut[c.conjunct]++
 				out = true
 			}
@@ -162,6 +195,7 @@ func (l *partitionList) encode() []byte {
 		out = binary.AppendUvarint(out, uint64(p.files))
 		out = binary.AppendUvarint(out, uint64(p.rows))
 		out = binary.AppendUvarint(out, uint64(p.size))
+		out = binary.AppendUvarint(out, uint64(p.free))
 	}
 	return binary.LittleEndian.AppendUint32(out, crc32.Checksum(out, castagnoli))
 }
@@ -183,7 +217,7 @@ func decodePartitions(data []byte) (*partitionList, error) {
 			l.values[d] = append(l.values[d], r.text())
 		}
 	}
-	l.all = make([]partitionSummary, r.count(6))
+	l.all = make([]partitionSummary, r.count(7))
 	for i := range l.all {
 		p := &l.all[i]
 		for d := range p.at {
@@ -193,7 +227,7 @@ func decodePartitions(data []byte) (*partitionList, error) {
 			}
 			p.at[d] = int32(at)
 		}
-		p.files, p.rows, p.size = int64(r.next()), int64(r.next()), int64(r.next())
+		p.files, p.rows, p.size, p.free = int64(r.next()), int64(r.next()), int64(r.next()), int64(r.next())
 		l.files += p.files
 	}
 	if r.bad || len(r.data) > 0 {
@@ -284,12 +318,11 @@ type partitionCounts struct {
 	of      map[Partition]partitionCount
 }
 
-func (c *partitionCounts) add(p Partition, files, rows, size int64) {
+func (c *partitionCounts) add(p Partition, n partitionCount) {
 	if c.of == nil {
 		c.of = map[Partition]partitionCount{}
 	}
-	n := c.of[p]
-	c.of[p] = partitionCount{n.files + files, n.rows + rows, n.size + size}
+	c.of[p] = c.of[p].plus(n)
 }
 
 // readPartitionCounts gives what the index has of a table.
@@ -308,7 +341,7 @@ func readPartitionCounts(ctx context.Context, tx *sql.Tx, table string) (*partit
 		return nil, err
 	}
 	for i, p := range l.all {
-		c.add(l.partition(i), p.files, p.rows, p.size)
+		c.add(l.partition(i), p.partitionCount)
 	}
 	return c, nil
 }

@@ -26,7 +26,7 @@ func manyPartitions() *partitionList {
 		case 9:
 			p.Date = ""
 		}
-		counts.add(p, 1, int64(i), int64(10*i))
+		counts.add(p, countOf(int64(i), int64(10*i), i%7 > 0))
 	}
 	return counts.list()
 }
@@ -35,8 +35,8 @@ func manyPartitions() *partitionList {
 func TestSift(t *testing.T) {
 	list := manyPartitions()
 	layout := LayoutOf(cloudtrail.Logs)
-	leaves := []string{"account", "region", "date", "_time", "recipientaccountid", "eventname"}
-	types := []sqltype.Type{sqltype.VarcharType, sqltype.VarcharType, sqltype.DateType, sqltype.TimestampType, sqltype.VarcharType, sqltype.VarcharType}
+	leaves := []string{"account", "region", "date", "_time", "recipientaccountid", "eventname", "eventtime"}
+	types := []sqltype.Type{sqltype.VarcharType, sqltype.VarcharType, sqltype.DateType, sqltype.TimestampType, sqltype.VarcharType, sqltype.VarcharType, sqltype.VarcharType}
 	column := func(i int) expr.Expr { return &expr.Column{Index: i, Name: leaves[i], T: types[i]} }
 	is := func(op expr.CompareOp, i int, v any) expr.Expr {
 		return &expr.Compare{Op: op, Left: column(i), Right: expr.NewLiteral(types[i], v)}
@@ -53,6 +53,12 @@ func TestSift(t *testing.T) {
 		&expr.Or{Args: []expr.Expr{is(expr.Eq, 0, "000000000001"), is(expr.Eq, 5, "x")}},
 		is(expr.Eq, 4, "000000000002"),
 		is(expr.Eq, 5, "ConsoleLogin"),
+		is(expr.Ge, 6, "2026-01-20T00:00:00Z"),
+		is(expr.Lt, 6, "2026-01-20T00:00:01Z"),
+		is(expr.Gt, 6, "2026-01-20"),
+		&expr.Or{Args: []expr.Expr{is(expr.Eq, 6, "2026-01-20T10:00:00Z"), is(expr.Eq, 2, day.Unix()/86400+3)}},
+		&expr.Or{Args: []expr.Expr{is(expr.Eq, 6, "2026-01-20T10:00:00Z"), is(expr.Eq, 0, "000000000001")}},
+		&expr.Not{Arg: &expr.IsNull{Arg: column(6)}},
 		expr.NewLiteral(sqltype.BooleanType, false),
 		expr.NewLiteral(sqltype.BooleanType, true),
 	}

@@ -77,8 +77,10 @@ func (t *table) leaf(p source.Path) string {
 
 // facts are what a partition says of its rows, as bounds; nil where it says nothing.
 type facts struct {
-	account, region, date any // the values of the partition columns, nil for NULL
-	from, to              any // the times of its day
+	account, region, date any  // the values of the partition columns, nil for NULL
+	from, to              any  // the times of its day
+	first, last           any  // and the texts of its first and last second
+	canonical             bool // these bound eventtime: all files of the partition are canonical
 }
 
 func (p Partition) facts() *facts {
@@ -92,6 +94,7 @@ func (p Partition) facts() *facts {
 	if day, err := time.Parse(time.DateOnly, p.Date); err == nil {
 		f.date = day.Unix() / 86400
 		f.from, f.to = day.UnixMicro(), day.UnixMicro()+86400*1e6-1
+		f.first, f.last = p.Date+"T00:00:00Z", p.Date+"T23:59:59Z"
 	}
 	return f
 }
@@ -139,6 +142,10 @@ func (b *bounds) Bounds(column int) (lo, hi any) {
 		return v, v
 	case "_time": // the partition's date is the day of it
 		return b.facts.from, b.facts.to
+	case "eventtime":
+		if b.facts.canonical {
+			return b.facts.first, b.facts.last
+		}
 	case "recipientaccountid", "accountid": // the account is taken from it where a record has it; else it is NULL
 		return b.facts.account, b.facts.account
 	case "awsregion":
@@ -167,7 +174,10 @@ func (b *bounds) Nulls(column int) (nulls, rows int64) {
 }
 
 func (b *bounds) Canonical(column int) bool {
-	return b.file != nil && b.file.Canonical && b.leaves[column] == "eventtime"
+	if b.leaves[column] != "eventtime" {
+		return false
+	}
+	return b.facts.canonical || b.file != nil && b.file.Canonical
 }
 
 // ScanFiles scans given files of a table: the columns are the layout's.

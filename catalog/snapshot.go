@@ -2,9 +2,7 @@ package catalog
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"slices"
 	"strings"
@@ -15,6 +13,7 @@ import (
 	"github.com/trailql/trailql/connectors/cloudtrail"
 	"github.com/trailql/trailql/connectors/parquetio"
 	"github.com/trailql/trailql/engine/source"
+	"github.com/trailql/trailql/engine/vec"
 )
 
 // Snapshot is one version of all tables. Safe for concurrent use.
@@ -96,8 +95,8 @@ func (s *Snapshot) Resolve(name []string) (source.Relation, bool) {
 	if len(name) > 1 && strings.EqualFold(name[len(name)-2], "information_schema") {
 		return nil, false
 	}
-	if table, ok := strings.CutSuffix(name[len(name)-1], "$partitions"); ok {
-		return s.partitionsView(append(slices.Clone(name[:len(name)-1]), table))
+	if strings.Contains(name[len(name)-1], "$") {
+		return s.metadata(name)
 	}
 	if b, ok := s.lake.bindings.named(name); ok {
 		return s.bound(b), true
@@ -126,7 +125,7 @@ func (s *Snapshot) partitionsView(table []string) (source.Relation, bool) {
 		r = bound.Of
 	}
 	stored, isTable := r.(source.Stored)
-	if !ok || !isTable || len(LayoutOf(stored.Table.Name()).Partitions) == 0 {
+	if !ok || !isTable || len(partitionedBy(stored.Table)) == 0 {
 		return nil, false
 	}
 	v := &source.View{Name: strings.Join(table, ".") + "$partitions"}
@@ -143,6 +142,14 @@ func (s *Snapshot) partitionsView(table []string) (source.Relation, bool) {
 	}
 	v.SQL = "SELECT DISTINCT " + quoted(columns, ", ") + " FROM " + quoted(table, ".")
 	return v, true
+}
+
+// partitionedBy are the columns by which a table of the lake is parted.
+func partitionedBy(t source.Table) []string {
+	if p, ok := t.(source.Partitioned); ok {
+		return p.PartitionColumns()
+	}
+	return nil
 }
 
 // quoted writes names as identifiers of SQL.
@@ -162,6 +169,9 @@ func (s *Snapshot) shape(name string) (source.Relation, bool) {
 	if v, ok := views()[name]; ok {
 		return v, true
 	}
+	if computed := s.lake.opt.Computed[name]; computed != nil {
+		return source.Stored{Table: computed(s)}, true
+	}
 	return nil, false
 }
 
@@ -172,7 +182,7 @@ func (s *Snapshot) bound(b *binding) source.Relation {
 
 // Names lists tables, views and bindings, those of statements too.
 func (s *Snapshot) Names() []string {
-	names := slices.Collect(maps.Keys(views()))
+	names := slices.AppendSeq(slices.Collect(maps.Keys(views())), maps.Keys(s.lake.opt.Computed))
 	for _, t := range layouts() {
 		names = append(names, t.Name)
 	}
@@ -394,52 +404,32 @@ func (l *Lake) readLedger(ctx context.Context, files []*File) error {
 	if err != nil {
 		return err
 	}
-	for m := range scan.Morsels() {
-		if err := l.readLedgerMorsel(ctx, scan, m); err != nil {
-			return fmt.Errorf("read the ledger (table %s): %w", Files, err)
-		}
+	if err := source.Each(source.InOrder(ctx, scan), func(b vec.Batch) error { return l.indexLedger(ctx, b) }); err != nil {
+		return fmt.Errorf("read the ledger (table %s): %w", Files, err)
 	}
 	return nil
 }
 
-func (l *Lake) readLedgerMorsel(ctx context.Context, scan source.Scan, m int) error {
-	r, err := scan.Open(ctx, m)
-	if errors.Is(err, io.EOF) {
-		return nil
+// indexLedger takes rows of path, etag, size, sha256 and state.
+func (l *Lake) indexLedger(ctx context.Context, b vec.Batch) error {
+	text := func(col int) func(int) string { return textReader(b.Cols[col]) }
+	path, etag, sum, state := text(0), text(1), text(3), text(4)
+	size, ok := b.Cols[2].(*array.Int64)
+	if !ok {
+		return fmt.Errorf("column size has form %s", b.Cols[2].DataType())
 	}
-	if err != nil {
-		return err
+	rows := make([]objectRow, b.Len)
+	for i := range rows {
+		rows[i] = objectRow{path(i), Consumed{etag(i), size.Value(i), sum(i), state(i)}}
 	}
-	defer r.Close()
-	for {
-		b, err := r.Next()
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		text := func(col int) func(int) string { return textReader(b.Cols[col]) }
-		path, etag, sum, state := text(0), text(1), text(3), text(4)
-		size, ok := b.Cols[2].(*array.Int64)
-		if !ok {
-			return fmt.Errorf("column size has form %s", b.Cols[2].DataType())
-		}
-		rows := make([]objectRow, b.Len)
-		for i := range rows {
-			rows[i] = objectRow{path(i), Consumed{etag(i), size.Value(i), sum(i), state(i)}}
-		}
-		if err := l.withIndex(ctx, func(x *index) error { return x.putObjects(ctx, rows, -1) }); err != nil {
-			return err
-		}
-	}
+	return l.withIndex(ctx, func(x *index) error { return x.putObjects(ctx, rows, -1) })
 }
 
-// Consumed lists what is known of an object by its URL, as far as Ledger was called. Rows with State "" come from Remember.
-func (l *Lake) Consumed(ctx context.Context, url string) (out []Consumed, err error) {
+// Consumed lists for each URL what is known of that object, as far as Ledger was called. Rows with State "" come from Remember.
+func (l *Lake) Consumed(ctx context.Context, urls []string) (out [][]Consumed, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	err = l.withIndex(ctx, func(x *index) (err error) { out, err = x.consumed(ctx, url); return err })
+	err = l.withIndex(ctx, func(x *index) (err error) { out, err = x.consumed(ctx, urls); return err })
 	return out, err
 }
 

@@ -12,7 +12,8 @@ import (
 
 // Swept counts what Sweep deleted.
 type Swept struct {
-	Files, Bytes int64
+	Files int64 `json:"files"`
+	Bytes int64 `json:"bytes"`
 }
 
 // orphanAge is how old a file must be that no version knows before it is taken for left behind by a crash: its writer
@@ -38,7 +39,7 @@ func (l *Lake) Sweep(ctx context.Context, grace time.Duration) (Swept, error) {
 	for _, t := range layouts() {
 		// The listing comes before the look into the log: what was committed meanwhile is known then.
 		var found []blob.Info
-		err := l.store.List(ctx, t.Name+"/", func(info blob.Info) error {
+		err := l.store.List(ctx, t.Name+"/", "", func(info blob.Info) error {
 			if path.Ext(info.Name) == ".parquet" && !strings.HasPrefix(info.Name, t.Name+"/_") {
 				found = append(found, info)
 			}
@@ -63,7 +64,7 @@ func (l *Lake) Sweep(ctx context.Context, grace time.Duration) (Swept, error) {
 		}
 	}
 	var stale []blob.Info
-	err := l.store.List(ctx, TempFolder, func(info blob.Info) error {
+	err := l.store.List(ctx, TempFolder, "", func(info blob.Info) error {
 		if now.Sub(info.ModTime) > orphanAge {
 			stale = append(stale, info)
 		}
@@ -76,6 +77,11 @@ func (l *Lake) Sweep(ctx context.Context, grace time.Duration) (Swept, error) {
 		if err := remove(info); err != nil {
 			return out, err
 		}
+	}
+	unfinished, bytes, err := l.store.DropUnfinished(ctx, now.Add(-orphanAge))
+	out.Files, out.Bytes = out.Files+unfinished, out.Bytes+bytes
+	if err != nil {
+		return out, fmt.Errorf("sweep: %w", err)
 	}
 	return out, nil
 }

@@ -49,6 +49,8 @@ func TestSweep(t *testing.T) {
 		"stale temp":   put(TempFolder+"1/0.parquet", 25*time.Hour),
 		"running temp": put(TempFolder+"2/0.parquet", time.Hour),
 		"quarantine":   put("_trailql/quarantine/aa.json.gz", year),
+		"cut off":      put("cloudtrail_logs/"+testPartition.String()+"/.tmp-0123", 25*time.Hour),
+		"being cut":    put("cloudtrail_logs/"+testPartition.String()+"/.tmp-4567", time.Hour),
 	}
 	check := func(want ...string) {
 		t.Helper()
@@ -65,7 +67,7 @@ func TestSweep(t *testing.T) {
 			}
 		}
 	}
-	check("orphan", "stale temp")
+	check("orphan", "stale temp", "cut off")
 	now = now.Add(8 * 24 * time.Hour)
-	check("orphan", "stale temp", "replaced", "being made", "running temp")
+	check("orphan", "stale temp", "cut off", "replaced", "being made", "running temp", "being cut")
 }

@@ -15,6 +15,7 @@ const (
 	Duplicates = "trail_duplicates" // one row per dropped copy of a record
 	Quarantine = "trail_quarantine" // one row per record or object that could not be read
 	Digests    = "trail_digests"    // one row per digest file read: what CloudTrail says it delivered
+	Verdicts   = "trail_verdicts"   // what verification found of trail objects: one row whenever an object's verdict is another one
 )
 
 // States of a trail object in the ledger.
@@ -80,6 +81,15 @@ var layouts = sync.OnceValue(func() []*Layout {
 			Statistics: []string{"path", "account", "region", "trail", "start_time", "end_time", "commit"},
 			Bloom:      []string{"path", "object"},
 		},
+		{
+			Name:       Verdicts,
+			Comment:    "one row whenever verification found another verdict of a trail object than before; trail_verified has those that count",
+			Columns:    verdictColumns,
+			SortBy:     []string{"account", "region", "stamp", "path"},
+			Commit:     "commit",
+			Statistics: []string{"path", "kind", "account", "region", "stamp", "verdict", "checked", "commit"},
+			Bloom:      []string{"path"},
+		},
 	}
 	for _, name := range []string{cloudtrail.Logs, cloudtrail.Insights, cloudtrail.Aggregated} {
 		columns := cloudtrail.Schema(name)
@@ -97,6 +107,9 @@ var layouts = sync.OnceValue(func() []*Layout {
 	}
 	return defs
 })
+
+// Layouts lists all tables, trail_files first.
+func Layouts() []*Layout { return layouts() }
 
 // LayoutOf returns the layout of a table, nil if there is no such table.
 func LayoutOf(name string) *Layout {
@@ -170,9 +183,11 @@ func instant(name, comment string) source.Column {
 var fileColumns = []source.Column{
 	text("path", "the object's URL"),
 	text("etag", "of the object when it was read"),
+	text("version", "of the object in its bucket when it was read; NULL where the bucket keeps none"),
 	count("size", "bytes as stored"),
 	text("sha256", "of the bytes as stored, hex"),
 	count("content_size", "bytes uncompressed"),
+	text("content_sha256", "of the uncompressed bytes, hex, as digests have it; NULL where they could not be unpacked, and in rows older than the column"),
 	text("kind", "CloudTrail, CloudTrail-Insight, CloudTrail-Digest …"),
 	text("account", "from the object's name"),
 	text("region", "from the object's name"),
@@ -226,6 +241,20 @@ var digestColumns = []source.Column{
 	{Name: "backfill", Type: sqltype.BooleanType, Comment: "it names files that the digests of their hour left out; from its name"},
 	{Name: "logs", Type: digestLogs, Comment: "the log files: key, SHA-256 of the uncompressed text in hex, times of the oldest and newest event"},
 	text("sha256", "of the digest's uncompressed text, hex"),
+	count("commit", "the version of the lake that brought this row"),
+}
+
+var verdictColumns = []source.Column{
+	text("path", "the object's URL; of a missing one the URL that it should have"),
+	text("object", "bucket/key, as the digest names it; NULL where none does"),
+	text("kind", "log or digest"),
+	text("account", "from the object's name"),
+	text("region", "from the object's name"),
+	instant("stamp", "delivery time in the object's name, UTC"),
+	text("verdict", "of a log: verified, unverified, missing, altered or extra; of a digest: verified, unverified, missing or invalid"),
+	text("reason", "why it is not verified; NULL where it is"),
+	text("digest", "URL of the digest that names the object; of a digest, of the one that follows it in the chain; NULL where none is known"),
+	instant("checked", "when that was found, UTC"),
 	count("commit", "the version of the lake that brought this row"),
 }
 

@@ -143,6 +143,9 @@ func (e *Engine) start(r *Result, st sql.Statement, text string, opt Options, se
 	}
 	q.snapshot = information{snap, q}
 	r.Version = snap.Version()
+	if show, ok := st.(*sql.ShowCoverage); ok {
+		st = show.Query()
+	}
 	switch st := st.(type) {
 	case *sql.Query:
 		node, err := q.plan(st)

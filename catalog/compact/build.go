@@ -25,10 +25,10 @@ type builder struct {
 	out  *output
 
 	counts     map[string]*counts // by the URL of the object
-	copies     *table
-	quarantine *table
-	digests    *table
-	ledger     *table
+	copies     *catalog.RowBuilder
+	quarantine *catalog.RowBuilder
+	digests    *catalog.RowBuilder
+	ledger     *catalog.RowBuilder
 	remove     map[string][]*catalog.File
 	places     map[place]bool
 	sum        Summary // what the commit adds to the run's
@@ -40,15 +40,15 @@ type counts struct{ rows, duplicates int64 }
 // build writes the files of a commit. It does not change what was gathered.
 func (c *compactor) build(ctx context.Context, snap *catalog.Snapshot, g *gathered, skip map[string]bool) (*builder, error) {
 	b := &builder{c: c, snap: snap, skip: skip, out: c.newOutput(ctx), counts: map[string]*counts{},
-		copies: newTable(catalog.Duplicates), quarantine: newTable(catalog.Quarantine), digests: newTable(catalog.Digests), ledger: newTable(catalog.Files),
+		copies: catalog.NewRowBuilder(catalog.Duplicates), quarantine: catalog.NewRowBuilder(catalog.Quarantine), digests: catalog.NewRowBuilder(catalog.Digests), ledger: catalog.NewRowBuilder(catalog.Files),
 		remove: map[string][]*catalog.File{}, places: map[place]bool{}}
 	err := b.tables(ctx, g)
 	if err == nil {
 		err = b.objects(g)
 	}
 	if err == nil {
-		for _, t := range []*table{b.copies, b.quarantine, b.digests, b.ledger} {
-			if err = t.write(b.out); err != nil {
+		for _, t := range []*catalog.RowBuilder{b.copies, b.quarantine, b.digests, b.ledger} {
+			if err = b.writeTable(t); err != nil {
 				break
 			}
 		}
@@ -87,7 +87,7 @@ func (b *builder) tables(ctx context.Context, g *gathered) error {
 			return err
 		}
 		var p *partition
-		err = each(window, func(w piece) error {
+		err = source.Each(window, func(w piece) error {
 			defer b.c.progress.RowsDone.Add(int64(len(w.row)))
 			if w = b.wanted(r, w); len(w.row) == 0 {
 				return nil
@@ -230,13 +230,13 @@ func (p *partition) add(ctx context.Context, part piece) error {
 		}
 		n.duplicates++
 		k := key(i)
-		b.copies.text("path", path(i))
-		b.copies.number("row", row.Value(i))
-		b.copies.text("table_name", r.layout.Name)
-		b.copies.textOrNull("eventid", k.id, k.id != "")
-		b.copies.timeOrNull("time", k.time, k.timed)
-		b.copies.text("kept_path", path(int(of)))
-		b.copies.number("kept_row", row.Value(int(of)))
+		b.copies.Text("path", path(i))
+		b.copies.Number("row", row.Value(i))
+		b.copies.Text("table_name", r.layout.Name)
+		b.copies.TextOrNull("eventid", k.id, k.id != "")
+		b.copies.TimeOrNull("time", k.time, k.timed)
+		b.copies.Text("kept_path", path(int(of)))
+		b.copies.Number("kept_row", row.Value(int(of)))
 	}
 	if len(kept) == 0 {
 		return nil
@@ -305,7 +305,7 @@ func (p *partition) rewrite(ctx context.Context, f *committedFile) error {
 	path, row, conflict := ordinalOf(layout.Columns, "_path"), ordinalOf(layout.Columns, "_row"), p.r.conflict
 	sink := p.b.out.open(layout, p.where, true)
 	defer sink.close()
-	return each(next, func(b vec.Batch) error {
+	return source.Each(next, func(b vec.Batch) error {
 		paths, rows, old := textOf(b.Cols[path]), b.Cols[row].(*array.Int64), b.Cols[conflict].(*array.Boolean)
 		flags := array.NewBooleanBuilder(memory.DefaultAllocator)
 		for i := range b.Len {
@@ -345,36 +345,38 @@ func (b *builder) objects(g *gathered) error {
 		sum := hex.EncodeToString(o.SHA256[:])
 		for _, r := range o.bad {
 			q := b.quarantine
-			q.text("path", o.url)
-			q.numberOrNull("row", r.row, r.row >= 0)
-			q.number("offset", r.offset)
-			q.text("reason", r.reason)
-			q.text("sha256", sum)
-			q.textOrNull("stored", r.stored, r.stored != "")
-			q.textOrNull("record", r.record, r.text)
-			q.textOrNull("bytes", r.bytes, r.bytes != "")
+			q.Text("path", o.url)
+			q.NumberOrNull("row", r.row, r.row >= 0)
+			q.Number("offset", r.offset)
+			q.Text("reason", r.reason)
+			q.Text("sha256", sum)
+			q.TextOrNull("stored", r.stored, r.stored != "")
+			q.TextOrNull("record", r.record, r.text)
+			q.TextOrNull("bytes", r.bytes, r.bytes != "")
 		}
 		if o.Digest != nil {
-			b.digests.digest(o.url, o.Digest)
+			addDigest(b.digests, o.url, o.Digest)
 		}
 		l := b.ledger
-		l.text("path", o.url)
-		l.text("etag", o.ETag)
-		l.number("size", o.pending.Size)
-		l.text("sha256", sum)
-		l.number("content_size", o.ContentSize)
-		l.textOrNull("kind", string(o.Kind), o.Kind != "")
-		l.textOrNull("account", o.name.Account, o.name.Account != "")
-		l.textOrNull("region", o.name.Region, o.name.Region != "")
-		l.timeOrNull("stamp", o.name.Stamp.UnixMicro(), !o.name.Stamp.IsZero())
-		l.text("state", o.state)
-		l.number("records", o.Records)
-		l.number("rows", n.rows)
-		l.number("duplicates", n.duplicates)
-		l.number("quarantined", o.quarantined)
-		l.timeOrNull("first_time", o.First, o.First != 0 || o.Last != 0)
-		l.timeOrNull("last_time", o.Last, o.First != 0 || o.Last != 0)
-		l.textOrNull("reason", o.reason, o.reason != "")
+		l.Text("path", o.url)
+		l.Text("etag", o.ETag)
+		l.TextOrNull("version", o.Version, o.Version != "")
+		l.Number("size", o.pending.Size)
+		l.Text("sha256", sum)
+		l.Number("content_size", o.ContentSize)
+		l.TextOrNull("content_sha256", hex.EncodeToString(o.ContentSHA256[:]), o.ContentSHA256 != [32]byte{})
+		l.TextOrNull("kind", string(o.Kind), o.Kind != "")
+		l.TextOrNull("account", o.name.Account, o.name.Account != "")
+		l.TextOrNull("region", o.name.Region, o.name.Region != "")
+		l.TimeOrNull("stamp", o.name.Stamp.UnixMicro(), !o.name.Stamp.IsZero())
+		l.Text("state", o.state)
+		l.Number("records", o.Records)
+		l.Number("rows", n.rows)
+		l.Number("duplicates", n.duplicates)
+		l.Number("quarantined", o.quarantined)
+		l.TimeOrNull("first_time", o.First, o.First != 0 || o.Last != 0)
+		l.TimeOrNull("last_time", o.Last, o.First != 0 || o.Last != 0)
+		l.TextOrNull("reason", o.reason, o.reason != "")
 		b.sum.add(o, n)
 	}
 	for url := range b.counts {
@@ -390,6 +392,7 @@ func (s *Summary) add(o *object, n *counts) {
 	s.Rows += n.rows
 	s.Duplicates += n.duplicates
 	s.Quarantined += o.quarantined
+	s.Foreign += o.Foreign
 	switch o.state {
 	case catalog.StateDigest:
 		s.Digests++
@@ -402,64 +405,21 @@ func (s *Summary) add(o *object, n *counts) {
 	}
 }
 
-// table gathers the rows of one of the tables about objects, column by column.
-type table struct {
-	layout   *catalog.Layout
-	columns  []source.Column
-	builders map[string]array.Builder
-}
-
-func newTable(name string) *table {
-	layout := catalog.LayoutOf(name)
-	t := &table{layout, layout.Stored(false), map[string]array.Builder{}}
-	for _, c := range t.columns {
-		t.builders[c.Name] = array.NewBuilder(memory.DefaultAllocator, c.Type.Arrow())
-	}
-	return t
-}
-
-func (t *table) text(column, v string)         { t.builders[column].(*array.StringBuilder).Append(v) }
-func (t *table) number(column string, v int64) { t.builders[column].(*array.Int64Builder).Append(v) }
-
-func (t *table) textOrNull(column, v string, ok bool) {
-	if !ok {
-		t.builders[column].AppendNull()
-		return
-	}
-	t.text(column, v)
-}
-
-func (t *table) numberOrNull(column string, v int64, ok bool) {
-	if !ok {
-		t.builders[column].AppendNull()
-		return
-	}
-	t.number(column, v)
-}
-
-func (t *table) timeOrNull(column string, micros int64, ok bool) {
-	if !ok {
-		t.builders[column].AppendNull()
-		return
-	}
-	t.builders[column].(*array.TimestampBuilder).Append(arrow.Timestamp(micros))
-}
-
-// digest adds a row to trail_digests.
-func (t *table) digest(url string, d *cloudtrail.Digest) {
-	t.text("path", url)
-	t.textOrNull("account", d.Account, d.Account != "")
-	t.textOrNull("region", d.Region, d.Region != "")
-	t.textOrNull("trail", d.Trail, d.Trail != "")
-	t.timeOrNull("start_time", d.Start, true)
-	t.timeOrNull("end_time", d.End, true)
-	t.textOrNull("bucket", d.Bucket, d.Bucket != "")
-	t.text("object", d.Object)
-	t.textOrNull("previous_object", d.PreviousObject, d.PreviousObject != "")
-	t.textOrNull("previous_hash", d.PreviousHash, d.PreviousHash != "")
-	t.textOrNull("fingerprint", d.Fingerprint, d.Fingerprint != "")
-	t.builders["backfill"].(*array.BooleanBuilder).Append(d.Backfill)
-	list := t.builders["logs"].(*array.ListBuilder)
+// addDigest adds a row to trail_digests.
+func addDigest(t *catalog.RowBuilder, url string, d *cloudtrail.Digest) {
+	t.Text("path", url)
+	t.TextOrNull("account", d.Account, d.Account != "")
+	t.TextOrNull("region", d.Region, d.Region != "")
+	t.TextOrNull("trail", d.Trail, d.Trail != "")
+	t.TimeOrNull("start_time", d.Start, true)
+	t.TimeOrNull("end_time", d.End, true)
+	t.TextOrNull("bucket", d.Bucket, d.Bucket != "")
+	t.Text("object", d.Object)
+	t.TextOrNull("previous_object", d.PreviousObject, d.PreviousObject != "")
+	t.TextOrNull("previous_hash", d.PreviousHash, d.PreviousHash != "")
+	t.TextOrNull("fingerprint", d.Fingerprint, d.Fingerprint != "")
+	t.Bool("backfill", d.Backfill)
+	list := t.List("logs")
 	rows := list.ValueBuilder().(*array.StructBuilder)
 	at := func(field int, micros int64) {
 		if f := rows.FieldBuilder(field).(*array.TimestampBuilder); micros != 0 {
@@ -476,23 +436,15 @@ func (t *table) digest(url string, d *cloudtrail.Digest) {
 		at(2, l.Oldest)
 		at(3, l.Newest)
 	}
-	t.text("sha256", hex.EncodeToString(d.SHA256[:]))
+	t.Text("sha256", hex.EncodeToString(d.SHA256[:]))
 }
 
-// write sorts the rows and starts to write them.
-func (t *table) write(o *output) error {
-	b := vec.Batch{Len: t.builders[t.columns[0].Name].Len()}
-	if b.Len == 0 {
+// writeTable sorts rows and starts to write them.
+func (b *builder) writeTable(rows *catalog.RowBuilder) error {
+	if rows.Len() == 0 {
 		return nil
 	}
-	for _, c := range t.columns {
-		b.Cols = append(b.Cols, t.builders[c.Name].NewArray())
-	}
-	var keys []vec.SortKey
-	for _, name := range t.layout.SortBy {
-		keys = append(keys, vec.SortKey{Arr: b.Cols[ordinalOf(t.columns, name)]})
-	}
-	s := o.open(t.layout, catalog.Partition{}, false)
+	s := b.out.open(rows.Layout(), catalog.Partition{}, false)
 	defer s.close()
-	return s.add(b.Take(vec.Sort(keys, b.Len)))
+	return s.add(rows.Sorted())
 }

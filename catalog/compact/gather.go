@@ -1,6 +1,7 @@
 package compact
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"crypto/sha256"
@@ -16,7 +17,6 @@ import (
 	"unicode/utf8"
 
 	"github.com/trailql/trailql/catalog"
-	"github.com/trailql/trailql/connectors/blob"
 	"github.com/trailql/trailql/connectors/cloudtrail"
 	"github.com/trailql/trailql/engine/vec"
 )
@@ -58,6 +58,7 @@ type badRow struct {
 type gathered struct {
 	objects []*object
 	runs    map[string][]run
+	paused  bool // the fetcher waits for resume
 }
 
 // drop frees the rows.
@@ -83,30 +84,61 @@ func (o *object) bytes() int64 {
 	return n
 }
 
-// gather reads objects from the front of list until the memory for rows is used up or all are read, and returns how many it read.
-func (c *compactor) gather(ctx context.Context, list []pending) (*gathered, int, error) {
+// gather decodes objects as they come until the memory for rows is used up, or enough were read. more is false when there are no others.
+// Where the work is to be shared anew, the batch ends before objects that may be another compactor's by then.
+func (c *compactor) gather(ctx context.Context, f *fetcher) (g *gathered, more bool, err error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	var next, held atomic.Int64
+	var taken, held atomic.Int64
 	var mu sync.Mutex
-	g := &gathered{runs: map[string][]run{}}
+	g = &gathered{runs: map[string][]run{}}
 	decoded := map[string][]vec.Batch{} // what stays in memory
+	enough := make(chan struct{})
+	end := sync.OnceFunc(func() { close(enough) })
+	more = true
 	var wg sync.WaitGroup
-	for range min(c.opt.Workers, len(list)) {
+	for range c.opt.Workers {
 		w := &reader{c: c, held: &held}
+		take := func() *fetched {
+			if held.Load() >= c.gatherBytes() || taken.Load() >= int64(c.opt.chunk) {
+				end()
+			}
+			select {
+			case <-enough:
+				return nil
+			default:
+			}
+			select {
+			case o, ok := <-f.items:
+				switch {
+				case !ok:
+					mu.Lock()
+					more = false
+					mu.Unlock()
+				case o == nil:
+					g.paused = true // by one worker alone: nothing follows before resume
+					end()
+				default:
+					taken.Add(1)
+				}
+				return o
+			case <-enough:
+			case <-ctx.Done():
+			}
+			return nil
+		}
 		wg.Go(func() {
-			for held.Load() < c.gatherBytes() && ctx.Err() == nil {
-				i := int(next.Add(1)) - 1
-				if i >= len(list) {
+			for o := take(); o != nil; o = take() {
+				read, err := w.read(ctx, o)
+				o.free()
+				if err != nil {
+					if !c.soft || ctx.Err() == nil {
+						cancel(err)
+					}
 					break
 				}
-				o, err := w.read(ctx, list[i])
-				if err != nil {
-					cancel(err)
-					return
-				}
-				w.objects = append(w.objects, o)
-				held.Add(o.bytes())
+				w.objects = append(w.objects, read)
+				held.Add(read.bytes())
 			}
 			batches := w.rows.Flush()
 			mu.Lock()
@@ -121,8 +153,9 @@ func (c *compactor) gather(ctx context.Context, list []pending) (*gathered, int,
 		})
 	}
 	wg.Wait()
+	stopped := func() bool { return ctx.Err() != nil && !(c.soft && errors.Is(context.Cause(ctx), context.Canceled)) }
 	for table, batches := range decoded {
-		if ctx.Err() != nil {
+		if stopped() {
 			break
 		}
 		r, err := newMemoryRun(table, batches...)
@@ -132,12 +165,12 @@ func (c *compactor) gather(ctx context.Context, list []pending) (*gathered, int,
 		}
 		g.runs[table] = append(g.runs[table], r)
 	}
-	if ctx.Err() != nil {
+	if stopped() {
 		g.drop(ctx)
-		return nil, 0, context.Cause(ctx)
+		return nil, false, context.Cause(ctx)
 	}
 	slices.SortFunc(g.objects, func(a, b *object) int { return strings.Compare(a.url, b.url) })
-	return g, min(int(next.Load()), len(list)), nil
+	return g, more && ctx.Err() == nil, nil
 }
 
 // reader decodes objects on one goroutine.
@@ -148,7 +181,8 @@ type reader struct {
 	bytes   int64 // of rows, as counted in held
 	objects []*object
 	runs    []tableRun
-	reading reading // of the object at hand
+	fetched *fetched // the object at hand
+	reading reading
 }
 
 // reading counts how much of an object was read, as part of the progress of the run.
@@ -187,18 +221,28 @@ type lakeError struct{ err error }
 func (e *lakeError) Error() string { return e.err.Error() }
 func (e *lakeError) Unwrap() error { return e.err }
 
-// read reads one object. The error is one that ends the run; faults of the object are in the object.
-func (w *reader) read(ctx context.Context, p pending) (*object, error) {
+// read decodes one object. The error is one that ends the run; faults of the object are in the object.
+func (w *reader) read(ctx context.Context, f *fetched) (*object, error) {
 	c := w.c
-	o := &object{pending: p, state: catalog.StateOK}
-	w.reading = reading{progress: c.progress, size: p.Size, times: 1}
+	select {
+	case <-f.ready:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	w.fetched = f
+	o := &object{pending: f.pending, state: catalog.StateOK}
+	w.reading = reading{progress: c.progress, size: o.pending.Size, times: 1}
 	defer func() {
-		w.reading.to(p.Size)
+		w.fetched = nil
+		w.reading.to(o.pending.Size)
 		c.progress.Done.Add(1)
 		c.progress.Records.Add(o.Records)
 		c.progress.Quarantined.Add(o.quarantined)
 	}()
-	if len(p.known) > 0 {
+	if f.err != nil {
+		return o, o.failed(ctx, f.err)
+	}
+	if len(o.known) > 0 {
 		return o, w.compare(ctx, o)
 	}
 	if err := w.decode(ctx, o); err != nil {
@@ -219,6 +263,9 @@ func (w *reader) read(ctx context.Context, p pending) (*object, error) {
 		r := badRow{row: b.Row, offset: b.Offset, reason: b.Reason}
 		r.setRecord(b.Bytes)
 		o.bad = append(o.bad, r)
+	}
+	if o.Foreign > 0 {
+		o.reason = fmt.Sprintf("%d messages beside the records are about something else", o.Foreign)
 	}
 	if o.quarantined = int64(len(o.Bad)); o.quarantined > 0 {
 		o.state, o.reason = catalog.StateQuarantined, o.Bad[0].Reason
@@ -353,9 +400,7 @@ func (w *reader) copyObject(ctx context.Context, o *object) (string, error) {
 	}
 	name := "_trailql/quarantine/" + hex.EncodeToString(o.SHA256[:]) + suffix
 	store := w.c.lake.Store()
-	if info, err := store.Stat(ctx, name); err == nil && info.Size == o.Object.Size {
-		return name, nil
-	}
+	// One that is there already, as after a run that failed, is written again: it need be neither whole nor durable.
 	in, err := w.open(ctx, o)
 	if err != nil {
 		return "", err
@@ -409,30 +454,30 @@ func (w *reader) hash(ctx context.Context, o *object) (sum [32]byte, size int64,
 	return [32]byte(h.Sum(nil)), size, nil
 }
 
-// stream reads an object from its start; it stops when ctx is done.
+// stream reads an object, which counts in the progress; it stops when ctx is done.
 type stream struct {
-	*io.SectionReader
+	io.ReadCloser
 	ctx     context.Context
-	object  blob.Object
 	reading *reading
 }
 
-// open starts to read an object, which counts in the progress.
+// open starts to read the object at hand.
 func (w *reader) open(ctx context.Context, o *object) (io.ReadCloser, error) {
-	b, err := w.c.sources[o.source].Open(ctx, o.pending.Name)
+	if w.fetched.data != nil {
+		return &stream{inMemory{bytes.NewReader(w.fetched.data)}, ctx, &w.reading}, nil
+	}
+	b, err := w.c.get(ctx, &o.pending)
 	if err != nil {
 		return nil, err
 	}
-	return &stream{io.NewSectionReader(b, 0, b.Size()), ctx, b, &w.reading}, nil
+	return &stream{b, ctx, &w.reading}, nil
 }
 
 func (s *stream) Read(p []byte) (int, error) {
 	if err := s.ctx.Err(); err != nil {
 		return 0, err
 	}
-	n, err := s.SectionReader.Read(p)
+	n, err := s.ReadCloser.Read(p)
 	s.reading.add(n)
 	return n, err
 }
-
-func (s *stream) Close() error { return s.object.Close() }

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/trailql/trailql/catalog"
+	"github.com/trailql/trailql/engine/source"
 	"github.com/trailql/trailql/engine/vec"
 )
 
@@ -160,5 +161,5 @@ func (c *compactor) mergeFiles(ctx context.Context, out *output, layout *catalog
 	}
 	sink := out.open(layout, p, true)
 	defer sink.close()
-	return each(m.window, func(b vec.Batch) error { return sink.add(storedColumns(layout, b)) })
+	return source.Each(m.window, func(b vec.Batch) error { return sink.add(storedColumns(layout, b)) })
 }

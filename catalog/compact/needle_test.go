@@ -94,6 +94,9 @@ func checkNeedles(t *testing.T, l *catalog.Lake) (pruned []int64, files int64) {
 
 // A needle opens only files that have it, whichever run brought them, and whether they were merged.
 func TestNeedles(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes long under the race detector, which sees the same code in other tests; make test runs it")
+	}
 	l := newLake(t)
 	for run := range 3 {
 		compactTest(t, l, nil, needleTrail(1+9*run, 9+9*run).folder(t))
@@ -144,6 +147,9 @@ func newestOf(t *testing.T, l *catalog.Lake) int64 {
 
 // Whatever is wrong with the filters in the index, no row is lost, and the next run puts them right.
 func TestDamagedNeedles(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes long under the race detector, which sees the same code in other tests; make test runs it")
+	}
 	dir := t.TempDir()
 	path := filepath.Join(dir, "_trailql", "index.db")
 	l := openLake(t, store(t, dir))
@@ -168,7 +174,7 @@ func TestDamagedNeedles(t *testing.T) {
 
 	run := func(statements ...string) func(t *testing.T) {
 		return func(t *testing.T) {
-			db, err := sqlitefile.Open(context.Background(), sqlitefile.File{Path: path, Format: 3, Wait: time.Second})
+			db, err := sqlitefile.Open(context.Background(), sqlitefile.File{Path: path, Format: 4, Wait: time.Second})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -3,17 +3,18 @@ package compact
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/apache/arrow-go/v18/arrow/memory"
 
-	"github.com/trailql/trailql/engine/sqltype"
 	"github.com/trailql/trailql/engine/vec"
 )
 
-// Decoded rows have dictionary-coded text also below rows and lists, where everything else expects plain text, and so do rows picked
-// from them: the writer of files takes codes as they are. For all other uses usual makes the usual forms.
+// Decoded rows have dictionary-coded text also below rows and lists, where everything else expects plain text, and some columns of rows
+// are dictionary-coded themselves; so it is with rows picked from them: the writer of files takes codes as they are. For all other uses
+// usual makes the usual forms.
 
 // rowPicker takes rows out of several batches at a time, in any order: each value is copied once.
 type rowPicker []*picker
@@ -126,8 +127,12 @@ func newPicker(arrays []arrow.Array) *picker {
 		switch a := a.(type) {
 		case *array.Dictionary:
 			s.codes = vec.Codes(a)
-			s.texts(a.Data().Dictionary())
 			s.seen = make([]int32, a.Data().Dictionary().Len())
+			if entries := a.Data().Dictionary(); entries.DataType().ID() == arrow.STRING {
+				s.texts(entries)
+			} else {
+				child(0, array.MakeFromData(entries))
+			}
 		case *array.String:
 			s.texts(a.Data())
 		case *array.Struct:
@@ -235,7 +240,7 @@ func textArray(valid *memory.Buffer, offsets []int32, text []byte, nulls int) ar
 func (p *picker) pickCodes(source, row []int32) arrow.Array {
 	codes := make([]int32, len(row))
 	valid := make([]byte, (len(row)+7)/8)
-	nulls, total := 0, 0
+	nulls := 0
 	p.marks = p.marks[:0]
 	for i, k := range source {
 		s := &p.sources[k]
@@ -250,9 +255,35 @@ func (p *picker) pickCodes(source, row []int32) arrow.Array {
 			p.marks = append(p.marks, mark{k, entry})
 			code = int32(len(p.marks))
 			s.seen[entry] = code
-			total += int(s.offsets[entry+1] - s.offsets[entry])
 		}
 		codes[i] = code - 1
+	}
+	for _, m := range p.marks {
+		p.sources[m.source].seen[m.entry] = 0
+	}
+	var buffer *memory.Buffer
+	if nulls > 0 {
+		buffer = memory.NewBufferBytes(valid)
+	}
+	entries := p.pickEntries()
+	dt := &arrow.DictionaryType{IndexType: arrow.PrimitiveTypes.Int32, ValueType: entries.DataType()}
+	return array.MakeFromData(array.NewDataWithDictionary(dt, len(row),
+		[]*memory.Buffer{buffer, memory.NewBufferBytes(arrow.Int32Traits.CastToBytes(codes))}, nulls, 0, entries.Data().(*array.Data)))
+}
+
+// pickEntries returns the marked entries.
+func (p *picker) pickEntries() arrow.Array {
+	if len(p.children) > 0 {
+		source, row := make([]int32, len(p.marks)), make([]int32, len(p.marks))
+		for i, m := range p.marks {
+			source[i], row[i] = m.source, m.entry
+		}
+		return p.children[0].pick(source, row)
+	}
+	total := 0
+	for _, m := range p.marks {
+		s := &p.sources[m.source]
+		total += int(s.offsets[m.entry+1] - s.offsets[m.entry])
 	}
 	offsets := make([]int32, len(p.marks)+1)
 	text := make([]byte, 0, total)
@@ -260,15 +291,8 @@ func (p *picker) pickCodes(source, row []int32) arrow.Array {
 		s := &p.sources[m.source]
 		text = append(text, s.bytes[s.offsets[m.entry]:s.offsets[m.entry+1]]...)
 		offsets[i+1] = int32(len(text))
-		s.seen[m.entry] = 0
 	}
-	var buffer *memory.Buffer
-	if nulls > 0 {
-		buffer = memory.NewBufferBytes(valid)
-	}
-	entries := textArray(nil, offsets, text, 0)
-	return array.MakeFromData(array.NewDataWithDictionary(sqltype.DictionaryString, len(row),
-		[]*memory.Buffer{buffer, memory.NewBufferBytes(arrow.Int32Traits.CastToBytes(codes))}, nulls, 0, entries.Data().(*array.Data)))
+	return textArray(nil, offsets, text, 0)
 }
 
 func (p *picker) pickLists(source, row []int32) arrow.Array {
@@ -292,7 +316,7 @@ func (p *picker) pickLists(source, row []int32) arrow.Array {
 		[]arrow.ArrayData{elements.Data()}, nulls, 0))
 }
 
-// usual gives a batch the usual forms: no dictionaries below rows and lists.
+// usual gives a batch the usual forms: no dictionaries of rows, or below rows and lists.
 func usual(b vec.Batch) vec.Batch {
 	out := vec.Batch{Len: b.Len, Cols: make([]arrow.Array, len(b.Cols))}
 	for i, c := range b.Cols {
@@ -304,6 +328,17 @@ func usual(b vec.Batch) vec.Batch {
 // usualColumn is usual for one column.
 func usualColumn(a arrow.Array) arrow.Array {
 	switch a := a.(type) {
+	case *array.Dictionary:
+		if a.Data().Dictionary().DataType().ID() == arrow.STRING {
+			break
+		}
+		rows := slices.Clone(vec.Codes(a))
+		for i := range rows {
+			if a.IsNull(i) {
+				rows[i] = -1
+			}
+		}
+		return vec.Take(usualColumn(a.Dictionary()), rows)
 	case *array.Struct:
 		children := make([]arrow.Array, a.NumField())
 		for i := range children {

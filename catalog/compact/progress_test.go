@@ -2,6 +2,7 @@ package compact
 
 import (
 	"context"
+	"io"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -15,8 +16,8 @@ type watched struct {
 	look func()
 }
 
-func (s watched) Open(ctx context.Context, name string) (blob.Object, error) {
-	o, err := s.Store.Open(ctx, name)
+func (s watched) Get(ctx context.Context, info blob.Info) (io.ReadCloser, error) {
+	o, err := s.Store.Get(ctx, info)
 	if err != nil {
 		return nil, err
 	}
@@ -29,13 +30,13 @@ func (s watched) Create(ctx context.Context, name string) (blob.Writer, error) {
 }
 
 type watchedObject struct {
-	blob.Object
+	io.ReadCloser
 	look func()
 }
 
-func (o watchedObject) ReadAt(p []byte, at int64) (int, error) {
+func (o watchedObject) Read(p []byte) (int, error) {
 	o.look()
-	return o.Object.ReadAt(p, at)
+	return o.ReadCloser.Read(p)
 }
 
 // The bytes done move on within one object, held in memory or read twice, and end at the sum of all; while files are written, the

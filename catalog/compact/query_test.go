@@ -2,6 +2,7 @@ package compact
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"slices"
 	"strings"
@@ -54,7 +55,6 @@ func TestViews(t *testing.T) {
 			"a|2026-02-01 00:00:01.000|true||b|1.10\nb|2026-02-01 00:00:02.000|false|true||"},
 		{`SELECT count(*) FROM cloudtrail_lake WHERE eventtime > '2026-02-01 00:00:01' AND account = '111111111111'`, "1"},
 		{`SELECT eventjson FROM cloudtrail_lake WHERE eventid = 'a'`, event("a", 1, 1, `"readOnly":true`, `"requestParameters":{"bucketName":"b","n":1.10}`)},
-		{`SELECT * FROM trail_coverage`, "111111111111|eu-west-1|2026-02-01 01:00:00.000|2|1|4|2|1|1|2026-02-01 00:00:01.000|2026-02-01 00:00:02.000"},
 		{`SELECT "$path" = _path, account, region, date FROM default.cloudtrail_logs WHERE eventid = 'b'`, "true|111111111111|eu-west-1|2026-02-01"},
 		{`SELECT count(*) FROM cloudtrail_logs WHERE eventjson LIKE '%bucketName%' AND region = 'eu-west-1'`, "1"},
 		{`SELECT eventid FROM cloudtrail_logs WHERE eventjson LIKE '%managementEvent%' LIMIT 1`, "b"},
@@ -111,5 +111,54 @@ func TestPruningOfPartitionsAndFiles(t *testing.T) {
 			t.Errorf("%s: pruned %d of %d partitions and %d of %d files", c.where, stats.PartitionsPruned, stats.Partitions, stats.FilesPruned, stats.Files)
 		}
 		t.Logf("%s: %d rows, pruned %d of %d partitions, %d of %d files", c.where, len(got), stats.PartitionsPruned, stats.Partitions, stats.FilesPruned, stats.Files)
+	}
+}
+
+// A day by eventtime leaves out partitions as one by date does, but never one in which times are spelled freely.
+func TestPartitionsByEventTime(t *testing.T) {
+	l := newLake(t)
+	odd := func(id, at string) string {
+		return `{"eventTime":` + at + `,"eventID":"` + id + `","awsRegion":"eu-west-1","recipientAccountId":"111111111111"}`
+	}
+	tr := trail{}
+	for day := 1; day <= 9; day++ {
+		events := []string{event(fmt.Sprintf("a-%d", day), day, 0), event(fmt.Sprintf("b-%d", day), day, 3599)}
+		switch day {
+		case 3:
+			events = append(events, odd("offset", `"2026-02-04T01:30:00+02:00"`))
+		case 5:
+			events = append(events, odd("fraction", `"2026-02-05T09:00:00.5Z"`))
+		case 7:
+			events = append(events, odd("none", `null`))
+		}
+		tr[objectName("eu-west-1", day, 1, day)] = content(events...)
+	}
+	compactTest(t, l, nil, tr.folder(t))
+	for _, c := range []struct {
+		where string
+		left  int64 // partitions: the two where a time is spelled freely and the one without a date are among them
+	}{
+		{`eventtime >= '2026-02-04T00:00:00Z' AND eventtime < '2026-02-05T00:00:00Z'`, 4},
+		{`eventtime LIKE '2026-02-04T%'`, 4},
+		{`eventtime BETWEEN '2026-02-08' AND '2026-02-09'`, 4},
+		{`from_iso8601_timestamp(eventtime) >= timestamp '2026-02-09 00:00:00 UTC'`, 4},
+		{`eventtime = '2026-02-08T00:00:00Z' OR date = date '2026-02-01'`, 5},
+		{`eventtime > '2026-02-08' AND account = '111111111111'`, 5},
+		{`(eventtime > '2026-02-09' OR account IS NULL)`, 4},
+		{`NOT (eventtime > '2026-02-02')`, 4},
+		{`eventtime IS NULL`, 10},
+		{`eventtime IS NULL AND date IS NOT NULL`, 9},
+	} {
+		text := `SELECT eventid FROM cloudtrail_logs WHERE ` + c.where
+		got, stats := query(t, l, text, source.Switches{File: true})
+		want, _ := query(t, l, text, source.Switches{Partition: true, File: true, Index: true, RowGroup: true, Bloom: true, Dictionary: true, Page: true, Late: true})
+		slices.Sort(got)
+		slices.Sort(want)
+		if !slices.Equal(got, want) {
+			t.Errorf("%s: %q with pruning, %q without", c.where, got, want)
+		}
+		if left := stats.Partitions - stats.PartitionsPruned; left != c.left {
+			t.Errorf("%s: %d of %d partitions are left, want %d; rows %q", c.where, left, stats.Partitions, c.left, got)
+		}
 	}
 }

@@ -172,7 +172,7 @@ func (c *compactor) newFileRun(ctx context.Context, table string, from *memoryRu
 	}
 	s := decodedShape(table)
 	name := fmt.Sprintf("%s%d.parquet", c.temp, c.spilled.Add(1))
-	out, err := c.lake.Store().Create(ctx, name)
+	out, err := c.scratch.Create(ctx, name)
 	if err != nil {
 		return nil, fmt.Errorf("write a temporary file: %w", err)
 	}
@@ -189,14 +189,14 @@ func (c *compactor) newFileRun(ctx context.Context, table string, from *memoryRu
 
 func (r *fileRun) open(ctx context.Context, rows int) (func() (vec.Batch, error), error) {
 	req := allColumns(r.columns, rows)
-	scan, err := parquetio.NewScan(ctx, r.c.lake.Store(), []parquetio.File{r.file}, r.columns, req, &source.Report{})
+	scan, err := parquetio.NewScan(ctx, r.c.scratch, []parquetio.File{r.file}, r.columns, req, &source.Report{})
 	if err != nil {
 		return nil, err
 	}
-	return inOrder(ctx, scan), nil
+	return source.InOrder(ctx, scan), nil
 }
 
-func (r *fileRun) drop(ctx context.Context) { _ = r.c.lake.Store().Delete(ctx, r.file.Name) }
+func (r *fileRun) drop(ctx context.Context) { _ = r.c.scratch.Delete(ctx, r.file.Name) }
 
 // lakeRun is a file of the lake with all columns of its table.
 type lakeRun struct {
@@ -210,66 +210,13 @@ func (r *lakeRun) open(ctx context.Context, rows int) (func() (vec.Batch, error)
 	if err != nil {
 		return nil, err
 	}
-	return inOrder(ctx, scan), nil
+	return source.InOrder(ctx, scan), nil
 }
 
 func (r *lakeRun) drop(context.Context) {}
 
 func allColumns(columns []source.Column, rows int) source.Request {
-	req := source.Request{Limit: -1, BatchRows: rows}
-	for i := range columns {
-		req.Paths = append(req.Paths, source.Path{Column: i})
-	}
-	return req
-}
-
-// inOrder reads a scan from its first morsel to its last.
-func inOrder(ctx context.Context, scan source.Scan) func() (vec.Batch, error) {
-	morsel := 0
-	var r source.Reader
-	return func() (vec.Batch, error) {
-		for {
-			if r == nil {
-				if morsel >= scan.Morsels() {
-					return vec.Batch{}, io.EOF
-				}
-				var err error
-				r, err = scan.Open(ctx, morsel)
-				morsel++
-				if errors.Is(err, io.EOF) {
-					r = nil
-					continue
-				}
-				if err != nil {
-					return vec.Batch{}, err
-				}
-			}
-			b, err := r.Next()
-			if !errors.Is(err, io.EOF) {
-				return b, err
-			}
-			if err := r.Close(); err != nil {
-				return vec.Batch{}, err
-			}
-			r = nil
-		}
-	}
-}
-
-// each calls visit for all that next yields, batches or pieces.
-func each[T any](next func() (T, error), visit func(T) error) error {
-	for {
-		b, err := next()
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		if err := visit(b); err != nil {
-			return err
-		}
-	}
+	return source.Request{Paths: source.WholeColumns(columns), Limit: -1, BatchRows: rows}
 }
 
 // leastRows is how many rows of a run are read at a time at least: fewer cost more in calls than they save in memory.

@@ -133,13 +133,26 @@ func reconcile(t testing.TB, s Summary) {
 // read returns the rows of a table with the given columns, each as text joined by |, in the table's order.
 func read(t testing.TB, l *catalog.Lake, table string, columns ...string) []string {
 	t.Helper()
-	snap, err := l.Snapshot(context.Background())
+	snap, err := l.Newest(context.Background())
 	if err != nil {
 		t.Fatal(err)
 	}
+	rows, err := rowsAt(snap, table, columns...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := make([]string, len(rows))
+	for i, row := range rows {
+		out[i] = strings.Join(row, "|")
+	}
+	return out
+}
+
+// rowsAt reads a table at a snapshot; values are text.
+func rowsAt(snap *catalog.Snapshot, table string, columns ...string) ([][]string, error) {
 	r, ok := snap.Resolve([]string{table})
 	if !ok {
-		t.Fatalf("no table %s", table)
+		return nil, fmt.Errorf("no table %s", table)
 	}
 	if b, is := r.(*source.Bound); is {
 		r = b.Of
@@ -149,16 +162,16 @@ func read(t testing.TB, l *catalog.Lake, table string, columns ...string) []stri
 	for _, name := range columns {
 		i := slices.IndexFunc(tab.Columns(), func(c source.Column) bool { return c.Name == name })
 		if i < 0 {
-			t.Fatalf("no column %s", name)
+			return nil, fmt.Errorf("no column %s", name)
 		}
 		req.Paths = append(req.Paths, source.Path{Column: i})
 	}
 	scan, err := tab.Scan(context.Background(), req)
 	if err != nil {
-		t.Fatal(err)
+		return nil, fmt.Errorf("read %s: %w", table, err)
 	}
-	var out []string
-	err = each(inOrder(context.Background(), scan), func(b vec.Batch) error {
+	var out [][]string
+	err = source.Each(source.InOrder(context.Background(), scan), func(b vec.Batch) error {
 		for i, c := range b.Cols {
 			b.Cols[i] = vec.Plain(c)
 		}
@@ -167,14 +180,14 @@ func read(t testing.TB, l *catalog.Lake, table string, columns ...string) []stri
 			for _, c := range b.Cols {
 				cells = append(cells, fmt.Sprint(vec.Value(c, i)))
 			}
-			out = append(out, strings.Join(cells, "|"))
+			out = append(out, cells)
 		}
 		return nil
 	})
 	if err != nil {
-		t.Fatalf("read %s: %v", table, err)
+		return nil, fmt.Errorf("read %s: %w", table, err)
 	}
-	return out
+	return out, nil
 }
 
 // contents is what a lake says of events, without their provenance: it must not depend on the way they came in.

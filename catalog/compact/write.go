@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"sync"
 	"time"
 
@@ -195,16 +196,28 @@ func (o *output) writeFile(layout *catalog.Layout, p catalog.Partition, merged b
 	return f, nil
 }
 
-// readBack decodes every page of a file and compares what comes out with what went in.
+// readBack decodes every page of a file and compares what comes out with what went in: the columns that the file is sorted by, row by row.
 func (o *output) readBack(ctx context.Context, layout *catalog.Layout, columns []source.Column, name string, written parquetio.Written, want *checker) error {
 	file := parquetio.File{Name: name, Size: written.Bytes, Rows: written.Rows}
-	scan, err := parquetio.NewScan(ctx, o.c.lake.Store(), []parquetio.File{file}, columns, allColumns(columns, o.c.opt.windowRows), &source.Report{})
+	var keys, others []source.Column
+	for _, c := range columns {
+		if slices.Contains(layout.SortBy, c.Name) {
+			keys = append(keys, c)
+		} else {
+			others = append(others, c)
+		}
+	}
+	store := o.c.lake.Store()
+	scan, err := parquetio.NewScan(ctx, store, []parquetio.File{file}, keys, allColumns(keys, o.c.opt.windowRows), &source.Report{})
 	if err != nil {
 		return err
 	}
-	got := newChecker(layout, columns)
+	got := newChecker(layout, keys)
 	got.canonical = false // which is told of what went in
-	if err := each(inOrder(ctx, scan), func(b vec.Batch) error { got.add(b); return nil }); err != nil {
+	if err := source.Each(source.InOrder(ctx, scan), func(b vec.Batch) error { got.add(b); return nil }); err != nil {
+		return err
+	}
+	if err := parquetio.CheckPages(ctx, store, file, others); err != nil {
 		return err
 	}
 	if got.rows != want.rows || got.sum != want.sum || written.Rows != want.rows {

@@ -32,11 +32,19 @@ func Coverage(e *engine.Engine, opt engine.Options) report.Covered {
 		}
 		opt := opt
 		opt.Snapshot = snap
-		j := &judge{ledger: ledger{e, opt}, period: p}
-		if err := j.run(ctx); err != nil {
+		var g gaps
+		j := &judge{ledger: ledger{e, opt}, period: p, add: g.add}
+		err := j.run(ctx)
+		c := report.Coverage{}
+		if err == nil {
+			c = j.coverage(&g)
+			c.Verification, err = j.verification(ctx)
+		}
+		if err != nil {
 			return report.Coverage{}, fmt.Errorf("judging the coverage of the period: %w", err)
 		}
-		return j.coverage(), nil
+		c.Basis = j.basis(c.Verification)
+		return c, nil
 	}
 }
 
@@ -51,13 +59,19 @@ type judge struct {
 	end    time.Time // of what is judged by account: the period's, or the newest delivery
 	units  []*state  // by account and region
 	lost   int64     // log files whose names do not tell account, region and time of delivery
-	gaps   gaps
+	narrow string    // a condition more on rows, " AND …", that holds for all units
+	add    func(gap) // takes what is found; gaps of one unit and kind come in the order of their starts
+
+	// These, where they are not nil, are told of the spans of a unit's digests and of the files that digests name.
+	spans func(*state, []span)
+	files func([]namedFile)
 }
 
 // state is what is known of a unit.
 type state struct {
 	unit
-	digested       bool // judged by digests
+	turn           time.Time // deliveries speak up to then, digests from then on
+	few            bool      // it has so few deliveries that it is judged together with its account
 	objects        int64
 	records        int64
 	first, last    time.Time // in the period
@@ -78,21 +92,27 @@ func (j *judge) run(ctx context.Context) error {
 	delivered, byDeliveries, byDigests := false, false, false
 	for _, s := range j.units {
 		delivered = delivered || s.objects > 0 || s.digests > 0
-		byDeliveries, byDigests = byDeliveries || !s.digested, byDigests || s.digested
+		byDeliveries, byDigests = byDeliveries || !s.digested(from), byDigests || s.digested(from)
 	}
 	if !delivered {
 		g := gap{kind: nothing, from: from, to: to}
 		if j.lost > 0 {
 			g.said = fmt.Sprintf("; the names of %d objects do not tell account, region and time of delivery", j.lost)
 		}
-		j.gaps.add(g)
+		j.add(g)
 		return nil
 	}
 	if j.end = to; j.newest.Before(to) {
 		j.end = j.newest
-		j.gaps.add(gap{kind: beyond, from: j.end, to: to})
+		j.add(gap{kind: beyond, from: j.end, to: to})
+	}
+	for _, s := range j.units {
+		s.turn = earliest(s.turn, j.end)
 	}
 	if err := j.unreadDigests(ctx); err != nil {
+		return err
+	}
+	if err := j.refuted(ctx); err != nil {
 		return err
 	}
 	if byDigests {
@@ -124,6 +144,7 @@ FROM `+catalog.Files+` WHERE `+logFiles+` GROUP BY account, region ORDER BY acco
 		case s.account == "" || s.region == "" || s.oldest.IsZero():
 			j.lost += r.number(8)
 		case s.oldest.Before(j.period.To):
+			s.turn = j.period.To
 			j.units = append(j.units, s)
 		}
 		return nil
@@ -142,10 +163,13 @@ FROM `+catalog.Digests+` GROUP BY account, region`, func(r row) error {
 		}
 		s := find(j.units[:known], u)
 		if s == nil {
-			s = &state{unit: u}
+			s = &state{unit: u, turn: j.period.To}
 			j.units = append(j.units, s)
 		}
-		s.digested, s.digests, s.named = r.number(2) > 0, r.number(3), r.number(4)
+		s.digests, s.named = r.number(3), r.number(4)
+		if r.number(2) > 0 {
+			s.turn = j.period.From
+		}
 		return nil
 	})
 	slices.SortFunc(j.units, func(a, b *state) int { return a.compare(b.unit) })
@@ -167,43 +191,57 @@ func find(units []*state, u unit) *state {
 	return units[i]
 }
 
+// digested reports whether digests speak at some time.
+func (s *state) digested(at time.Time) bool { return !s.turn.After(at) }
+
 // coverage tells what was found.
-func (j *judge) coverage() report.Coverage {
+func (j *judge) coverage(found *gaps) report.Coverage {
 	c := report.Coverage{Accounts: []report.Account{}, Gaps: []report.Gap{}}
-	digests := 0
 	for _, s := range j.units {
 		a := report.Account{Account: s.account, Region: s.region, Basis: "deliveries", Objects: s.objects, Records: s.records,
-			First: s.first, Last: s.last, Gaps: j.gaps.units[s.unit] + j.gaps.units[unit{account: s.account}]}
-		if s.digested {
+			First: s.first, Last: s.last, Gaps: found.units[s.unit] + found.units[unit{account: s.account}]}
+		if s.digested(j.period.From) {
 			a.Basis = "digests"
-			digests++
 		}
 		c.Accounts = append(c.Accounts, a)
 		c.Objects += s.objects
 		c.Records += s.records
 	}
-	if gaps, more := j.gaps.report(); len(gaps) > 0 {
+	if gaps, more := found.report(); len(gaps) > 0 {
 		c.Gaps, c.MoreGaps = gaps, more
 	}
 	c.Complete = len(c.Gaps) == 0
-	c.Basis = basis(len(c.Accounts), digests)
 	return c
 }
 
 const (
-	byDigests    = "CloudTrail's digest files cover the period, and each log file that they name must be in the lake and read in full (signatures are not checked)"
+	byDigests    = "CloudTrail's digest files cover the period, and each log file that they name must be in the lake and read in full (%s)"
 	byDeliveries = "there are no digest files, so only the rhythm of deliveries speaks: a silence much longer than usual is a gap, a single missing file does not show"
 )
 
-// basis says in a sentence how units were judged, by the time of delivery.
-func basis(units, digests int) string {
-	switch digests {
+// basis says in a sentence how the units of a period were judged, by the time of delivery.
+func (j *judge) basis(v report.Verification) string {
+	units, digested := len(j.units), 0
+	for _, s := range j.units {
+		if s.digested(j.period.From) {
+			digested++
+		}
+	}
+	signatures := "signatures are not checked"
+	switch {
+	case v.DigestsVerified > 0 && v.DigestsVerified == v.Digests:
+		signatures = "the signatures of all of them are checked"
+	case v.DigestsVerified > 0:
+		signatures = fmt.Sprintf("the signatures of %d of %d are checked", v.DigestsVerified, v.Digests)
+	}
+	byDigests := fmt.Sprintf(byDigests, signatures)
+	switch digested {
 	case units:
 		return "By time of delivery, in all accounts and regions: " + byDigests + "."
 	case 0:
 		return "By time of delivery, in all accounts and regions: " + byDeliveries + "."
 	}
-	return fmt.Sprintf("By time of delivery. In %d of %d accounts and regions %s. In the others %s.", digests, units, byDigests, byDeliveries)
+	return fmt.Sprintf("By time of delivery. In %d of %d accounts and regions %s. In the others %s.", digested, units, byDigests, byDeliveries)
 }
 
 func latest(a, b time.Time) time.Time {

@@ -18,6 +18,9 @@ import (
 // A whole trail is complete, whatever it is like, for its whole time and for any part of it. The damaged object that the generator
 // plants is named by no digest.
 func TestWholeTrails(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes long under the race detector, which sees the same code in other tests; make test runs it")
+	}
 	for seed, opt := range []synth.Options{
 		{Events: 500, Accounts: 1, Regions: 1, Days: 1},
 		{Events: 1500, Accounts: 2, Regions: 4, Days: 2, Faults: true},
@@ -67,6 +70,9 @@ func (tr trail) named(t testing.TB, account, region string, from, to time.Time) 
 
 // Each fault planted in a trail gives the gaps that tell of it, and no other.
 func TestPlantedGaps(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes long under the race detector, which sees the same code in other tests; make test runs it")
+	}
 	all := generated(t, synth.Options{Seed: 5, Events: 2500, Accounts: 2, Regions: 2, Days: 3, Start: monday, Faults: true})
 	// The busiest account and region.
 	objects := map[unit]int{}

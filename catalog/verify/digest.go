@@ -11,6 +11,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/array"
 
 	"github.com/trailql/trailql/catalog"
+	"github.com/trailql/trailql/connectors/cloudtrail"
 	"github.com/trailql/trailql/engine/vec"
 )
 
@@ -20,12 +21,15 @@ type span struct{ from, to time.Time }
 // namedTogether bounds the log files named by digests that are looked up in the ledger at a time: about 200 bytes each.
 const namedTogether = 250_000
 
+// byDigests reports whether digests speak at some time of what is judged.
+func (j *judge) byDigests(s *state) bool { return s.turn.Before(j.end) }
+
 // digests judges the units that have digests, several at a time.
 func (j *judge) digests(ctx context.Context) error {
 	var units []*state
 	var named int64
 	for _, s := range j.units {
-		if !s.digested {
+		if !j.byDigests(s) {
 			continue
 		}
 		if len(units) > 0 && named+s.named > namedTogether {
@@ -48,9 +52,12 @@ func (j *judge) digestsOf(ctx context.Context, units []*state) error {
 	if err := j.uncovered(ctx, units); err != nil {
 		return err
 	}
-	files, err := j.named(ctx, units)
+	files, err := j.namedFiles(ctx, units)
 	if err != nil || len(files) == 0 {
 		return err
+	}
+	if j.files != nil {
+		j.files(files)
 	}
 	// A log file is delivered in the span of its digest. One that stands elsewhere is looked for at leisure.
 	const nearby = 2 * time.Hour
@@ -67,7 +74,7 @@ func (j *judge) digestsOf(ctx context.Context, units []*state) error {
 		if f.found == whole {
 			continue
 		}
-		g := gap{unit: f.of.unit, from: latest(f.from, j.period.From), to: earliest(f.to, j.end), n: 1, names: []string{f.name}, named: true}
+		g := gap{unit: f.of.unit, from: latest(f.from, j.period.From), to: earliest(f.to, j.end), n: 1, names: []string{f.name}, named: true, hour: f.hour()}
 		switch f.found {
 		case absent:
 			g.kind = missing
@@ -76,7 +83,7 @@ func (j *judge) digestsOf(ctx context.Context, units []*state) error {
 		case changed:
 			g.kind = altered
 		}
-		j.gaps.add(g)
+		j.add(g)
 	}
 	return nil
 }
@@ -102,7 +109,7 @@ func (j *judge) uncovered(ctx context.Context, units []*state) error {
 	err := j.each(ctx, `SELECT account, region, start_time, end_time FROM `+catalog.Digests+`
 WHERE NOT backfill AND `+among(units)+` AND `+j.ofPeriod(), func(r row) error {
 		// Units between those at hand are not judged here.
-		if s := j.find(unit{r.text(0), r.text(1)}); s != nil && s.digested {
+		if s := j.find(unit{r.text(0), r.text(1)}); s != nil && j.byDigests(s) {
 			spans[s.unit] = append(spans[s.unit], span{r.time(2), r.time(3)})
 		}
 		return nil
@@ -111,9 +118,12 @@ WHERE NOT backfill AND `+among(units)+` AND `+j.ofPeriod(), func(r row) error {
 		return err
 	}
 	for _, s := range units {
+		if j.spans != nil {
+			j.spans(s, spans[s.unit])
+		}
 		// What an unreadable digest should have covered is a gap already.
-		for _, hole := range holes(append(spans[s.unit], s.unread...), span{j.period.From, j.end}) {
-			j.gaps.add(gap{unit: s.unit, kind: uncovered, from: hole.from, to: hole.to})
+		for _, hole := range holes(append(spans[s.unit], s.unread...), span{latest(j.period.From, s.turn), j.end}) {
+			j.add(gap{unit: s.unit, kind: uncovered, from: hole.from, to: hole.to})
 		}
 	}
 	return nil
@@ -140,6 +150,18 @@ type namedFile struct {
 	found found
 }
 
+// hour is the hour of delivery that its name tells, if something of it lies in the span of the digest; else the hour in which that begins.
+func (f namedFile) hour() time.Time {
+	if hour := f.from.Truncate(time.Hour); !f.to.After(hour.Add(time.Hour)) {
+		return hour // the usual case
+	}
+	hour := cloudtrail.ParseName(f.name).Stamp.Truncate(time.Hour)
+	if !hour.Before(f.to) || !f.from.Before(hour.Add(time.Hour)) {
+		hour = f.from.Truncate(time.Hour)
+	}
+	return hour
+}
+
 // found says how the lake has a log file. Of several rows the greatest counts: a whole copy makes up for a damaged one, but where
 // bytes changed it is unknown which of them CloudTrail wrote.
 type found uint8
@@ -151,8 +173,8 @@ const (
 	changed
 )
 
-// named lists the log files that the units' digests of the period name, by unit and span.
-func (j *judge) named(ctx context.Context, units []*state) ([]namedFile, error) {
+// namedFiles lists the log files that the units' digests of the period name, by unit and span.
+func (j *judge) namedFiles(ctx context.Context, units []*state) ([]namedFile, error) {
 	var n int64
 	for _, s := range units {
 		n += s.named
@@ -168,7 +190,7 @@ WHERE `+among(units)+` AND `+j.ofPeriod(), func(b vec.Batch) error {
 			if account, region := r.text(0), r.text(1); at == nil || at.account != account || at.region != region {
 				at = j.find(unit{account, region})
 			}
-			if at == nil || !at.digested || logs.IsNull(i) {
+			if at == nil || !j.byDigests(at) || logs.IsNull(i) {
 				continue
 			}
 			from, to := logs.ValueOffsets(i)
@@ -217,7 +239,7 @@ func (j *judge) lookUp(ctx context.Context, where string, files []namedFile) err
 func (j *judge) unreadDigests(ctx context.Context) error {
 	return j.each(ctx, `SELECT account, region, stamp, state, count(*), min(path), max(path)
 FROM `+catalog.Files+` WHERE kind = 'CloudTrail-Digest' AND state IN ('`+catalog.StateQuarantined+`', '`+catalog.StateAltered+`')
-	AND stamp > `+literal(j.period.From)+` AND stamp < `+literal(j.end.Add(time.Hour))+`
+	AND stamp > `+literal(j.period.From)+` AND stamp < `+literal(j.end.Add(time.Hour))+j.narrow+`
 GROUP BY account, region, stamp, state ORDER BY account, region, stamp, state`, func(r row) error {
 		s := j.find(unit{r.text(0), r.text(1)})
 		if s == nil {
@@ -229,7 +251,7 @@ GROUP BY account, region, stamp, state ORDER BY account, region, stamp, state`, 
 			g.kind = altered
 		}
 		s.unread = append(s.unread, hour)
-		j.gaps.add(g)
+		j.add(g)
 		return nil
 	})
 }

@@ -21,6 +21,8 @@ const (
 	missing                // files are not in the lake
 	unread                 // files could not be read in full
 	altered                // the bytes of files changed
+	refuted                // files are not what their digests say
+	invalid                // digests are not CloudTrail's
 	unknowable             // files whose names tell no time could not be read in full
 )
 
@@ -29,7 +31,8 @@ type gap struct {
 	unit
 	kind     kind
 	from, to time.Time
-	n        int64 // files
+	hour     time.Time // of delivery, where it is told more exactly than by from and to; else zero
+	n        int64     // files
 	names    []string
 	digest   bool   // the files are digests, else log files
 	named    bool   // the files are named by digests
@@ -41,7 +44,15 @@ const namesShown = 2
 
 // join takes in b, which is of the same kind and unit, if the two touch.
 func (g *gap) join(b gap) bool {
-	if g.unit != b.unit || g.kind != b.kind || g.digest != b.digest || g.said != b.said || b.from.After(g.to) || g.from.After(b.to) {
+	if b.from.After(g.to) || g.from.After(b.to) {
+		return false
+	}
+	return g.merge(b)
+}
+
+// merge takes in b if it says the same of the same unit.
+func (g *gap) merge(b gap) bool {
+	if g.unit != b.unit || g.kind != b.kind || g.digest != b.digest || g.said != b.said {
 		return false
 	}
 	if b.from.Before(g.from) {
@@ -90,6 +101,10 @@ func (g *gap) reason() string {
 		return fmt.Sprintf("%s could not be read in full: %s", files, names)
 	case altered:
 		return fmt.Sprintf("%s %s altered after the lake had read %s: %s", files, were, map[bool]string{true: "it", false: "them"}[g.n == 1], names)
+	case refuted:
+		return fmt.Sprintf("%s %s not what the digest says: %s", files, are, names)
+	case invalid:
+		return fmt.Sprintf("%s %s not valid: %s", files, are, names)
 	case unknowable:
 		return fmt.Sprintf("%s, delivered at an unknown time, could not be read in full: %s", files, names)
 	}

@@ -20,6 +20,9 @@ type ledger struct {
 	options engine.Options
 }
 
+// figures is the key of a context's func(engine.Stats), which is told of each query at its end.
+type figures struct{}
+
 // batches calls visit with all rows of the answer, many at a time, in order. Text columns are not coded by dictionaries.
 func (l *ledger) batches(ctx context.Context, text string, visit func(vec.Batch) error) error {
 	r, err := l.engine.Query(ctx, text, l.options)
@@ -35,6 +38,9 @@ func (l *ledger) batches(ctx context.Context, text string, visit func(vec.Batch)
 			}
 			err = visit(b)
 		}
+	}
+	if seen, ok := ctx.Value(figures{}).(func(engine.Stats)); ok {
+		seen(r.Stats())
 	}
 	if errors.Is(err, io.EOF) {
 		return r.Close()

@@ -84,7 +84,7 @@ func limitOf(intervals []int32) (limit time.Duration, said string) {
 
 // silences adds as gaps the parts inside of [from, to) of silences that are too long. Before the first delivery of all, silence
 // begins with the period; after the last, it ends with it.
-func (s *gaps) silences(r *rhythm, from, to time.Time) {
+func (j *judge) silences(r *rhythm, from, to time.Time) {
 	limit, said := limitOf(r.intervals())
 	where := ""
 	if r.region == "" {
@@ -93,7 +93,7 @@ func (s *gaps) silences(r *rhythm, from, to time.Time) {
 	last := from
 	silence := func(until time.Time) {
 		if until.Sub(last) > limit {
-			s.add(gap{unit: r.unit, kind: silence, from: latest(last, from), to: earliest(until, to),
+			j.add(gap{unit: r.unit, kind: silence, from: latest(last, from), to: earliest(until, to),
 				said: fmt.Sprintf("nothing was delivered%s for %s; %s", where, spell(until.Sub(last)), said)})
 		}
 		last = until
@@ -132,23 +132,23 @@ func (j *judge) rhythms(ctx context.Context) error {
 
 // account judges the silences of one account's units.
 func (j *judge) account(units []*rhythm) {
-	few := false
+	var few time.Time // until when units with few deliveries are judged by them
 	all := &rhythm{unit: unit{account: units[0].account}}
 	for _, r := range units {
 		all.hours = append(all.hours, r.hours...)
 		r.sort()
 		s := j.find(r.unit)
 		switch {
-		case s == nil || s.digested:
+		case s == nil || s.digested(j.period.From):
 		case len(r.intervals())+1 < fewDeliveries:
-			few = true
+			s.few, few = true, latest(few, s.turn)
 		default:
-			j.gaps.silences(r, j.period.From, j.end)
+			j.silences(r, j.period.From, s.turn)
 		}
 	}
-	if few {
+	if !few.IsZero() {
 		all.sort()
-		j.gaps.silences(all, j.period.From, j.end)
+		j.silences(all, j.period.From, few)
 	}
 }
 
@@ -162,7 +162,7 @@ func (j *judge) accountsTogether() (out [][2]string) {
 		account, wanted, n := j.units[i].account, false, int64(0)
 		for ; i < len(j.units) && j.units[i].account == account; i++ {
 			s := j.units[i]
-			wanted = wanted || !s.digested
+			wanted = wanted || !s.digested(j.period.From)
 			n += int64(s.newest.Sub(s.oldest)/time.Hour) + 1
 		}
 		if !wanted {
@@ -210,7 +210,8 @@ GROUP BY account, region, date_trunc('hour', stamp)`, func(r row) error {
 func (j *judge) unreadFiles(ctx context.Context) error {
 	return j.each(ctx, `SELECT account, region, date_trunc('minute', stamp), state, count(*), min(path), max(path)
 FROM `+catalog.Files+` WHERE `+logFiles+` AND state IN ('`+catalog.StateQuarantined+`', '`+catalog.StateAltered+`')
-	AND (stamp IS NULL OR stamp >= `+literal(j.period.From)+` AND stamp < `+literal(j.end)+`)
+`+j.narrow+`
+	AND (stamp IS NULL OR stamp >= `+literal(j.period.From)+` AND stamp < `+literal(j.period.To)+`)
 GROUP BY account, region, date_trunc('minute', stamp), state ORDER BY account, region, date_trunc('minute', stamp), state`, func(r row) error {
 		g := gap{unit: unit{clone(r, 0), clone(r, 1)}, kind: unread, from: r.time(2), n: r.number(4), names: twoNames(r, 5)}
 		if r.text(3) == catalog.StateAltered {
@@ -218,15 +219,15 @@ GROUP BY account, region, date_trunc('minute', stamp), state ORDER BY account, r
 		}
 		if g.from.IsZero() || g.account == "" || g.region == "" {
 			g.unit, g.kind, g.from, g.to = unit{}, unknowable, j.period.From, j.end
-			j.gaps.add(g)
+			j.add(g)
 			return nil
 		}
-		if s := j.find(g.unit); s == nil || s.digested {
+		if s := j.find(g.unit); s == nil || s.digested(g.from) {
 			return nil
 		}
-		g.to = earliest(g.from.Add(time.Minute), j.end)
+		g.to = earliest(g.from.Add(time.Minute), j.period.To)
 		g.from = latest(g.from, j.period.From)
-		j.gaps.add(g)
+		j.add(g)
 		return nil
 	})
 }

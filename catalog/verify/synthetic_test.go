@@ -80,20 +80,26 @@ func (r *rows) flush() {
 }
 
 // ledgerRows is a lake's ledger made of rows: a source.Snapshot without a lake.
-type ledgerRows struct{ files, digests *rows }
+type ledgerRows struct{ files, digests, verdicts *rows }
 
 func newLedger() *ledgerRows {
-	return &ledgerRows{newRows(catalog.Files), newRows(catalog.Digests)}
+	return &ledgerRows{newRows(catalog.Files), newRows(catalog.Digests), newRows(catalog.Verdicts)}
 }
 
 func (l *ledgerRows) Snapshot(context.Context) (source.Snapshot, error) { return l, nil }
 func (l *ledgerRows) Version() int64                                    { return 1 }
 func (l *ledgerRows) Definitions() string                               { return "" }
-func (l *ledgerRows) Names() []string                                   { return []string{catalog.Digests, catalog.Files} }
-func (l *ledgerRows) Macros() []*source.Macro                           { return nil }
+func (l *ledgerRows) Names() []string {
+	return []string{HoursName, catalog.Digests, catalog.Files, catalog.Verdicts}
+}
+
+func (l *ledgerRows) Macros() []*source.Macro { return nil }
 
 func (l *ledgerRows) Resolve(name []string) (source.Relation, bool) {
-	for _, r := range []*rows{l.files, l.digests} {
+	if name[len(name)-1] == HoursName {
+		return source.Stored{Table: Hours(l)}, true
+	}
+	for _, r := range []*rows{l.files, l.digests, l.verdicts} {
 		if r.table == strings.ToLower(name[len(name)-1]) {
 			r.flush()
 			return source.Stored{Table: source.NewMemory(r.table, r.columns, r.batches)}, true
@@ -123,6 +129,12 @@ func (l *ledgerRows) digest(account, region string, from, to time.Time, names ..
 	l.digests.add(map[string]any{"path": "file:///trail/digest", "account": account, "region": region, "start_time": from, "end_time": to,
 		"backfill": false, "logs": append([]string{}, names...)})
 	l.files.add(map[string]any{"path": "file:///trail/digest", "kind": "CloudTrail-Digest", "account": account, "region": region, "stamp": to, "state": catalog.StateDigest, "records": 0})
+}
+
+// verdict adds a verdict, newer than those before.
+func (l *ledgerRows) verdict(file, kind, account, region string, stamp time.Time, verdict string) {
+	l.verdicts.add(map[string]any{"path": "file:///trail/" + file, "kind": kind, "account": account, "region": region, "stamp": stamp, "verdict": verdict,
+		"reason": "because", "checked": monday.AddDate(1, 0, l.verdicts.n/2), "commit": l.verdicts.n})
 }
 
 func (l *ledgerRows) covered(t testing.TB, from, to time.Time) report.Coverage {

@@ -66,7 +66,7 @@ func (tr trail) write(t testing.TB, dir string) {
 
 func openLake(t testing.TB) *catalog.Lake {
 	t.Helper()
-	l, err := catalog.Open(context.Background(), folder(t, t.TempDir()), catalog.Options{})
+	l, err := catalog.Open(context.Background(), folder(t, t.TempDir()), catalog.Options{Computed: Tables()})
 	if err != nil {
 		t.Fatal(err)
 	}

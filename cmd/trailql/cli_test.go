@@ -59,6 +59,8 @@ func TestWrongUse(t *testing.T) {
 		{[]string{"compact", empty, "--lake", lake, "--workers", "many"}, exitUsage, []string{"many"}},
 		{[]string{"compact", empty, "--lake", lake, "--workers", "-1"}, exitUsage, []string{"--workers"}},
 		{[]string{"compact", empty, "--lake", lake, "--memory", "1MiB"}, exitUsage, []string{"at least 64MiB"}},
+		{[]string{"compact", empty, "--lake", lake, "--every", "5s"}, exitUsage, []string{"--every 5s", "--follow"}},
+		{[]string{"compact", empty, "--lake", lake, "--follow", "--every", "5ms"}, exitUsage, []string{"a second or more"}},
 		{[]string{"compact", lake, "--lake", lake}, exitUsage, []string{"is in the lake"}},
 		{[]string{"compact", filepath.Join(lake, "_trailql"), "--lake", lake}, exitUsage, []string{"is in the lake"}},
 		{[]string{"demo", "extra"}, exitUsage, []string{"extra"}},

@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/trailql/trailql/catalog/compact"
+	"github.com/trailql/trailql/connectors/cloudtrail"
 	"github.com/trailql/trailql/connectors/cloudtrail/synth"
 	"github.com/trailql/trailql/connectors/shell"
 	"github.com/trailql/trailql/engine"
@@ -27,7 +28,8 @@ func demoCommand() *cobra.Command {
 		Long: `Generates a trail (accounts, regions, days; people, programs, services; an incident),
 compacts it and asks it a handful of questions. In the folder of --dir, which is made anew:
 
-  trail/       the trail, as a bucket of archived logs looks
+  trail/       the trail, as a bucket of archived logs looks, with the digests' signatures in files beside them
+  keys/        the public key that trailql verify needs
   truth.json   what is in it: counts, and which event ids are what
   lake/        the lake
 
@@ -35,7 +37,7 @@ Equal flags give an equal trail.`,
 		Args: arguments(0, 0),
 	}
 	dir := c.Flags().String("dir", "demo", "folder to make")
-	opt := synth.Options{Incident: true, Faults: true}
+	opt := synth.Options{Incident: true, Faults: true, Sign: true}
 	c.Flags().IntVar(&opt.Events, "events", 100_000, "records of the trail, about")
 	c.Flags().IntVar(&opt.Accounts, "accounts", 3, "accounts")
 	c.Flags().IntVar(&opt.Regions, "regions", 3, "regions, at most 8")
@@ -78,7 +80,7 @@ func (d demo) trail(ctx context.Context, opt synth.Options) (*synth.Truth, error
 	if _, err := os.Stat(truthFile); err != nil && len(entries) > 0 {
 		return nil, usage("%s is not empty and no demo of before; name another folder with --dir", d.dir)
 	}
-	for _, old := range []string{"lake", "trail"} {
+	for _, old := range []string{"lake", "trail", "keys"} {
 		if err := os.RemoveAll(filepath.Join(d.dir, old)); err != nil {
 			return nil, fmt.Errorf("removing the demo of before: %w", err)
 		}
@@ -97,10 +99,25 @@ func (d demo) trail(ctx context.Context, opt synth.Options) (*synth.Truth, error
 			return err
 		}
 		size += int64(len(o.Data))
+		if o.Metadata != nil {
+			if err := writeSidecar(name, o.Metadata); err != nil {
+				return err
+			}
+		}
 		return os.WriteFile(name, o.Data, 0o666)
 	})
 	if err != nil {
 		return nil, err
+	}
+	keys, err := synth.PublicKeys(opt)
+	if err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(filepath.Join(d.dir, "keys"), 0o777); err != nil {
+		return nil, fmt.Errorf("making the demo: %w", err)
+	}
+	if err := os.WriteFile(filepath.Join(d.dir, "keys", "keys.json"), keys, 0o666); err != nil {
+		return nil, fmt.Errorf("making the demo: %w", err)
 	}
 	text, err := json.MarshalIndent(truth, "", " ")
 	if err != nil {
@@ -112,6 +129,15 @@ func (d demo) trail(ctx context.Context, opt synth.Options) (*synth.Truth, error
 	fmt.Fprintf(d.errs, "%s: %s records in %s objects, %s (%s)\n", filepath.Join(d.dir, "trail"), figure.Count(int64(truth.Records)),
 		figure.Count(int64(truth.Objects)), figure.Bytes(size), time.Since(begun).Round(10*time.Millisecond))
 	return truth, nil
+}
+
+// writeSidecar keeps the metadata of an object beside it.
+func writeSidecar(name string, metadata map[string]string) error {
+	text, err := json.Marshal(map[string]any{"Metadata": metadata})
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(name+cloudtrail.SidecarSuffix, append(text, '\n'), 0o666)
 }
 
 // question is one that the demo asks.

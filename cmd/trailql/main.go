@@ -61,11 +61,12 @@ func run(ctx context.Context, args []string, in io.Reader, out, errs io.Writer) 
 	root := &cobra.Command{
 		Use:   "trailql",
 		Short: "SQL over archived AWS CloudTrail logs",
-		Long: `trailql turns archived AWS CloudTrail logs (JSON.gz in a folder) into Parquet
+		Long: `trailql turns archived AWS CloudTrail logs (JSON.gz in a folder or in S3) into Parquet
 partitioned by account, region and date, and answers Athena SQL over it.
 
   trailql demo                                     a lake from a generated trail, and first answers
   trailql compact ./AWSLogs --lake ./lake          make the lake; again: only what is new
+  trailql verify ./AWSLogs --keys ./keys           check it against CloudTrail's digest files
   trailql shell                                    a prompt with completion; trailql alone opens it too, on a terminal where a lake is
   trailql query "SELECT eventname, count(*) FROM cloudtrail_logs GROUP BY 1 ORDER BY 2 DESC LIMIT 10"
   trailql serve                                    the query endpoint over HTTP
@@ -84,7 +85,8 @@ Exit codes: 0 done, 1 failed, 2 wrong use, 3 done but some objects are in quaran
 	root.SetErr(errs)
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &exit{exitUsage, err} })
-	root.AddCommand(compactCommand(), queryCommand(), demoCommand(), serveCommand(), reportCommand())
+	ctx = storeFlags(ctx, root)
+	root.AddCommand(compactCommand(), verifyCommand(), keysCommand(), queryCommand(), demoCommand(), serveCommand(), reportCommand(), lakeCommand())
 	prompt := shellCommand()
 	root.AddCommand(prompt)
 	lake := lakeFlag(root)
@@ -129,7 +131,7 @@ func lakeFlag(c *cobra.Command) *string {
 	if lake == "" {
 		lake = "lake"
 	}
-	return c.Flags().String("lake", lake, "`folder` of the lake (or TRAILQL_LAKE)")
+	return c.Flags().String("lake", lake, "`folder` of the lake, or s3://bucket/prefix (or TRAILQL_LAKE)")
 }
 
 // stateFlag adds --state, which falls back to TRAILQL_STATE, then to the user's state folder (XDG Base Directory).

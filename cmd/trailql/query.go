@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"strings"
@@ -12,8 +11,6 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
-	"github.com/trailql/trailql/catalog"
-	"github.com/trailql/trailql/connectors/blob"
 	"github.com/trailql/trailql/connectors/shell"
 	"github.com/trailql/trailql/connectors/sink"
 )
@@ -71,24 +68,6 @@ func queryText(args []string, file string, stdin io.Reader) (string, error) {
 		return "", usage("what is the question? give the SQL as an argument or with -f")
 	}
 	return scriptText(file, stdin)
-}
-
-// openLake opens a lake that must exist, for reading.
-func openLake(ctx context.Context, folder string) (*catalog.Lake, error) {
-	return openLakeWith(ctx, folder, catalog.Options{})
-}
-
-// openLakeWith is openLake with what opt lets statements do.
-func openLakeWith(ctx context.Context, folder string, opt catalog.Options) (*catalog.Lake, error) {
-	if _, err := os.Stat(folder); err != nil {
-		return nil, fmt.Errorf("there is no lake at %s: %w; make one with: trailql compact SOURCE --lake %s", folder, errors.Unwrap(err), folder)
-	}
-	store, err := blob.OpenFolder(folder)
-	if err != nil {
-		return nil, fmt.Errorf("opening the lake: %w", err)
-	}
-	opt.ReadOnly = true
-	return catalog.Open(ctx, store, opt)
 }
 
 // runScript runs scripts for a command, with the exit code that their end deserves.

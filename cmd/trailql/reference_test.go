@@ -650,6 +650,7 @@ func variants() map[string]engine.Options {
 		"without row groups":      {Off: source.Switches{RowGroup: true}},
 		"without blooms":          {Off: source.Switches{Bloom: true}},
 		"without dictionaries":    {Off: source.Switches{Dictionary: true}},
+		"without kept values":     {Off: source.Switches{PerEntry: true}},
 		"without pages":           {Off: source.Switches{Page: true}},
 		"without late columns":    {Off: source.Switches{Late: true}},
 		"without top":             {Off: source.Switches{Top: true}},

@@ -129,8 +129,9 @@ the same when asked again, and returns the column eventid. Against a lake, if th
 	lake := lakeFlag(c)
 	c.RunE = func(c *cobra.Command, files []string) error {
 		var svc *service.Service
-		if _, err := os.Stat(*lake); err == nil || c.Flags().Changed("lake") {
+		if lakeMayBe(*lake) || c.Flags().Changed("lake") {
 			var done func()
+			var err error
 			if _, svc, done, err = openReports(c.Context(), *lake, 0); err != nil {
 				return err
 			}
@@ -248,7 +249,7 @@ findings.csv are written into that folder, in place of those of before. The exit
 		if err != nil {
 			return err
 		}
-		folder, err := filepath.Abs(*lake)
+		folder, err := lakeName(*lake)
 		if err != nil {
 			return err
 		}

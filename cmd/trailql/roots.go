@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/trailql/trailql/connectors/blob"
 	"github.com/trailql/trailql/connectors/external"
 )
 
@@ -37,7 +38,7 @@ func openRoots(given []string, lake string) (external.Roots, error) {
 		if slices.ContainsFunc(roots, func(r external.Root) bool { return r.Name == name }) {
 			return nil, usage("--root %s is there twice", name)
 		}
-		if within(root.Dir, full) || within(full, root.Dir) {
+		if !blob.Remote(lake) && (within(root.Dir, full) || within(full, root.Dir)) {
 			return nil, usage("--root %s: neither may %s be in the lake, nor the lake in it", name, dir)
 		}
 		roots = append(roots, root)

@@ -128,7 +128,7 @@ func (s *server) run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	lakePath, err := filepath.Abs(s.lake)
+	lakePath, err := lakeName(s.lake)
 	if err != nil {
 		return fmt.Errorf("opening the lake: %w", err)
 	}

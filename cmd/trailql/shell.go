@@ -233,6 +233,5 @@ func isTerminal(r io.Reader) bool {
 
 // startsShell reports whether trailql without a command means the shell: on a terminal, where a lake is.
 func startsShell(c *cobra.Command, lake string) bool {
-	_, err := os.Stat(lake)
-	return err == nil && isTerminal(c.InOrStdin()) && terminalSize(c.OutOrStdout()) != nil
+	return lakeMayBe(lake) && isTerminal(c.InOrStdin()) && terminalSize(c.OutOrStdout()) != nil
 }

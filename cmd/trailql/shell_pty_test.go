@@ -135,6 +135,11 @@ func TestShellAtATerminal(t *testing.T) {
 		x.sees("inc-search")
 		x.send("old")
 		x.sees("trailql> SELECT 41 AS old;")
+		x.clear() // and takes what was found with it
+		x.send("\x12")
+		x.sees("inc-search")
+		x.send("old")
+		x.sees("trailql> SELECT 41 AS old;")
 		x.send("\r")
 		has(t, x.until("the answer", func(s string) bool { return strings.HasSuffix(s, "trailql>") }), "  41\n")
 	})

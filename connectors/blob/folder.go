@@ -1,6 +1,8 @@
 package blob
 
 import (
+	"bufio"
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
@@ -16,20 +18,19 @@ import (
 	"strings"
 	"sync"
 	"syscall"
+	"time"
 )
 
 // tempPrefix starts the names of files being written. No object's name may have a part that starts so, and List leaves them out.
 const tempPrefix = ".tmp-"
 
-// folder is a Store in a folder. Every access goes through an os.Root, so neither a name nor a link leads out of it.
+// folder is a Store in a folder. Every access goes through a FileSystem (an os.Root), so neither a name nor a link leads out of it.
 type folder struct {
 	url  string
-	root *os.Root
+	root FileSystem
 	// durable has the folders that were synced into their parents by this process.
 	durable sync.Map
 	near    nearby
-	// link is root.Link; tests put a file system without links in its place.
-	link func(oldname, newname string) error
 }
 
 // OpenFolder opens the folder root as a store and makes it if it is missing. Links inside it are followed; one that
@@ -48,8 +49,11 @@ func OpenFolder(root string) (Store, error) {
 		return nil, fmt.Errorf("open folder: %w", err)
 	}
 	url = filepath.ToSlash(url)
-	return &folder{url: url, root: r, link: r.Link}, nil
+	return NewFolder(url, osRoot{r}), nil
 }
+
+// NewFolder is a store in the root of a file system; url is what it calls itself.
+func NewFolder(url string, root FileSystem) Store { return &folder{url: url, root: root} }
 
 func (s *folder) URL() string { return s.url }
 
@@ -125,7 +129,7 @@ func errNotRegular(fi fs.FileInfo) error {
 }
 
 type folderObject struct {
-	*os.File
+	File
 	size int64
 }
 
@@ -156,14 +160,14 @@ func (s *folder) Open(ctx context.Context, name string) (Object, error) {
 type nearby struct {
 	mu   sync.RWMutex
 	dir  string
-	root *os.Root // of dir, reached through the store's root; nil: none
+	root FileSystem // of dir, reached through the store's root; nil: none
 	here fs.FileInfo
 	last string // folder of the last object that was in another one
 }
 
 // keep opens dir, in place of the one before, if the last object was in it too: files of a lake have folders of their own.
 func (n *nearby) keep(s *folder, dir string) {
-	if runtime.GOOS == "windows" { // where a folder that is open cannot be moved or deleted
+	if _, real := s.root.(osRoot); !real || runtime.GOOS == "windows" { // where a folder that is open cannot be moved or deleted
 		return
 	}
 	n.mu.Lock()
@@ -229,9 +233,55 @@ func (s *folder) ReadAll(ctx context.Context, name string) ([]byte, error) {
 	return data, nil
 }
 
+func (s *folder) Get(ctx context.Context, in Info) (io.ReadCloser, error) {
+	o, err := s.Open(ctx, in.Name)
+	if err != nil {
+		return nil, err
+	}
+	f := o.(*folderObject)
+	fi, err := f.Stat()
+	if err == nil && info(in.Name, fi).ETag != in.ETag {
+		err = ErrChanged
+	}
+	if err != nil {
+		_ = f.Close()
+		return nil, s.fail("read", in.Name, err)
+	}
+	return &folderStream{ctx, s, f, in.Name, in.Size}, nil
+}
+
+// folderStream reads a file from its start, as long as it was listed.
+type folderStream struct {
+	ctx  context.Context
+	s    *folder
+	f    *folderObject
+	name string
+	left int64
+}
+
+func (r *folderStream) Read(p []byte) (int, error) {
+	if err := r.ctx.Err(); err != nil {
+		return 0, err
+	}
+	if r.left == 0 {
+		return 0, io.EOF
+	}
+	n, err := r.f.Read(p[:min(int64(len(p)), r.left)])
+	r.left -= int64(n)
+	if errors.Is(err, io.EOF) {
+		err = io.ErrUnexpectedEOF
+	}
+	if err != nil {
+		err = r.s.fail("read", r.name, err)
+	}
+	return n, err
+}
+
+func (r *folderStream) Close() error { return r.f.Close() }
+
 // List holds the entries of one folder per level at a time. A folder that cannot be read, a link that leads nowhere or
 // out of the root, a loop of links and an entry that is neither file nor folder are Unlisted: nothing is left out silently.
-func (s *folder) List(ctx context.Context, prefix string, visit func(Info) error) error {
+func (s *folder) List(ctx context.Context, prefix, after string, visit func(Info) error) error {
 	dir, rest := ".", prefix
 	if i := strings.LastIndexByte(prefix, '/'); i >= 0 {
 		dir, rest = prefix[:i], prefix[i+1:]
@@ -247,58 +297,59 @@ func (s *folder) List(ctx context.Context, prefix string, visit func(Info) error
 		return s.fail("list", dir, err)
 	}
 	var missed Unlisted
-	if err := s.list(ctx, dir, rest, []fs.FileInfo{fi}, visit, &missed); err != nil {
+	err = s.list(ctx, dir, rest, after, []fs.FileInfo{fi}, visit, &missed)
+	switch {
+	case missed.Count == 0:
 		return err
-	}
-	if missed.Count > 0 {
+	case err == nil:
 		return &missed
 	}
-	return nil
+	return errors.Join(err, &missed)
 }
 
-// list visits what is below dir with names that start with rest. above are dir and the folders over it.
-func (s *folder) list(ctx context.Context, dir, rest string, above []fs.FileInfo, visit func(Info) error, missed *Unlisted) error {
-	entries, here, err := s.entries(dir)
+func (s *folder) Folders(ctx context.Context, prefix string) ([]string, error) {
+	dir := "."
+	if prefix != "" {
+		dir = strings.TrimSuffix(prefix, "/")
+		if err := checkPrefix(prefix); err != nil {
+			return nil, err
+		}
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	fi, err := s.root.Stat(dir)
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) || err == nil && !fi.IsDir() {
+		return nil, nil
+	}
 	if err != nil {
-		missed.add(s.fail("list", dir, err))
-		return nil
+		return nil, s.fail("list", dir, err)
 	}
-	defer here.Close()
+	var missed Unlisted
+	var out []string
+	for _, c := range s.children(dir, "", "", &missed) {
+		if c.fi.IsDir() {
+			out = append(out, c.key)
+		}
+	}
+	if missed.Count > 0 {
+		return out, &missed
+	}
+	return out, nil
+}
 
-	type child struct {
-		key string // what it contributes to names: a folder ends in a slash, so "a-b" comes before "a/b"
-		fi  fs.FileInfo
+// checkPrefix refuses what is no prefix of Folders.
+func checkPrefix(prefix string) error {
+	dir, ok := strings.CutSuffix(prefix, "/")
+	if !ok {
+		return fmt.Errorf("prefix %q does not end in a slash", prefix)
 	}
-	var children []child
-	for _, e := range entries {
-		name := e.Name()
-		if !strings.HasPrefix(name, rest) || strings.HasPrefix(name, tempPrefix) {
-			continue
-		}
-		full := path.Join(dir, name)
-		fi, err := here.Lstat(name)
-		if errors.Is(err, fs.ErrNotExist) {
-			continue // deleted since
-		}
-		if err == nil && fi.Mode().Type() == fs.ModeSymlink {
-			fi, err = s.root.Stat(full)
-		}
-		switch {
-		case err != nil:
-			missed.add(s.fail("list", full, err))
-		case strings.ContainsRune(name, '\\'):
-			missed.add(checkName(full))
-		case fi.IsDir():
-			children = append(children, child{name + "/", fi})
-		case fi.Mode().IsRegular():
-			children = append(children, child{name, fi})
-		default:
-			missed.add(s.fail("list", full, errNotRegular(fi)))
-		}
-	}
-	slices.SortFunc(children, func(a, b child) int { return strings.Compare(a.key, b.key) })
+	return checkName(dir)
+}
 
-	for _, c := range children {
+// list visits what is below dir with names that start with rest and are greater than after. above are dir and the folders over it.
+func (s *folder) list(ctx context.Context, dir, rest, after string, above []fs.FileInfo, visit func(Info) error, missed *Unlisted) error {
+	for _, c := range s.children(dir, rest, after, missed) {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
@@ -313,15 +364,66 @@ func (s *folder) list(ctx context.Context, dir, rest string, above []fs.FileInfo
 			missed.add(s.fail("list", full, errors.New("a link leads back to a folder above it")))
 			continue
 		}
-		if err := s.list(ctx, full, "", append(above, c.fi), visit, missed); err != nil {
+		if err := s.list(ctx, full, "", after, append(above, c.fi), visit, missed); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
+// child is an entry of a folder.
+type child struct {
+	key string // what it contributes to names: a folder ends in a slash, so "a-b" comes before "a/b"
+	fi  fs.FileInfo
+}
+
+// children are the files and folders in dir whose names start with rest and that are, or may hold, objects greater than after.
+func (s *folder) children(dir, rest, after string, missed *Unlisted) []child {
+	entries, here, err := s.entries(dir)
+	if err != nil {
+		missed.add(s.fail("list", dir, err))
+		return nil
+	}
+	defer here.Close()
+	passed := func(full string) bool { return full <= after }
+	below := func(full string) bool { return full+"/" <= after && !strings.HasPrefix(after, full+"/") }
+	var children []child
+	for _, e := range entries {
+		name := e.Name()
+		full := path.Join(dir, name)
+		if !strings.HasPrefix(name, rest) || strings.HasPrefix(name, tempPrefix) || passed(full) && below(full) {
+			continue
+		}
+		fi, err := here.Lstat(name)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // deleted since
+		}
+		if err == nil && fi.Mode().Type() == fs.ModeSymlink {
+			fi, err = s.root.Stat(full)
+		}
+		switch {
+		case err != nil:
+			missed.add(s.fail("list", full, err))
+		case strings.ContainsRune(name, '\\'):
+			missed.add(checkName(full))
+		case fi.IsDir():
+			if !below(full) {
+				children = append(children, child{name + "/", fi})
+			}
+		case fi.Mode().IsRegular():
+			if !passed(full) {
+				children = append(children, child{name, fi})
+			}
+		default:
+			missed.add(s.fail("list", full, errNotRegular(fi)))
+		}
+	}
+	slices.SortFunc(children, func(a, b child) int { return strings.Compare(a.key, b.key) })
+	return children
+}
+
 // entries reads a folder. The folder comes open, so that looking at an entry does not walk the whole path again.
-func (s *folder) entries(dir string) (entries []fs.DirEntry, here *os.Root, err error) {
+func (s *folder) entries(dir string) (entries []fs.DirEntry, here FileSystem, err error) {
 	if here, err = s.root.OpenRoot(dir); err != nil {
 		return nil, nil, err
 	}
@@ -335,18 +437,6 @@ func (s *folder) entries(dir string) (entries []fs.DirEntry, here *os.Root, err 
 		return nil, nil, err
 	}
 	return entries, here, nil
-}
-
-// SyncFolder makes the entries of a folder below root durable.
-func SyncFolder(root *os.Root, dir string) error {
-	if runtime.GOOS == "windows" { // folders cannot be synced there; the file system journals its entries
-		return nil
-	}
-	f, err := root.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(f.Sync(), f.Close())
 }
 
 // makeFolder makes dir and what is missing above it, durably.
@@ -364,7 +454,7 @@ func (s *folder) makeFolder(dir string) error {
 	if _, done := s.durable.Load(dir); done {
 		return nil
 	}
-	if err := SyncFolder(s.root, parent); err != nil {
+	if err := syncFolder(s.root, parent); err != nil {
 		return err
 	}
 	s.durable.Store(dir, true)
@@ -380,9 +470,13 @@ func tempName(dir string) string {
 type folderWriter struct {
 	ctx        context.Context
 	s          *folder
-	f          *os.File // nil once closed or aborted
+	f          File // nil once closed or aborted
+	buffer     *bufio.Writer
 	temp, name string
 }
+
+// writeBuffer gathers the small pieces that files of columns are made of.
+const writeBuffer = 64 << 10
 
 func (s *folder) Create(ctx context.Context, name string) (Writer, error) {
 	return s.create(ctx, name)
@@ -397,11 +491,11 @@ func (s *folder) create(ctx context.Context, name string) (*folderWriter, error)
 		return nil, s.fail("create", name, err)
 	}
 	temp := tempName(dir)
-	f, err := s.root.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+	f, err := s.root.Make(temp)
 	if err != nil {
 		return nil, s.fail("create", name, err)
 	}
-	return &folderWriter{ctx: ctx, s: s, f: f, temp: temp, name: name}, nil
+	return &folderWriter{ctx: ctx, s: s, f: f, buffer: bufio.NewWriterSize(f, writeBuffer), temp: temp, name: name}, nil
 }
 
 func (w *folderWriter) Write(p []byte) (int, error) {
@@ -411,7 +505,7 @@ func (w *folderWriter) Write(p []byte) (int, error) {
 	if w.f == nil {
 		return 0, w.s.fail("write", w.name, fs.ErrClosed)
 	}
-	n, err := w.f.Write(p)
+	n, err := w.buffer.Write(p)
 	if err != nil {
 		err = w.s.fail("write", w.name, err)
 	}
@@ -423,7 +517,10 @@ func (w *folderWriter) finish() error {
 	if w.f == nil {
 		return fs.ErrClosed
 	}
-	err := errors.Join(w.ctx.Err(), w.f.Sync())
+	err := cmp.Or(w.ctx.Err(), w.buffer.Flush())
+	if err == nil {
+		err = w.f.Sync()
+	}
 	if err = errors.Join(err, w.f.Close()); err != nil {
 		_ = w.s.root.Remove(w.temp)
 	}
@@ -437,7 +534,7 @@ func (w *folderWriter) Close() error {
 		if err = w.s.root.Rename(w.temp, w.name); err != nil {
 			_ = w.s.root.Remove(w.temp)
 		} else {
-			err = SyncFolder(w.s.root, path.Dir(w.name))
+			err = syncFolder(w.s.root, path.Dir(w.name))
 		}
 	}
 	if err != nil {
@@ -468,18 +565,32 @@ func (s *folder) PutIfAbsent(ctx context.Context, name string, data []byte) erro
 	if err := w.finish(); err != nil {
 		return s.fail("write", name, err)
 	}
-	err = s.link(w.temp, name)
+	err = s.root.Link(w.temp, name)
 	if noLinks(err) {
 		err = s.claim(w.temp, name)
 	}
 	_ = s.root.Remove(w.temp) // if that fails, what stays behind is hidden and does no harm
-	if err == nil {
-		err = SyncFolder(s.root, path.Dir(name))
-	}
 	if errors.Is(err, fs.ErrExist) {
 		err = ErrExists
 	}
+	if err == nil || errors.Is(err, ErrExists) { // who made it may not have come so far, or have failed
+		if syncErr := syncFolder(s.root, path.Dir(name)); syncErr != nil {
+			err = syncErr
+		}
+	}
 	if err != nil {
+		return s.fail("write", name, err)
+	}
+	return nil
+}
+
+// Settle syncs the folder: the content was synced before it got its name.
+func (s *folder) Settle(ctx context.Context, name string) error {
+	_, err := s.Stat(ctx, name)
+	if err != nil {
+		return err
+	}
+	if err := syncFolder(s.root, path.Dir(name)); err != nil {
 		return s.fail("write", name, err)
 	}
 	return nil
@@ -499,7 +610,7 @@ func (s *folder) claim(temp, name string) error {
 	if err := s.root.Mkdir(mine, 0o777); err != nil {
 		return err
 	}
-	marker, err := s.root.Create(path.Join(mine, "marker"))
+	marker, err := s.root.Make(path.Join(mine, "marker"))
 	if err != nil {
 		return err
 	}
@@ -507,7 +618,7 @@ func (s *folder) claim(temp, name string) error {
 	if err := s.root.Rename(temp, path.Join(mine, "content")); err != nil {
 		return err
 	}
-	if err := SyncFolder(s.root, mine); err != nil {
+	if err := syncFolder(s.root, mine); err != nil {
 		return err
 	}
 	if _, err := s.root.Lstat(name); err == nil { // put there by Create, without a claim
@@ -530,8 +641,11 @@ func (s *folder) claim(temp, name string) error {
 	return nil
 }
 
+// claimPrefix starts the names of claim folders, which stay as long as the object.
+const claimPrefix = tempPrefix + "claim-"
+
 func claimName(name string) string {
-	return path.Join(path.Dir(name), tempPrefix+"claim-"+path.Base(name))
+	return path.Join(path.Dir(name), claimPrefix+path.Base(name))
 }
 
 func (s *folder) Delete(ctx context.Context, name string) error {
@@ -550,10 +664,60 @@ func (s *folder) Delete(ctx context.Context, name string) error {
 		err = s.root.Remove(name)
 	}
 	if err == nil {
-		err = SyncFolder(s.root, path.Dir(name))
+		err = syncFolder(s.root, path.Dir(name))
 	}
 	if err != nil && !errors.Is(absent(err), fs.ErrNotExist) {
 		return s.fail("delete", name, err)
+	}
+	return nil
+}
+
+// DropUnfinished does not follow links.
+func (s *folder) DropUnfinished(ctx context.Context, before time.Time) (count, bytes int64, err error) {
+	err = s.dropUnfinished(ctx, ".", before, &count, &bytes)
+	return count, bytes, err
+}
+
+func (s *folder) dropUnfinished(ctx context.Context, dir string, before time.Time, count, bytes *int64) error {
+	entries, here, err := s.entries(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil // deleted since
+	}
+	if err != nil {
+		return s.fail("list", dir, err)
+	}
+	defer here.Close()
+	for _, e := range entries {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		name := e.Name()
+		full := path.Join(dir, name)
+		if !strings.HasPrefix(name, tempPrefix) {
+			if e.IsDir() {
+				if err := s.dropUnfinished(ctx, full, before, count, bytes); err != nil {
+					return err
+				}
+			}
+			continue
+		}
+		if strings.HasPrefix(name, claimPrefix) {
+			continue
+		}
+		fi, err := here.Lstat(name)
+		if errors.Is(err, fs.ErrNotExist) || err == nil && !fi.ModTime().Before(before) {
+			continue
+		}
+		if err == nil {
+			err = here.RemoveAll(name)
+		}
+		if err != nil {
+			return s.fail("delete", full, err)
+		}
+		*count++
+		if fi.Mode().IsRegular() {
+			*bytes += fi.Size()
+		}
 	}
 	return nil
 }

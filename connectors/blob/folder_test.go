@@ -1,18 +1,22 @@
 package blob
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"reflect"
 	"runtime"
 	"slices"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"pgregory.net/rapid"
 )
@@ -46,7 +50,7 @@ func put(t testing.TB, s Store, name, data string) {
 func names(t testing.TB, s Store, prefix string) []string {
 	t.Helper()
 	var all []string
-	if err := s.List(ctx, prefix, func(i Info) error { all = append(all, i.Name); return nil }); err != nil {
+	if err := s.List(ctx, prefix, "", func(i Info) error { all = append(all, i.Name); return nil }); err != nil {
 		t.Fatal(err)
 	}
 	return all
@@ -90,7 +94,7 @@ func TestNamesThatCouldLeaveTheRootAreRefused(t *testing.T) {
 		}
 	}
 	for _, prefix := range []string{"../", "/", "/etc/", "a/../", "a//"} {
-		if err := s.List(ctx, prefix, func(Info) error { return nil }); err == nil {
+		if err := s.List(ctx, prefix, "", func(Info) error { return nil }); err == nil {
 			t.Errorf("List(%q) passed", prefix)
 		}
 	}
@@ -121,7 +125,7 @@ func TestLinks(t *testing.T) {
 	for what, target := range map[string]string{"out of the root": outside, "nowhere": "missing", "to a folder above": "."} {
 		link(target, "bad")
 		var got []string
-		err := s.List(ctx, "", func(i Info) error { got = append(got, i.Name); return nil })
+		err := s.List(ctx, "", "", func(i Info) error { got = append(got, i.Name); return nil })
 		var missed *Unlisted
 		if !errors.As(err, &missed) || missed.Count != 1 || !strings.Contains(err.Error(), "bad") {
 			t.Errorf("List over a link %s: %v, want an error that names it", what, err)
@@ -167,7 +171,7 @@ func TestListOrder(t *testing.T) {
 	}
 	stop := errors.New("enough")
 	n := 0
-	if err := s.List(ctx, "", func(Info) error { n++; return stop }); !errors.Is(err, stop) || n != 1 {
+	if err := s.List(ctx, "", "", func(Info) error { n++; return stop }); !errors.Is(err, stop) || n != 1 {
 		t.Errorf("a failing visit: %v after %d", err, n)
 	}
 }
@@ -201,19 +205,105 @@ func TestListOrderOfAnyNames(t *testing.T) {
 		}
 		slices.Sort(want)
 		var got []string
-		if err := s.List(ctx, "", func(i Info) error { got = append(got, i.Name); return nil }); err != nil {
+		if err := s.List(ctx, "", "", func(i Info) error { got = append(got, i.Name); return nil }); err != nil {
 			t.Fatal(err)
 		}
 		if !slices.Equal(got, want) {
 			t.Fatalf("got %q\nwant %q", got, want)
 		}
+		checkListing(t, s, want)
 	})
+}
+
+// checkListing compares what List and Folders say for drawn arguments with what a store that holds these names must say.
+func checkListing(t *rapid.T, s Store, all []string) {
+	near := []string{""}
+	for _, n := range all {
+		near = append(near, n, n[:len(n)-1], n+"/", n+"0")
+		for i, c := range []byte(n) {
+			if c == '/' {
+				near = append(near, n[:i+1], n[:i], n[:i]+".")
+			}
+		}
+	}
+	prefix, after := rapid.SampledFrom(near).Draw(t, "prefix"), rapid.SampledFrom(near).Draw(t, "after")
+	var want, got []string
+	for _, n := range all {
+		if strings.HasPrefix(n, prefix) && n > after {
+			want = append(want, n)
+		}
+	}
+	dir := prefix[:strings.LastIndexByte(prefix, '/')+1]
+	if dir == "" || checkPrefix(dir) == nil {
+		if err := s.List(ctx, prefix, after, func(i Info) error { got = append(got, i.Name); return nil }); err != nil {
+			t.Fatal(err)
+		}
+		if !slices.Equal(got, want) {
+			t.Fatalf("List(%q, %q) = %q, want %q", prefix, after, got, want)
+		}
+	}
+	var folders []string
+	for _, n := range all {
+		rest, ok := strings.CutPrefix(n, dir)
+		if part, _, below := strings.Cut(rest, "/"); ok && below && !slices.Contains(folders, part+"/") {
+			folders = append(folders, part+"/")
+		}
+	}
+	slices.Sort(folders)
+	found, err := s.Folders(ctx, dir)
+	if err != nil || !slices.Equal(found, folders) {
+		t.Fatalf("Folders(%q) = %q, %v; want %q", dir, found, err, folders)
+	}
+}
+
+func TestGetReadsWhatWasListed(t *testing.T) {
+	s, dir := open(t)
+	put(t, s, "a/x", "first")
+	listed := func() (in Info) {
+		s.List(ctx, "a/x", "", func(i Info) error { in = i; return nil })
+		return in
+	}
+	in := listed()
+	read := func() (string, error) {
+		r, err := s.Get(ctx, in)
+		if err != nil {
+			return "", err
+		}
+		defer r.Close()
+		data, err := io.ReadAll(r)
+		return string(data), err
+	}
+	if got, err := read(); got != "first" || err != nil {
+		t.Errorf("%q, %v", got, err)
+	}
+	put(t, s, "a/x", "other")
+	if _, err := read(); !errors.Is(err, ErrChanged) || !strings.Contains(err.Error(), s.URL()+"/a/x") {
+		t.Errorf("another file: %v, want ErrChanged and the name", err)
+	}
+	in = listed()
+	r, err := s.Get(ctx, in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	if err := os.Truncate(filepath.Join(dir, "a/x"), 2); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := io.ReadAll(r); !errors.Is(err, io.ErrUnexpectedEOF) {
+		t.Errorf("a file cut off meanwhile: %q, %v", got, err)
+	}
+	if err := s.Delete(ctx, "a/x"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := read(); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a deleted file: %v", err)
+	}
 }
 
 func TestListFailsOnWhatItCannotRead(t *testing.T) {
 	s, dir := open(t)
 	put(t, s, "a/x", "")
-	if err := s.List(ctx, "a/x/y/", func(Info) error { t.Error("visited"); return nil }); err != nil {
+	if err := s.List(ctx, "a/x/y/", "", func(Info) error { t.Error("visited"); return nil }); err != nil {
 		t.Errorf("a prefix below a file has no objects; got %v", err)
 	}
 	if os.Getuid() == 0 {
@@ -221,7 +311,7 @@ func TestListFailsOnWhatItCannotRead(t *testing.T) {
 	}
 	os.Chmod(filepath.Join(dir, "a"), 0)
 	defer os.Chmod(filepath.Join(dir, "a"), 0o777)
-	if err := s.List(ctx, "", func(Info) error { return nil }); !errors.Is(err, fs.ErrPermission) {
+	if err := s.List(ctx, "", "", func(Info) error { return nil }); !errors.Is(err, fs.ErrPermission) {
 		t.Errorf("an unreadable folder: %v", err)
 	}
 }
@@ -282,8 +372,8 @@ func TestETagChangesWithTheBytes(t *testing.T) {
 		t.Errorf("%v: %q then %q", err, a.ETag, b.ETag)
 	}
 	var listed Info
-	s.List(ctx, "", func(i Info) error { listed = i; return nil })
-	if listed != b {
+	s.List(ctx, "", "", func(i Info) error { listed = i; return nil })
+	if !reflect.DeepEqual(listed, b) {
 		t.Errorf("List says %+v, Stat %+v", listed, b)
 	}
 }
@@ -306,9 +396,17 @@ func TestDelete(t *testing.T) {
 
 // withoutLinks makes s a store on a file system that has no hard links.
 func withoutLinks(s *folder) {
-	s.link = func(old, new string) error {
-		return &os.LinkError{Op: "link", Old: old, New: new, Err: errors.ErrUnsupported}
-	}
+	s.root = linkless{s.root, errors.ErrUnsupported}
+}
+
+// linkless fails to make links.
+type linkless struct {
+	FileSystem
+	err error
+}
+
+func (l linkless) Link(old, new string) error {
+	return &os.LinkError{Op: "link", Old: old, New: new, Err: l.err}
 }
 
 func TestPutIfAbsentHasOneWinner(t *testing.T) {
@@ -387,11 +485,17 @@ func TestClaimOfADeadWriterIsCompleted(t *testing.T) {
 	if err := s.PutIfAbsent(ctx, "y", []byte("put")); !errors.Is(err, ErrExists) {
 		t.Errorf("PutIfAbsent over a created object: %v", err)
 	}
+	if n, _, err := s.DropUnfinished(ctx, time.Now().Add(time.Hour)); n != 0 || err != nil {
+		t.Errorf("%d claims dropped; %v", n, err)
+	}
+	if err := s.PutIfAbsent(ctx, "x", nil); !errors.Is(err, ErrExists) {
+		t.Errorf("PutIfAbsent after that: %v", err)
+	}
 }
 
 func TestFullDiskIsRecognisable(t *testing.T) {
 	s, _ := open(t)
-	s.link = func(old, new string) error { return &os.LinkError{Op: "link", Old: old, New: new, Err: syscall.ENOSPC} }
+	s.root = linkless{s.root, syscall.ENOSPC}
 	err := s.PutIfAbsent(ctx, "x", []byte("data"))
 	if !errors.Is(err, syscall.ENOSPC) || !strings.Contains(err.Error(), s.URL()+"/x") {
 		t.Errorf("%v, want ENOSPC and the object's URL", err)
@@ -401,11 +505,11 @@ func TestFullDiskIsRecognisable(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		w := &folderWriter{ctx: ctx, s: s, f: f, name: "x", temp: tempName(".")}
-		if _, err := w.Write([]byte("data")); !errors.Is(err, syscall.ENOSPC) {
+		w := &folderWriter{ctx: ctx, s: s, f: f, buffer: bufio.NewWriter(f), name: "x", temp: tempName(".")}
+		_, err = w.Write([]byte("data"))
+		if err = errors.Join(err, w.Close()); !errors.Is(err, syscall.ENOSPC) {
 			t.Errorf("a write to a full disk: %v", err)
 		}
-		w.Abort()
 	}
 }
 

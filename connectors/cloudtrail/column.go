@@ -72,17 +72,23 @@ func (c *column) array(n int) arrow.Array {
 		[]*memory.Buffer{nil, offsets(c.dict.ends, entries), memory.NewBufferBytes(c.dict.text)}, nil, 0, 0)
 
 	codes := padded(c.codes, n, -1)
-	valid := make(bitmap, (n+7)/8)
+	buffer, nulls := validCodes(codes)
+	return array.MakeFromData(array.NewDataWithDictionary(sqltype.DictionaryString, n,
+		[]*memory.Buffer{buffer, memory.NewBufferBytes(arrow.Int32Traits.CastToBytes(codes))}, nulls, 0, dictionary))
+}
+
+// validCodes returns which codes are not negative as a validity buffer, and the number of the others, which it makes 0.
+func validCodes(codes []int32) (*memory.Buffer, int) {
+	valid, nulls := make([]byte, (len(codes)+7)/8), 0
 	for i, code := range codes {
 		if code < 0 {
 			codes[i] = 0
+			nulls++
 		} else {
 			valid[i>>3] |= 1 << (i & 7)
 		}
 	}
-	buffer, nulls := valid.buffer(n)
-	return array.MakeFromData(array.NewDataWithDictionary(sqltype.DictionaryString, n,
-		[]*memory.Buffer{buffer, memory.NewBufferBytes(arrow.Int32Traits.CastToBytes(codes))}, nulls, 0, dictionary))
+	return memory.NewBufferBytes(valid), nulls
 }
 
 // dictionary numbers texts in the order in which they come. It holds them as Arrow does.

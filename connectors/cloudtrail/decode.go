@@ -34,14 +34,16 @@ func (l Limits) withDefaults() Limits {
 
 // Object is what Decode found.
 type Object struct {
-	Kind        Kind // by content where the content says, else by name
-	Size        int64
-	SHA256      [32]byte // of the bytes as stored
-	ContentSize int64    // uncompressed
-	Records     int64    // array elements, or lines: rows and bad records
-	Bad         []BadRecord
-	First, Last int64   // smallest and largest _time, microseconds; both 0 if no record has one
-	Digest      *Digest // of kind digest: what it says; else nil
+	Kind          Kind // by content where the content says, else by name
+	Size          int64
+	SHA256        [32]byte // of the bytes as stored
+	ContentSize   int64    // uncompressed
+	ContentSHA256 [32]byte // of the uncompressed bytes, as a digest has it; zero where they cannot be unpacked to their end
+	Records       int64    // array elements, or lines: rows and bad records
+	Bad           []BadRecord
+	Foreign       int64   // messages beside the records that are none: of EventBridge or CloudWatch Logs, about something else
+	First, Last   int64   // smallest and largest _time, microseconds; both 0 if no record has one
+	Digest        *Digest // of kind digest: what it says; else nil
 }
 
 // BadRecord is a record that is no JSON object.
@@ -97,7 +99,9 @@ func Decode(ctx context.Context, open func() (io.ReadCloser, error), name, path 
 	}
 	d := rows.decoder
 	d.limits = limits.withDefaults()
-	d.reader.depth = d.limits.Depth
+	if d.reader.depth != d.limits.Depth {
+		d.reader.depth, d.reader.kept = d.limits.Depth, [mostBlocks][]*kept{} // they are as deep as was allowed
+	}
 	defer d.shrink()
 	check := walk{decoder: d, path: []byte(strings.ToValidUTF8(path, "\uFFFD")), byName: ParseName(name).Kind}
 
@@ -120,7 +124,10 @@ func Decode(ctx context.Context, open func() (io.ReadCloser, error), name, path 
 		}
 		if err == nil {
 			obj, err := d.finish(&w)
-			if err == nil && w.kind == KindDigest {
+			switch {
+			case err != nil:
+				rows.restore()
+			case w.kind == KindDigest:
 				return d.digest(ctx, open, &w, obj, name, true)
 			}
 			return obj, err
@@ -191,10 +198,11 @@ func isObjectError(err error) bool {
 
 // start begins to read an object.
 func (d *decoder) start(ctx context.Context, body io.Reader) error {
-	if err := d.source.reset(ctx, body, d.limits.Ratio); err != nil {
+	buffer := d.win.reset(&d.source)
+	if err := d.source.reset(ctx, body, d.limits.Ratio, buffer, d.limits.Memory); err != nil {
 		return err
 	}
-	d.win.reset(&d.source)
+	d.win.hold(d.source.whole)
 	return nil
 }
 
@@ -212,8 +220,11 @@ func (d *decoder) finish(w *walk) (Object, error) {
 	}
 	obj := Object{Kind: w.kind, Size: d.source.stored.size, ContentSize: d.source.size}
 	d.source.stored.hash.Sum(obj.SHA256[:0])
+	if d.source.fault == nil {
+		d.source.hash.Sum(obj.ContentSHA256[:0])
+	}
 	if w.kind.records() {
-		obj.Records, obj.Bad, obj.First, obj.Last = w.records, w.bad, w.first, w.last
+		obj.Records, obj.Bad, obj.Foreign, obj.First, obj.Last = w.records, w.bad, w.foreign, w.first, w.last
 	}
 	return obj, nil
 }

@@ -14,13 +14,16 @@ import (
 )
 
 // Digest is a log file validation digest: what CloudTrail says it delivered for an account and region in a span of time, as a rule an
-// hour. Nothing of it is verified. Times are microseconds.
+// hour. Nothing of it is verified but by Verify. Times are microseconds; what the digest does not have is zero.
 type Digest struct {
 	Account, Region, Trail string // as far as the content, its key and its name tell
 	Start, End             int64  // of delivery
+	EndText                string // the end as it is written, which is signed
 	Bucket, Object         string // where CloudTrail put the digest
+	PreviousBucket         string
 	PreviousObject         string // the digest before it; "": a chain begins
 	PreviousHash           string // SHA-256 of that one's content, hex
+	PreviousSignature      string // of that one, hex
 	Fingerprint            string // of the public key
 	Backfill               bool   // by its name
 	Logs                   []DigestLog
@@ -29,7 +32,7 @@ type Digest struct {
 
 // DigestLog is a log file that a digest names.
 type DigestLog struct {
-	Object         string
+	Bucket, Object string
 	Hash           string // SHA-256 of the content, hex
 	Oldest, Newest int64  // event times; 0 where the digest gives none
 }
@@ -77,11 +80,13 @@ const (
 	digestFingerprint
 	digestPreviousObject
 	digestPreviousHash
+	digestPreviousBucket
+	digestPreviousSignature
 )
 
 var digestKeys = [...]string{
 	"awsAccountId", keyDigestStart, "digestEndTime", "digestS3Bucket", keyDigestObject, "digestPublicKeyFingerprint",
-	"previousDigestS3Object", "previousDigestHashValue",
+	"previousDigestS3Object", "previousDigestHashValue", "previousDigestS3Bucket", "previousDigestSignature",
 }
 
 // The keys of a log file in a digest.
@@ -90,9 +95,10 @@ const (
 	logHash
 	logOldest
 	logNewest
+	logBucket
 )
 
-var digestLogKeys = [...]string{"s3Object", "hashValue", "oldestEventTime", "newestEventTime"}
+var digestLogKeys = [...]string{"s3Object", "hashValue", "oldestEventTime", "newestEventTime", "s3Bucket"}
 
 // digestReader reads a digest's content: one JSON object with white space around it at most. Keys it does not know may hold anything.
 type digestReader struct {
@@ -154,7 +160,9 @@ func (d *Digest) take(values []string, name string) string {
 		return "the digest ends before it begins"
 	}
 	d.Bucket, d.Object, d.Fingerprint = values[digestBucket], values[digestObject], values[digestFingerprint]
-	d.PreviousObject, d.PreviousHash = values[digestPreviousObject], values[digestPreviousHash]
+	d.EndText = values[digestEnd]
+	d.PreviousBucket, d.PreviousObject = values[digestPreviousBucket], values[digestPreviousObject]
+	d.PreviousHash, d.PreviousSignature = values[digestPreviousHash], values[digestPreviousSignature]
 	// What CloudTrail called the digest says more than the name of a copy.
 	key, copied := ParseName(d.Object), ParseName(name)
 	if key.Kind != KindDigest {
@@ -196,7 +204,7 @@ func (r *digestReader) list(i int, d *Digest) int {
 		if i = r.object(i, digestLogKeys[:], values[:], func(_ []byte, i int) int { return r.value(i, 3) }); i < 0 {
 			return -1
 		}
-		l := DigestLog{Object: values[logObject], Hash: values[logHash]}
+		l := DigestLog{Bucket: values[logBucket], Object: values[logObject], Hash: values[logHash]}
 		if l.Object == "" || l.Hash == "" {
 			return r.fail(at, "a log file has no s3Object or no hashValue")
 		}

@@ -31,13 +31,13 @@ func EventJSON(table string, cols []int, b vec.Batch) (arrow.Array, error) {
 		if f.form == noColumn {
 			continue
 		}
-		if err := v.open(f, given[f.name()]); err != nil {
+		if err := v.open(f, given[f.name()], nil); err != nil {
 			return nil, err
 		}
 	}
 	var shape, rest texts
 	for name, to := range map[string]*texts{colShape: &shape, colRest: &rest} {
-		if err := to.open(name, given[name]); err != nil {
+		if err := to.open(name, given[name], nil); err != nil {
 			return nil, err
 		}
 	}
@@ -73,22 +73,34 @@ type view struct {
 	list    *array.List
 	items   []texts
 	mapping *array.Map
+	mapped  []int32 // by row: the row of mapping; nil: the same
 	entries [2]texts
 }
 
-func (v *view) open(f *field, a arrow.Array) error {
+// open opens the array of a field. Row i is row[i] of the array, NULL where that is negative; row nil: row i itself.
+func (v *view) open(f *field, a arrow.Array, row []int32) error {
 	if a == nil {
 		return fmt.Errorf("eventjson: column %s is missing", f.name())
 	}
 	bad := func() error { return fmt.Errorf("eventjson: column %s has the Arrow type %s", f.name(), a.DataType()) }
 	switch f.form {
 	case asRow:
+		if d, ok := a.(*array.Dictionary); ok && row == nil {
+			row = make([]int32, d.Len())
+			for i := range row {
+				row[i] = -1
+				if d.IsValid(i) {
+					row[i] = int32(d.GetValueIndex(i))
+				}
+			}
+			a = d.Dictionary()
+		}
 		s, ok := a.(*array.Struct)
 		if !ok || s.NumField() != len(f.sub.fields) {
 			return bad()
 		}
 		for i, sub := range f.sub.fields {
-			if err := v.open(sub, s.Field(i)); err != nil {
+			if err := v.open(sub, s.Field(i), row); err != nil {
 				return err
 			}
 		}
@@ -103,7 +115,7 @@ func (v *view) open(f *field, a arrow.Array) error {
 		}
 		v.list, v.items = l, make([]texts, len(f.sub.fields))
 		for i, sub := range f.sub.fields {
-			if err := v.items[i].open(sub.name(), s.Field(i)); err != nil {
+			if err := v.items[i].open(sub.name(), s.Field(i), nil); err != nil {
 				return err
 			}
 		}
@@ -112,13 +124,13 @@ func (v *view) open(f *field, a arrow.Array) error {
 		if !ok {
 			return bad()
 		}
-		v.mapping = m
-		if err := v.entries[0].open(f.name(), m.Keys()); err != nil {
+		v.mapping, v.mapped = m, row
+		if err := v.entries[0].open(f.name(), m.Keys(), nil); err != nil {
 			return err
 		}
-		return v.entries[1].open(f.name(), m.Items())
+		return v.entries[1].open(f.name(), m.Items(), nil)
 	default:
-		return v.texts[f.slot].open(f.name(), a)
+		return v.texts[f.slot].open(f.name(), a, row)
 	}
 	return nil
 }
@@ -136,7 +148,10 @@ func (v *view) read(i int, rec *record) {
 			}
 		}
 	}
-	if v.mapping != nil && v.mapping.IsValid(i) {
+	if v.mapped != nil {
+		i = int(v.mapped[i])
+	}
+	if v.mapping != nil && i >= 0 && v.mapping.IsValid(i) {
 		from, to := v.mapping.ValueOffsets(i)
 		for k := from; k < to; k++ {
 			rec.mapping = append(rec.mapping, v.entries[0].at(int(k)), v.entries[1].at(int(k)))
@@ -147,6 +162,7 @@ func (v *view) read(i int, rec *record) {
 // texts reads an array of strings, plain or dictionary-coded.
 type texts struct {
 	none    bool    // all are NULL
+	rows    []int32 // by row: the row of the array, negative for NULL; nil: the same
 	valid   []byte  // validity bitmap; nil: none is NULL
 	offset  int     // of the first row in valid
 	codes   []int32 // nil: plain
@@ -154,10 +170,11 @@ type texts struct {
 	bytes   []byte
 }
 
-func (t *texts) open(name string, a arrow.Array) error {
+func (t *texts) open(name string, a arrow.Array, rows []int32) error {
 	if a == nil {
 		return fmt.Errorf("eventjson: column %s is missing", name)
 	}
+	t.rows = rows
 	if a.NullN() > 0 {
 		t.valid, t.offset = a.NullBitmapBytes(), a.Data().Offset()
 	}
@@ -185,6 +202,11 @@ func (t *texts) open(name string, a arrow.Array) error {
 
 // at returns the text of row i, nil if it is NULL.
 func (t *texts) at(i int) []byte {
+	if t.rows != nil {
+		if i = int(t.rows[i]); i < 0 {
+			return nil
+		}
+	}
 	if t.none || t.valid != nil && !bitutil.BitIsSet(t.valid, t.offset+i) {
 		return nil
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"io"
 )
 
@@ -19,11 +20,22 @@ type window struct {
 	step int   // bytes to read at a time, at least
 }
 
-func (w *window) reset(src io.Reader) {
+// reset begins with the content that src reads. The buffer is lent out until hold or fill.
+func (w *window) reset(src io.Reader) (buffer []byte) {
 	if w.step == 0 {
 		w.step = 64 << 10
 	}
 	w.pos, w.end, w.base, w.src, w.eof, w.err = 0, 0, 0, src, false, nil
+	return w.buf
+}
+
+// hold takes content that is there as a whole, if it is not nil. pad bytes behind it are the window's.
+func (w *window) hold(whole []byte) {
+	if whole != nil {
+		w.end, w.eof = len(whole), true
+		w.buf = whole[:w.end+pad]
+		clear(w.buf[w.end:])
+	}
 }
 
 // fill reads until it holds more than most bytes, from the start of the content, and reports whether that is all of it.
@@ -37,7 +49,7 @@ func (w *window) fill(most int64) bool {
 // shrink lets go of a buffer that only a large object needed.
 func (w *window) shrink() {
 	w.src = nil
-	if len(w.buf) > 16<<20 {
+	if cap(w.buf) > 16<<20 {
 		w.buf = nil
 	}
 }
@@ -120,17 +132,22 @@ type walk struct {
 	network   int64 // records of network activity
 	array     bool  // the content is an array
 	container bool  // the content has a Records array
-	event     bool  // something looks like an event
-	digest    bool  // something looks like a digest
+	place     place // where the value at hand stands
+	env       envelope
+	text      []byte // at hand, of a record that is written as text; padded
+	foreign   int64  // messages that are no records
+	event     bool   // something looks like an event
+	digest    bool   // something looks like a digest
 	bad       []BadRecord
 	badBytes  int64
 	timed     bool
 	first     int64
 	last      int64
 	salvaged  [][]byte
-	kept      int64 // bytes of salvaged
-	checked   int64 // offset at the last look at the memory
-	size      int64 // of rows at the start, or at the last call of full
+	kept      int64    // bytes of salvaged
+	alike     []uint32 // records by the hash of their time and id, once there are many
+	checked   int64    // offset at the last look at the memory
+	size      int64    // of rows at the start, or at the last call of full
 }
 
 // Bounds of what is kept of bad records and of salvaged ones, so that an object cannot fill the memory.
@@ -138,7 +155,12 @@ const (
 	mostBad      = 10_000
 	mostBadBytes = 64 << 20
 	mostSalvage  = 16 << 20
+	rowOverhead  = 256 // what a row costs beside its text
+	// Records with one time and id are compared with each other, and so are in memory together. No trail has many of them in one object.
+	mostAlike = 100_000
 )
+
+var alikeSeed = maphash.MakeSeed()
 
 // run reads the content and decides what it is.
 func (w *walk) run() error {
@@ -218,7 +240,7 @@ func (w *walk) document() error {
 	case !ok:
 		return w.fault(w.win.pos, "no JSON", errors.New("the content is empty"))
 	case c == '[':
-		w.array = true
+		w.array, w.place = true, inOuter
 		w.win.pos++
 		if err := w.elements(); err != nil {
 			return err
@@ -229,11 +251,21 @@ func (w *walk) document() error {
 		if err != nil {
 			return err
 		}
-		if found {
+		if w.container {
 			return w.tail()
 		}
+		w.place = inOuter
+		return w.sequence(found)
+	case w.stamped():
+		w.place = inBatch
+		return w.lines()
 	}
-	return w.sequence()
+	if n := w.csvHeader(); n >= 0 {
+		w.place = inTable
+		return w.table(n)
+	}
+	w.place = inOuter
+	return w.sequence(false)
 }
 
 // tail checks that nothing follows the document.
@@ -264,36 +296,41 @@ func (w *walk) tooLong() *ObjectError {
 	return w.fault(w.win.pos, "record over "+limit, nil)
 }
 
-// wrapper reads an object at the top of the content as far as needed to find arrays of records in it, and reads those.
-// Without one it leaves the position at the object and reports false: the object, or what follows it, may be records itself.
+// wrapper reads an object as far as needed to find arrays of records or of what holds them, and reads those.
+// Without one it leaves the position at the object and reports false: the object, or what follows it, may be records itself; env is
+// what it shows.
 func (w *walk) wrapper() (found bool, err error) {
 	s := &w.reader.scanner
 	at := 1 // of the next member, from the window's position: the object's start, until an array of records is found
+	w.env = envelope{}
 	for first := true; ; first = false {
-		var end int
-		var shut, array bool
+		var m member
 		for again := true; again; {
 			s.b = w.win.bytes()
-			end, shut, array = w.wrapped(w.win.pos+at, first)
-			reached := end
-			if end < 0 {
+			m = w.member(w.win.pos+at, first)
+			reached := m.end
+			if m.end < 0 {
 				reached = s.fault.at
 			}
 			if again, err = w.again(reached); err != nil {
 				return found, err
 			}
 		}
+		w.env.base = w.win.pos
 		switch {
-		case end < 0 && found:
+		case m.end < 0 && found:
 			return true, w.scanFault("broken JSON around the records")
-		case end < 0:
+		case m.end < 0:
 			return false, nil
-		case array:
-			found, w.container = true, true
-			w.win.pos = end
+		case m.array:
+			found = true
+			outer := w.place
+			w.place, w.container = m.place, w.container || m.place == inRecords
+			w.win.pos = m.end
 			if err := w.elements(); err != nil {
 				return true, err
 			}
+			w.place = outer
 			c, ok := w.win.peek()
 			if !ok || c != ',' && c != '}' {
 				return true, w.fault(w.win.pos, "broken JSON around the records", nil)
@@ -304,44 +341,59 @@ func (w *walk) wrapper() (found bool, err error) {
 			}
 			at = 0
 		case found:
-			w.win.pos, at = end, 0
-			if shut {
+			w.win.pos, at = m.end, 0
+			if m.shut {
 				return true, nil
 			}
-		case shut:
+		case m.shut:
+			w.env.note(s.b, m)
+			w.env.complete, w.env.end = true, m.end-w.win.pos
 			return false, nil
 		default:
-			at = end - w.win.pos
+			w.env.note(s.b, m)
+			at = m.end - w.win.pos
 		}
 	}
 }
 
-// wrapped reads one member of the outer object from i, up to and with the comma or bracket after it, or up to the inside of an
-// array of records.
-func (w *walk) wrapped(i int, first bool) (end int, shut, array bool) {
+// member is a member of an object: its key's place, its value's, and the end, which is after the comma or bracket that follows, or -1.
+type member struct {
+	start, from, to, end int
+	shut                 bool  // the object ends with it, or is empty
+	array                bool  // end is inside of an array whose elements are to be read one by one
+	place                place // of these
+}
+
+// member reads one member of an object from i.
+func (w *walk) member(i int, first bool) member {
 	s := &w.reader.scanner
 	i = s.space(i)
 	if first && s.b[i] == '}' {
-		return i + 1, true, false
+		return member{end: i + 1, shut: true}
 	}
-	start := i
-	if i = s.key(i); i < 0 {
-		return -1, false, false
+	m := member{start: i}
+	if m.from = s.key(i); m.from < 0 {
+		return member{end: -1}
 	}
-	if s.b[i] == '[' && bytes.HasPrefix(s.b[start:], []byte(`"Records"`)) {
-		return i + 1, false, true
+	if s.b[m.from] == '[' {
+		if m.place, m.array = w.holdsRecords(s.b[m.start:]); m.array {
+			m.end = m.from + 1
+			return m
+		}
 	}
-	if i = s.value(i, 1); i < 0 {
-		return -1, false, false
+	if m.to = s.value(m.from, 1); m.to < 0 {
+		return member{end: -1}
 	}
-	i = s.space(i)
+	i = s.space(m.to)
 	switch s.b[i] {
 	case ',':
-		return i + 1, false, false
+		m.end = i + 1
 	case '}':
-		return i + 1, true, false
+		m.end, m.shut = i+1, true
+	default:
+		m.end = s.fail(i, "a comma or a closing bracket is missing")
 	}
-	return s.fail(i, "a comma or a closing bracket is missing"), false, false
+	return m
 }
 
 // elements reads the records of an array, from after its opening bracket to after its closing one.
@@ -372,6 +424,11 @@ func (w *walk) elements() error {
 // element reads one element of an array of records.
 func (w *walk) element() error {
 	w.win.peek()
+	if w.place != inRecords {
+		if done, err := w.outer(); done || err != nil {
+			return err
+		}
+	}
 	for {
 		end := w.read()
 		at := end
@@ -431,12 +488,18 @@ func (w *walk) read() int {
 	return w.reader.fail(w.win.pos, "no JSON object")
 }
 
-// sequence reads values that follow one another: JSON Lines, or simply one.
-func (w *walk) sequence() error {
-	var objects int64
+// sequence reads values that follow one another: JSON Lines, or simply one. More says that there was one before.
+func (w *walk) sequence(more bool) error {
+	objects := more
 	for {
 		if _, ok := w.win.peek(); !ok {
 			break
+		}
+		if done, err := w.outer(); err != nil {
+			return err
+		} else if done {
+			objects = true
+			continue
 		}
 		var end int
 		why := "no JSON object"
@@ -458,7 +521,7 @@ func (w *walk) sequence() error {
 			}
 		}
 		if end >= 0 && w.win.buf[w.win.pos] == '{' {
-			objects++
+			objects = true
 			if err := w.good(end); err != nil {
 				return err
 			}
@@ -471,11 +534,11 @@ func (w *walk) sequence() error {
 		if err := w.spoilt(end, why); err != nil {
 			return err
 		}
-		if objects == 0 && w.badBytes > w.limits.Record {
+		if !objects && w.badBytes > w.limits.Record {
 			break // a text of some other kind
 		}
 	}
-	if objects == 0 {
+	if !objects {
 		bad := w.bad[0]
 		return &ObjectError{Reason: "no JSON", Offset: bad.Offset, Err: errors.New(bad.Reason)}
 	}
@@ -505,8 +568,11 @@ func (w *walk) line() (int, error) {
 }
 
 // good takes the record that ends at end and was read.
-func (w *walk) good(end int) error {
-	n := int64(end - w.win.pos)
+func (w *walk) good(end int) error { return w.keep(w.win.buf[w.win.pos:end], end) }
+
+// keep takes the record that was read; the value that holds it ends at end.
+func (w *walk) keep(raw []byte, end int) error {
+	n := int64(len(raw))
 	if n > w.limits.Record {
 		return w.tooLong()
 	}
@@ -516,9 +582,14 @@ func (w *walk) good(end int) error {
 	if r.table == logs && string(r.texts[logs.category]) == "NetworkActivity" {
 		w.network++
 	}
+	if w.records >= mostAlike {
+		if err := w.tooMuchAlike(); err != nil {
+			return err
+		}
+	}
 	if w.salvage {
-		if w.kept += n + 24; w.kept <= mostSalvage {
-			w.salvaged = append(w.salvaged, bytes.Clone(w.win.buf[w.win.pos:end]))
+		if w.kept += n + rowOverhead; w.kept <= mostSalvage {
+			w.salvaged = append(w.salvaged, bytes.Clone(raw))
 		}
 	}
 	if w.rows != nil {
@@ -533,6 +604,27 @@ func (w *walk) good(end int) error {
 	w.win.pos = end
 	if w.rows != nil && (w.records%256 == 0 || w.win.offset()-w.checked > 1<<20) {
 		return w.measure()
+	}
+	return nil
+}
+
+// tooMuchAlike counts the record at hand among those that have the same time and id, or neither. The counts are of hashes, in a fixed number of places: few that are
+// frequent are found, many that are rare do not matter.
+func (w *walk) tooMuchAlike() error {
+	if w.alike == nil {
+		w.alike = make([]uint32, 1<<16)
+	}
+	r := &w.reader
+	var h maphash.Hash
+	h.SetSeed(alikeSeed)
+	h.Write(r.texts[r.table.eventTime])
+	h.WriteByte(0)
+	if r.table.eventID >= 0 {
+		h.Write(r.texts[r.table.eventID])
+	}
+	n := &w.alike[h.Sum64()%uint64(len(w.alike))]
+	if *n++; *n > mostAlike {
+		return w.fault(w.win.pos, fmt.Sprintf("over %d records with one time and id", mostAlike), nil)
 	}
 	return nil
 }

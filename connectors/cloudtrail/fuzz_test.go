@@ -12,6 +12,8 @@ import (
 func FuzzDecode(f *testing.F) {
 	for _, s := range []string{
 		`{"Records":[` + event1 + `,1,{"a":nul}]}`, `[` + event1 + `]`, event1 + "\nbad\n" + event2, digest1, "", "[", `{"Records":[`,
+		bridged(event1) + bridged(`{}`), logBatch(event1, "x", bridged(event2)), "2024-01-02T03:04:05.678Z " + event1 + "\nx\n", "a,eventJson\n1," + csvQuote(event1) + "\n\"",
+		`{"Events":[` + looked(event1) + `,{"CloudTrailEvent":"{\ud800\"eventVersion\""}]}`, `["{\"eventVersion\":1}"]`,
 		`{"a":"\ud800","Records":[{"userIdentity":{"x":1},"resources":[{},{"x":1}]}]}`, "\x1f\x8b\x08\x00\x00\x00\x00\x00",
 	} {
 		f.Add([]byte(s))

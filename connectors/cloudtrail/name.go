@@ -1,9 +1,14 @@
 package cloudtrail
 
 import (
+	"path"
 	"strings"
 	"time"
 )
+
+// SidecarSuffix is what the name of an object has behind it in the file that keeps its metadata in a plain copy:
+// {"Metadata": {"signature": …}}, as `aws s3api head-object` prints it. It is no object of the trail.
+const SidecarSuffix = ".metadata.json"
 
 // Kind classifies a trail object.
 type Kind string
@@ -72,6 +77,22 @@ func ParseName(name string) ObjectName {
 		}
 	}
 	return out
+}
+
+// MayHold reports whether an object of that name is worth reading: what it holds is decided by its content. These are the usual endings of JSON,
+// its lines, logs, tables and gzip, and none at all, as Firehose writes.
+func MayHold(name string) bool {
+	file := name[strings.LastIndexByte(name, '/')+1:]
+	if file == "" || strings.HasSuffix(file, "_$folder$") {
+		return false
+	}
+	ending := strings.ToLower(path.Ext(file))
+	switch ending {
+	case ".json", ".jsonl", ".ndjson", ".log", ".csv", ".gz", "":
+		return true
+	}
+	// The dot may be one of a stream's name, before the time and the random part that Firehose adds.
+	return strings.Count(ending, "-") >= 6
 }
 
 func kindOf(word string) Kind {

@@ -1,6 +1,7 @@
 package cloudtrail
 
 import (
+	"strings"
 	"testing"
 	"time"
 )
@@ -43,6 +44,34 @@ func TestParseName(t *testing.T) {
 	} {
 		if got := ParseName(c.name); got != c.want {
 			t.Errorf("%s: %+v; want %+v", c.name, got, c.want)
+		}
+	}
+}
+
+// Whatever a name is, what is read from it is safe to use.
+func FuzzParseName(f *testing.F) {
+	f.Add("AWSLogs/o-a/111122223333/CloudTrail/us-east-1/2024/01/02/111122223333_CloudTrail_us-east-1_20240102T0304Z_abcdefghij012345.json.gz")
+	f.Add("x/111122223333_CloudTrail-Digest_us-east-2_t_us-east-2_20240102T030405Z_backfill.json.gz")
+	f.Add("111122223333/CloudTrail/../../x")
+	f.Add("111122223333_CloudTrail_.._00000101T0000Z")
+	f.Fuzz(func(t *testing.T, name string) {
+		n := ParseName(name)
+		if n.Kind != kindOf(string(n.Kind)) || n.Account != "" && !isAccount(n.Account) || n.Region != "" && !isRegion(n.Region) ||
+			n.Org != "" && (!strings.HasPrefix(n.Org, "o-") || strings.Contains(n.Org, "/")) || n.Stamp.Year() < 0 || n.Stamp.Year() > 9999 {
+			t.Errorf("%q: %+v", name, n)
+		}
+	})
+}
+
+func TestMayHold(t *testing.T) {
+	for name, want := range map[string]bool{
+		logName: true, "a.json": true, "a/b.jsonl": true, "a.ndjson": true, "a.log.gz": true, "000000.gz": true, "result_1.csv.gz": true, "a.JSON": true,
+		"2026/11/28/20/trail-1-2026-11-28-20-00-00-0b0c62f7-0000-4000-8000-000000000000":    true,
+		"2026/11/28/20/my.trail-1-2026-11-28-20-00-00-0b0c62f7-0000-4000-8000-000000000000": true,
+		"a.parquet": false, "a.txt": false, "a/": false, "a_$folder$": false, "": false, "a.tar": false,
+	} {
+		if got := MayHold(name); got != want {
+			t.Errorf("%s: %v", name, got)
 		}
 	}
 }

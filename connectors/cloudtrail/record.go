@@ -16,6 +16,7 @@ type record struct {
 	mapping [][]byte // keys and values in turn
 	shape   []byte
 	rest    []byte
+	blocks  [mostBlocks]*kept // by block: where its texts were taken from, and what it is; nil: nothing that is kept
 
 	accountKey bool // the record has the key that gives its account
 }
@@ -31,6 +32,7 @@ func (r *record) reset(t *table) {
 	r.texts, r.present = r.texts[:t.texts], r.present[:t.present]
 	clear(r.texts)
 	clear(r.present)
+	clear(r.blocks[:])
 	r.list, r.mapping, r.shape, r.rest = r.list[:0], r.mapping[:0], r.shape[:0], r.rest[:0]
 }
 
@@ -46,6 +48,9 @@ func (r *record) account() []byte {
 	}
 	return id
 }
+
+// mostBlocks is the most blocks that a table has.
+const mostBlocks = 2
 
 // mostShape bounds a shape; a record with a longer one is kept whole in _rest.
 const mostShape = 1 << 10
@@ -66,6 +71,8 @@ type reader struct {
 	arena []byte      // texts of strings that had escapes
 	back  rebuilder
 	text  []byte // of the record, canonical
+	kept  [mostBlocks][]*kept
+	anew  bool // every block is read anew: the slow way, for tests
 }
 
 // shrink lets go of buffers that only a large record needed.
@@ -77,6 +84,7 @@ func (r *reader) shrink() {
 	}
 	r.b, r.text = nil, nil
 	clear(r.texts)
+	clear(r.blocks[:])
 	clear(r.list[:cap(r.list)])
 	clear(r.mapping[:cap(r.mapping)])
 }
@@ -188,6 +196,11 @@ func (r *reader) member(f *field, start, i, depth int, texts [][]byte) int {
 	case asRow:
 		if c != '{' {
 			break
+		}
+		if f.block > 0 && !r.anew {
+			if end := r.repeated(r.table.blocks[f.block-1], i, depth); end != notKept {
+				return end
+			}
 		}
 		r.shape = append(r.shape, f.id, '(')
 		mark := r.openRest(start, i, '{')

@@ -12,6 +12,7 @@ import (
 // Rows gathers decoded rows by table. Used by one goroutine; the zero value is empty.
 type Rows struct {
 	tables  [len(tables)]*tableRows
+	number  uint64 // of the tableRows, and the states of them, so far
 	decoder *decoder
 }
 
@@ -26,8 +27,9 @@ func (r *Rows) Bytes() int64 {
 	return n
 }
 
-// Flush returns the rows by table, columns as in Schema without _conflict and _commit, repetitive strings
-// dictionary-coded, and empties r. Within rows the children may be dictionary-coded too. Tables without rows are left out.
+// Flush returns the rows by table, columns as in Schema without _conflict and _commit, repetitive strings and repetitive rows
+// (useridentity, tlsdetails) dictionary-coded, and empties r. Within rows the children may be dictionary-coded too. An entry of a
+// dictionary of rows may be there twice. Tables without rows are left out.
 func (r *Rows) Flush() map[string]vec.Batch {
 	out := map[string]vec.Batch{}
 	for i, t := range r.tables {
@@ -52,6 +54,8 @@ func (r *Rows) restore() {
 	for _, t := range r.tables {
 		if t != nil {
 			t.restore()
+			r.number++
+			t.number = r.number
 		}
 	}
 }
@@ -60,7 +64,8 @@ func (r *Rows) restore() {
 func (r *Rows) add(rec *record, path []byte, ordinal int64) (micros int64, timed bool) {
 	t := r.tables[rec.table.index]
 	if t == nil {
-		t = newTableRows(rec.table)
+		r.number++
+		t = newTableRows(rec.table, r.number)
 		r.tables[rec.table.index] = t
 	}
 	return t.add(rec, path, ordinal)
@@ -68,15 +73,19 @@ func (r *Rows) add(rec *record, path []byte, ordinal int64) (micros int64, timed
 
 // tableRows are the rows of one table, column by column. A column may be shorter than the table: the rest of it is NULL.
 type tableRows struct {
-	t     *table
-	n     int
-	saved int
+	t      *table
+	n      int
+	saved  int
+	number uint64 // other than that of all others, and than its own before rows were taken back
 
-	texts   []column  // by slot of record.texts
-	present []bitmap  // by slot of record.present
+	blocks []blockRows
+	other  struct{ texts, present []int } // slots outside of blocks
+
+	texts   []column  // by slot of record.texts; those of a block are counted by its own
+	present []bitmap  // by slot of record.present; likewise
 	ends    []int32   // by row: where its elements of the list end
 	items   []column  // of the list: the fields of its elements
-	pairs   []int32   // by row: where its entries of the mapping end
+	pairs   []int32   // by row, or by block of the one that has it: where its entries of the mapping end
 	entries [2]column // of the mapping: keys, values
 
 	account, region, shape, rest, path column
@@ -85,8 +94,15 @@ type tableRows struct {
 	ordinal                            []int64
 }
 
-func newTableRows(t *table) *tableRows {
-	r := &tableRows{t: t, texts: make([]column, t.texts), present: make([]bitmap, t.present)}
+// blockRows are those of one block: each a code of one that came.
+type blockRows struct {
+	codes    []int32 // by row; -1 is NULL
+	n, saved int     // blocks that came
+}
+
+func newTableRows(t *table, number uint64) *tableRows {
+	r := &tableRows{t: t, number: number, texts: make([]column, t.texts), present: make([]bitmap, t.present), blocks: make([]blockRows, len(t.blocks))}
+	r.other.texts, r.other.present = t.other()
 	r.rest.plain = true
 	r.entries[0].plain, r.entries[1].plain = true, true
 	r.plain(t.top, r.texts)
@@ -110,13 +126,19 @@ func (t *tableRows) plain(o *object, columns []column) {
 func (t *tableRows) add(rec *record, path []byte, ordinal int64) (micros int64, timed bool) {
 	n := t.n
 	t.n++
-	for slot, text := range rec.texts {
-		if text != nil {
+	for i := range t.blocks {
+		if rec.present[t.t.blocks[i].slot] {
+			b := &t.blocks[i]
+			b.codes = add(padded(b.codes, n, -1), t.block(i, rec))
+		}
+	}
+	for _, slot := range t.other.texts {
+		if text := rec.texts[slot]; text != nil {
 			t.texts[slot].set(n, text)
 		}
 	}
-	for slot, is := range rec.present {
-		if is {
+	for _, slot := range t.other.present {
+		if rec.present[slot] {
 			t.present[slot].set(n)
 		}
 	}
@@ -128,13 +150,6 @@ func (t *tableRows) add(rec *record, path []byte, ordinal int64) (micros int64, 
 			}
 		}
 		t.ends = add(padded(t.ends, n, int32(k)), int32(k+len(rec.list)/len(t.items)))
-	}
-	if len(rec.mapping) > 0 {
-		k := t.mapped()
-		for i, text := range rec.mapping {
-			t.entries[i%2].set(k+i/2, text)
-		}
-		t.pairs = add(padded(t.pairs, n, int32(k)), int32(k+len(rec.mapping)/2))
 	}
 	if account := rec.account(); account != nil {
 		t.account.set(n, account)
@@ -153,6 +168,38 @@ func (t *tableRows) add(rec *record, path []byte, ordinal int64) (micros int64, 
 		t.timed.set(n)
 	}
 	return micros, timed
+}
+
+// block returns the code of block i of a record. One that came before, as far as is known, is not added again.
+func (t *tableRows) block(i int, rec *record) int32 {
+	known := rec.blocks[i]
+	if known != nil && known.rows == t.number {
+		return known.code
+	}
+	b, slots := &t.blocks[i], t.t.blocks[i]
+	n := b.n
+	b.n++
+	if known != nil {
+		known.rows, known.code = t.number, int32(n)
+	}
+	for slot := slots.texts.from; slot < slots.texts.to; slot++ {
+		if text := rec.texts[slot]; text != nil {
+			t.texts[slot].set(n, text)
+		}
+	}
+	for slot := slots.present.from; slot < slots.present.to; slot++ {
+		if rec.present[slot] {
+			t.present[slot].set(n)
+		}
+	}
+	if i == t.t.mapIn && len(rec.mapping) > 0 {
+		k := t.mapped()
+		for i, text := range rec.mapping {
+			t.entries[i%2].set(k+i/2, text)
+		}
+		t.pairs = add(padded(t.pairs, n, int32(k)), int32(k+len(rec.mapping)/2))
+	}
+	return int32(n)
 }
 
 // listed is the number of elements of the list so far, mapped that of entries of the mapping.
@@ -184,20 +231,42 @@ func (t *tableRows) size() int64 {
 	for _, b := range t.present {
 		n += int64(cap(b))
 	}
+	for i := range t.blocks {
+		n += 4 * int64(cap(t.blocks[i].codes))
+	}
 	n += 4*int64(cap(t.ends)+cap(t.pairs)) + 8*int64(cap(t.micros)+cap(t.ordinal)) + int64(cap(t.timed))
 	return n
 }
 
 func (t *tableRows) save() {
 	t.saved = t.n
+	for i := range t.blocks {
+		t.blocks[i].saved = t.blocks[i].n
+	}
 	t.columns((*column).save)
 }
 
 func (t *tableRows) restore() {
 	n := t.saved
-	t.ends, t.pairs = cut(t.ends, n), cut(t.pairs, n)
-	for i := range t.texts {
-		t.texts[i].restore(n)
+	t.ends = cut(t.ends, n)
+	for _, slot := range t.other.texts {
+		t.texts[slot].restore(n)
+	}
+	for _, slot := range t.other.present {
+		t.present[slot].cut(n)
+	}
+	for i := range t.blocks {
+		b, slots := &t.blocks[i], t.t.blocks[i]
+		b.n, b.codes = b.saved, cut(b.codes, n)
+		for slot := slots.texts.from; slot < slots.texts.to; slot++ {
+			t.texts[slot].restore(b.n)
+		}
+		for slot := slots.present.from; slot < slots.present.to; slot++ {
+			t.present[slot].cut(b.n)
+		}
+		if i == t.t.mapIn {
+			t.pairs = cut(t.pairs, b.n)
+		}
 	}
 	for i := range t.items {
 		t.items[i].restore(t.listed())
@@ -207,9 +276,6 @@ func (t *tableRows) restore() {
 	}
 	for _, c := range []*column{&t.account, &t.region, &t.shape, &t.rest, &t.path} {
 		c.restore(n)
-	}
-	for i := range t.present {
-		t.present[i].cut(n)
 	}
 	t.timed.cut(n)
 	t.micros, t.ordinal = cut(t.micros, n), cut(t.ordinal, n)
@@ -221,7 +287,7 @@ func (t *tableRows) flush() vec.Batch {
 	b := vec.Batch{Len: t.n}
 	for _, f := range t.t.top.fields {
 		if f.form != noColumn {
-			b.Cols = append(b.Cols, t.array(f))
+			b.Cols = append(b.Cols, t.array(f, t.n))
 		}
 	}
 	days := make([]int32, t.n)
@@ -242,34 +308,52 @@ func (t *tableRows) flush() vec.Batch {
 	return b
 }
 
-func (t *tableRows) array(f *field) arrow.Array {
+// array is the array of a field with n rows.
+func (t *tableRows) array(f *field, n int) arrow.Array {
 	switch f.form {
 	case asRow:
+		rows, valid := n, &t.present[f.slot]
+		if f.block > 0 {
+			n, valid = t.blocks[f.block-1].n, nil
+		}
 		children := make([]arrow.Array, len(f.sub.fields))
 		for i, sub := range f.sub.fields {
-			children[i] = t.array(sub)
+			children[i] = t.array(sub, n)
 		}
-		return structure(f.sub, children, t.n, &t.present[f.slot])
+		a := structure(f.sub, children, n, valid)
+		if f.block > 0 {
+			a = coded(a, padded(t.blocks[f.block-1].codes, rows, -1))
+		}
+		return a
 	case asList:
+		rows := n
 		n := t.listed()
 		children := make([]arrow.Array, len(t.items))
 		for i := range t.items {
 			children[i] = t.items[i].array(n)
 		}
 		elements := structure(f.sub, children, n, nil)
-		valid, nulls := t.present[f.slot].buffer(t.n)
-		return array.MakeFromData(array.NewData(arrow.ListOf(elements.DataType()), t.n,
-			[]*memory.Buffer{valid, offsets(t.ends, t.n)}, []arrow.ArrayData{elements.Data()}, nulls, 0))
+		valid, nulls := t.present[f.slot].buffer(rows)
+		return array.MakeFromData(array.NewData(arrow.ListOf(elements.DataType()), rows,
+			[]*memory.Buffer{valid, offsets(t.ends, rows)}, []arrow.ArrayData{elements.Data()}, nulls, 0))
 	case asMap:
+		rows := n
 		n := t.mapped()
 		dt := sqltype.MapOf(sqltype.VarcharType, sqltype.VarcharType).Arrow().(*arrow.MapType)
 		entries := array.NewData(dt.Elem(), n, []*memory.Buffer{nil},
 			[]arrow.ArrayData{t.entries[0].array(n).Data(), t.entries[1].array(n).Data()}, 0, 0)
-		valid, nulls := t.present[f.slot].buffer(t.n)
-		return array.MakeFromData(array.NewData(dt, t.n, []*memory.Buffer{valid, offsets(t.pairs, t.n)},
+		valid, nulls := t.present[f.slot].buffer(rows)
+		return array.MakeFromData(array.NewData(dt, rows, []*memory.Buffer{valid, offsets(t.pairs, rows)},
 			[]arrow.ArrayData{entries}, nulls, 0))
 	}
-	return t.texts[f.slot].array(t.n)
+	return t.texts[f.slot].array(n)
+}
+
+// coded makes an array of rows that are entries of others; -1 is NULL.
+func coded(entries arrow.Array, codes []int32) arrow.Array {
+	valid, nulls := validCodes(codes)
+	return array.MakeFromData(array.NewDataWithDictionary(&arrow.DictionaryType{IndexType: arrow.PrimitiveTypes.Int32, ValueType: entries.DataType()}, len(codes),
+		[]*memory.Buffer{valid, memory.NewBufferBytes(arrow.Int32Traits.CastToBytes(codes))}, nulls, 0, entries.Data().(*array.Data)))
 }
 
 // structure makes an array of rows; valid nil: none is NULL.

@@ -99,7 +99,7 @@ func TestFlushForms(t *testing.T) {
 func undictionaried(t arrow.DataType) arrow.DataType {
 	switch t := t.(type) {
 	case *arrow.DictionaryType:
-		return t.ValueType
+		return undictionaried(t.ValueType)
 	case *arrow.StructType:
 		fields := t.Fields()
 		for i := range fields {

@@ -8,6 +8,7 @@
 package cloudtrail
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/trailql/trailql/engine/source"
@@ -39,6 +40,7 @@ type field struct {
 	key   string
 	form  form
 	plain bool // nearly every value is distinct: not worth a dictionary
+	block int  // of a row whose values come again and again as they are: its place in table.blocks plus one
 	sub   *object
 	lead  []byte // the key as JSON text, with its colon
 	slot  int    // where a record keeps the value: in record.texts (asText, asJSON) or record.present (asRow, asList, asMap)
@@ -62,8 +64,10 @@ type table struct {
 	top     *object
 	texts   int // number of slots in record.texts
 	present int // number of slots in record.present
+	blocks  []*block
+	mapIn   int // the block that has the map, of which a table has at most one; -1 if there is none
 
-	eventTime, region, account, otherAccount, category int // slots of texts; -1 if there is none
+	eventTime, eventID, region, account, otherAccount, category int // slots of texts; -1 if there is none
 }
 
 func varchar(id byte, key string) *field  { return &field{id: id, key: key, form: asText} }
@@ -71,6 +75,7 @@ func distinct(id byte, key string) *field { return &field{id: id, key: key, form
 func rawJSON(id byte, key string) *field {
 	return &field{id: id, key: key, form: asJSON, plain: true}
 }
+func repeated(f *field) *field { f.block = -1; return f } // newTable numbers it
 func marker(key string) *field { return &field{key: key, form: noColumn} }
 func nested(id byte, key string, form form, fields ...*field) *field {
 	return &field{id: id, key: key, form: form, sub: &object{fields: fields}}
@@ -88,7 +93,7 @@ const (
 // logs holds AWS's documented columns in AWS's order.
 var logs = newTable(0, Logs,
 	varchar('A', "eventVersion"),
-	nested('B', "userIdentity", asRow,
+	repeated(nested('B', "userIdentity", asRow,
 		varchar('A', "type"), varchar('B', "principalId"), varchar('C', "arn"), varchar('D', "accountId"),
 		varchar('E', "invokedBy"), varchar('F', "accessKeyId"), varchar('G', "userName"),
 		nested('H', "onBehalfOf", asRow, varchar('A', "userId"), varchar('B', "identityStoreArn")),
@@ -102,7 +107,7 @@ var logs = newTable(0, Logs,
 		varchar('J', "identityProvider"), varchar('K', "credentialId"),
 		nested('L', "inScopeOf", asRow, varchar('A', "sourceArn"), varchar('B', "sourceAccount"), varchar('C', "issuerType"),
 			varchar('D', "credentialsIssuedTo")),
-		nested('M', "invokedByDelegate", asRow, varchar('A', "accountId"))),
+		nested('M', "invokedByDelegate", asRow, varchar('A', "accountId")))),
 	distinct('C', "eventTime"), varchar('D', "eventSource"), varchar('E', "eventName"), varchar('F', "awsRegion"),
 	varchar('G', "sourceIPAddress"), varchar('H', "userAgent"), varchar('I', "errorCode"), varchar('J', "errorMessage"),
 	rawJSON('K', "requestParameters"), rawJSON('L', "responseElements"), rawJSON('M', "additionalEventData"),
@@ -114,8 +119,8 @@ var logs = newTable(0, Logs,
 	nested('Z', "addendum", asRow, varchar('A', "reason"), varchar('B', "updatedFields"), distinct('C', "originalRequestID"),
 		distinct('D', "originalEventID")),
 	varchar('a', "sessionCredentialFromConsole"), rawJSON('b', "edgeDeviceDetails"),
-	nested('c', "tlsDetails", asRow, varchar('A', "tlsVersion"), varchar('B', "cipherSuite"),
-		varchar('C', "clientProvidedHostHeader"), varchar('D', "keyExchange")),
+	repeated(nested('c', "tlsDetails", asRow, varchar('A', "tlsVersion"), varchar('B', "cipherSuite"),
+		varchar('C', "clientProvidedHostHeader"), varchar('D', "keyExchange"))),
 	varchar('d', "managementEvent"), rawJSON('e', "eventContext"), varchar('f', "annotation"),
 	marker(keyInsightDetails), marker(keyOtherID), marker(keyTimeWindow), marker(keyDigestStart), marker(keyDigestObject),
 )
@@ -149,6 +154,10 @@ func tableNamed(name string) *table {
 func newTable(index int, name string, fields ...*field) *table {
 	t := &table{index: index, name: name, top: &object{fields: fields}}
 	t.number(t.top)
+	t.mapIn = slices.IndexFunc(t.blocks, func(b *block) bool { return b.sub.maps() > 0 })
+	if len(t.blocks) > mostBlocks || t.top.maps() > 1 || t.top.maps() == 1 && t.mapIn < 0 {
+		panic("cloudtrail: rows are not gathered in tables with more blocks, with two maps, or with one outside of blocks")
+	}
 	slot := func(path ...string) int {
 		o := t.top
 		for i, key := range path {
@@ -163,12 +172,58 @@ func newTable(index int, name string, fields ...*field) *table {
 		}
 		return -1
 	}
-	t.eventTime, t.region, t.account = slot("eventTime"), slot("awsRegion"), slot("recipientAccountId")
+	t.eventTime, t.eventID, t.region, t.account = slot("eventTime"), slot("eventID"), slot("awsRegion"), slot("recipientAccountId")
 	t.otherAccount, t.category = slot("userIdentity", "accountId"), slot("eventCategory")
 	if name == Aggregated {
 		t.eventTime, t.account = slot(keyTimeWindow, "windowStart"), slot("accountId")
 	}
 	return t
+}
+
+// block is a row at the top of records that comes again and again as it is: who asked, and over which connection.
+type block struct {
+	*field
+	texts   slots // the slots of what is in it
+	present slots
+	flat    bool // nothing in it has a closing bracket of its own
+}
+
+// slots is a range of them: from … to-1.
+type slots struct{ from, to int }
+
+func (s slots) has(slot int) bool { return slot >= s.from && slot < s.to }
+
+// maps counts the maps among the fields and below.
+func (o *object) maps() int {
+	n := 0
+	for _, f := range o.fields {
+		switch f.form {
+		case asMap:
+			n++
+		case asRow, asList:
+			n += f.sub.maps()
+		}
+	}
+	return n
+}
+
+// other returns the slots outside of blocks.
+func (t *table) other() (texts, present []int) {
+	for slot := range t.texts {
+		if !slices.ContainsFunc(t.blocks, func(b *block) bool { return b.texts.has(slot) }) {
+			texts = append(texts, slot)
+		}
+	}
+	for slot := range t.present {
+		if !slices.ContainsFunc(t.blocks, func(b *block) bool { return slot == b.slot || b.present.has(slot) }) {
+			present = append(present, slot)
+		}
+	}
+	return texts, present
+}
+
+func (o *object) flat() bool {
+	return !slices.ContainsFunc(o.fields, func(f *field) bool { return f.form != asText })
 }
 
 // objects counts the objects with known keys.
@@ -191,7 +246,12 @@ func (t *table) number(o *object) {
 		case asRow:
 			f.slot = t.present
 			t.present++
+			texts := t.texts
 			t.number(f.sub)
+			if f.block < 0 {
+				t.blocks = append(t.blocks, &block{f, slots{texts, t.texts}, slots{f.slot + 1, t.present}, f.sub.flat()})
+				f.block = len(t.blocks)
+			}
 		case asList:
 			f.slot = t.present
 			t.present++

@@ -189,6 +189,15 @@ func (b *rebuilder) member(f *field, texts [][]byte) bool {
 		}
 		return true
 	case asRow:
+		if f.block > 0 && b.comparing {
+			if k := b.r.blocks[f.block-1]; k != nil { // which gives its text, as was found when it was kept
+				n := len(k.shape) - 1
+				ok := n <= len(b.shape)-b.i && string(b.shape[b.i:b.i+n]) == string(k.shape[1:])
+				b.i += n
+				b.put(k.text)
+				return ok
+			}
+		}
 		if !b.take('(') {
 			return false
 		}

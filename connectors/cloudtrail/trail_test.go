@@ -58,11 +58,39 @@ func col(t testing.TB, table string, b vec.Batch, name string) arrow.Array {
 	t.Helper()
 	for i, c := range Schema(table) {
 		if c.Name == name {
-			return b.Cols[i]
+			return undone(b.Cols[i])
 		}
 	}
 	t.Fatalf("no column %s in %s", name, table)
 	return nil
+}
+
+// undone gives rows that are dictionary-coded, and the texts in rows, the plain form.
+func undone(a arrow.Array) arrow.Array {
+	switch a := a.(type) {
+	case *array.Dictionary:
+		entries, ok := a.Dictionary().(*array.Struct)
+		if !ok {
+			return a
+		}
+		rows := make([]int32, a.Len())
+		for i := range rows {
+			if rows[i] = -1; a.IsValid(i) {
+				rows[i] = int32(a.GetValueIndex(i))
+			}
+		}
+		return vec.Take(undone(entries), rows)
+	case *array.Struct:
+		fields := make([]arrow.Field, a.NumField())
+		data := make([]arrow.ArrayData, a.NumField())
+		for i := range fields {
+			child := vec.Plain(undone(a.Field(i)))
+			fields[i] = arrow.Field{Name: a.DataType().(*arrow.StructType).Field(i).Name, Type: child.DataType(), Nullable: true}
+			data[i] = child.Data()
+		}
+		return array.NewStructData(array.NewData(arrow.StructOf(fields...), a.Len(), a.Data().Buffers(), data, a.NullN(), 0))
+	}
+	return a
 }
 
 // tokens is the independent reading of a JSON value: the token stream of encoding/json, which keeps the order of members,

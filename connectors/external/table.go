@@ -120,7 +120,7 @@ func (t *Table) files(ctx context.Context) ([]dataFile, error) {
 	}
 	var files []dataFile
 	prefix := strings.TrimPrefix(t.Place.Path+"/", "/")
-	err := store.List(ctx, prefix, func(info blob.Info) error {
+	err := store.List(ctx, prefix, "", func(info blob.Info) error {
 		below := strings.TrimPrefix(info.Name, prefix)
 		for part := range strings.SplitSeq(below, "/") {
 			if part[0] == '_' && part != nullFolder || part[0] == '.' {

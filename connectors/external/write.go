@@ -146,7 +146,7 @@ func (o *Output) empty() error {
 			return taken
 		}
 	}
-	err := store.List(o.ctx, strings.TrimPrefix(o.place.Path+"/", "/"), func(blob.Info) error { return taken })
+	err := store.List(o.ctx, strings.TrimPrefix(o.place.Path+"/", "/"), "", func(blob.Info) error { return taken })
 	var e *sqlerr.Error
 	if err != nil && !errors.As(err, &e) {
 		return sqlerr.Wrap(sqlerr.Data, err, "'%s' cannot be written to", o.place)

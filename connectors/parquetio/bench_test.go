@@ -94,11 +94,11 @@ func BenchmarkScan(b *testing.B) {
 		req  source.Request
 		rows int64
 	}{
-		{"all columns", source.Request{Paths: allPaths(benchColumns)}, w.Rows},
+		{"all columns", source.Request{Paths: source.WholeColumns(benchColumns)}, w.Rows},
 		{"codes of two columns", source.Request{Paths: []source.Path{{Column: 1}, {Column: 3, Fields: []int{0}}}}, w.Rows},
 		{"times", source.Request{Paths: []source.Path{{Column: 0}}}, w.Rows},
-		{"one event by id, all columns", source.Request{Paths: allPaths(benchColumns), Conjuncts: equal(2, id)}, 1},
-		{"no such id", source.Request{Paths: allPaths(benchColumns), Conjuncts: equal(2, "5d0f")}, 0},
+		{"one event by id, all columns", source.Request{Paths: source.WholeColumns(benchColumns), Conjuncts: equal(2, id)}, 1},
+		{"no such id", source.Request{Paths: source.WholeColumns(benchColumns), Conjuncts: equal(2, "5d0f")}, 0},
 		{"one name of 300, two columns", source.Request{Paths: []source.Path{{Column: 1}, {Column: 5}}, Conjuncts: equal(0, "Event7")}, -1},
 		{"rows only", source.Request{}, w.Rows},
 	} {

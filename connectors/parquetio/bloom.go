@@ -201,7 +201,7 @@ func BlockHas(block []byte, hash uint64) bool {
 // which some value may be in no filter is left out.
 func ReadFilters(ctx context.Context, store blob.Store, f File, leaves []string) (_ map[string][]Filter, err error) {
 	defer caught(&err)
-	object, err := store.Open(ctx, f.Name)
+	object, err := openFile(ctx, store, f, func(int) {})
 	if err != nil {
 		return nil, err
 	}
@@ -215,8 +215,9 @@ func ReadFilters(ctx context.Context, store blob.Store, f File, leaves []string)
 			return nil, fmt.Errorf("%s: %w", f.Name, err)
 		}
 	}
-	out := map[string][]Filter{}
-	for _, name := range leaves {
+	found := make([]*node, len(leaves)) // nil: no such leaf
+	var spans []span
+	for i, name := range leaves {
 		n := &foot.root
 		for _, part := range strings.Split(name, ".") {
 			if n = n.child(part); n == nil {
@@ -224,6 +225,22 @@ func ReadFilters(ctx context.Context, store blob.Store, f File, leaves []string)
 			}
 		}
 		if n == nil || n.children != nil {
+			continue
+		}
+		found[i] = n
+		for _, g := range foot.groups {
+			if bloom := g.chunks[n.leaf].bloom; bloom.offset > 0 && bloom.length <= maxFilter {
+				spans = append(spans, bloom)
+			}
+		}
+	}
+	if far, ok := object.(*ranges); ok {
+		far.fetch(spans)
+	}
+	out := map[string][]Filter{}
+	for i, name := range leaves {
+		n := found[i]
+		if n == nil {
 			continue
 		}
 		filters, err := foot.filters(object, n.leaf)

@@ -22,6 +22,7 @@ type columnReader struct {
 	rows  int64 // of the row group
 	in    chunkBytes
 	coded bool  // text is given out as codes; otherwise it is plain
+	list  *node // the nearest repeated one above; nil: none
 	slot  uint8 // an entry with at least this definition level has a place in the leaf's array
 
 	places  []pagePlace // nil until the first read
@@ -67,6 +68,7 @@ type chunkBytes struct {
 	file  blob.Object
 	chunk span
 	count func(int)
+	exact bool  // what is needed is fetched ahead already
 	start int64 // of the window, in the file
 	ahead int64
 }
@@ -89,6 +91,7 @@ func (b *chunkBytes) get(s span, window *[]byte) ([]byte, error) {
 		switch {
 		case b.chunk.length <= wholeChunk:
 			from, to = b.chunk.offset, end
+		case b.exact:
 		case s.offset >= b.start && s.offset <= windowEnd && len(*window) > 0: // goes on where the last read ended
 			b.ahead = min(max(2*b.ahead, wholeChunk), maxAhead)
 			to = min(max(to, from+b.ahead), end)
@@ -114,7 +117,7 @@ func (c *columnReader) open() error {
 	}
 	c.current = -1
 	// A small chunk is read in one piece: to go from page to page there costs less than to read the index.
-	if c.chunk.offsetIndex.length == 0 || c.node.rep == 0 && c.chunk.pages.length <= wholeChunk {
+	if c.small() {
 		return c.walk()
 	}
 	if c.chunk.offsetIndex.length > maxPage {
@@ -222,7 +225,7 @@ func (c *columnReader) dictionary() error {
 	if c.dict != nil || !c.chunk.hasDict {
 		return nil
 	}
-	data, err := c.in.get(span{c.chunk.dictionary, c.chunk.data - c.chunk.dictionary}, &c.window)
+	data, err := c.in.get(c.dictionarySpan(), &c.window)
 	if err != nil {
 		return err
 	}

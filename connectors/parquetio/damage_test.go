@@ -97,7 +97,7 @@ func mustBeDataError(t *testing.T, err error) {
 func TestDamagedFilesGiveErrorsNotOtherRows(t *testing.T) {
 	data, w := writePaged(t, 16, WriteOptions{Columns: damageColumns, RowGroupRows: 100, Bloom: []string{"id"}}, damageBatch(250))
 	footerStart := len(data) - 8 - int(binary.LittleEndian.Uint32(data[len(data)-8:]))
-	req := source.Request{Paths: allPaths(damageColumns), Conjuncts: []expr.Expr{
+	req := source.Request{Paths: source.WholeColumns(damageColumns), Conjuncts: []expr.Expr{
 		&expr.Compare{Op: expr.Ne, Left: &expr.Column{Index: 1, Name: "name", T: sqltype.VarcharType}, Right: expr.NewLiteral(sqltype.VarcharType, "b")},
 	}}
 	rows := func(data []byte, off source.Switches) ([]string, error) {
@@ -181,7 +181,7 @@ func TestHostileSizes(t *testing.T) {
 	scanOf := func(data []byte, size, rows int64) error {
 		store, files := newMemoryStore(data)
 		files[0].Size, files[0].Rows = size, rows
-		_, _, err := scanAll(store, files, damageColumns, source.Request{Paths: allPaths(damageColumns)})
+		_, _, err := scanAll(store, files, damageColumns, source.Request{Paths: source.WholeColumns(damageColumns)})
 		return err
 	}
 	huge := bytes.Clone(data)
@@ -233,7 +233,7 @@ func TestFailingReadsEndTheScan(t *testing.T) {
 	for left := 0; ; left++ {
 		store, files := newMemoryStore(data)
 		files[0].Rows = w.Rows
-		batches, _, err := scanAll(&failingStore{store, left}, files, damageColumns, source.Request{Paths: allPaths(damageColumns)})
+		batches, _, err := scanAll(&failingStore{store, left}, files, damageColumns, source.Request{Paths: source.WholeColumns(damageColumns)})
 		if err == nil {
 			if countRows(batches) != w.Rows {
 				t.Fatalf("%d rows without an error", countRows(batches))
@@ -450,5 +450,79 @@ func TestUnpack(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// CheckPages finds what a scan of all columns finds: the checksums of pages are checked, whatever column they are of.
+func TestCheckPagesFindsDamage(t *testing.T) {
+	data, w := writePaged(t, 16, WriteOptions{Columns: damageColumns, RowGroupRows: 100}, damageBatch(250))
+	check := func(data []byte) error {
+		store, files := newMemoryStore(data)
+		files[0].Rows = w.Rows
+		return CheckPages(background, store, files[0], damageColumns)
+	}
+	if err := check(data); err != nil {
+		t.Fatal(err)
+	}
+	footer, err := parseFooter(data[len(data)-8-int(binary.LittleEndian.Uint32(data[len(data)-8:])):len(data)-8], int64(len(data)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	pages := 0
+	for _, g := range footer.groups {
+		for _, c := range g.chunks {
+			bad := bytes.Clone(data)
+			bad[c.pages.end()-3] ^= 1 // in the checksum of the last page's frame
+			pages++
+			if err := check(bad); err == nil {
+				t.Errorf("a changed page at byte %d goes unnoticed", c.pages.end()-3)
+			} else {
+				mustBeDataError(t, err)
+			}
+		}
+	}
+	if pages < 3*len(damageColumns) {
+		t.Errorf("only %d chunks were changed", pages)
+	}
+}
+
+// Leaves of one list that have not the same number of elements are no column, though each can be decoded.
+func TestCheckComparesTheLeavesOfAList(t *testing.T) {
+	list := sqltype.ArrayOf(sqltype.RowOf(sqltype.Field{Name: "a", Type: sqltype.BigIntType}, sqltype.Field{Name: "b", Type: sqltype.BigIntType}))
+	columns := []source.Column{{Name: "l", Type: list}}
+	b := array.NewBuilder(memory.DefaultAllocator, list.Arrow()).(*array.ListBuilder)
+	pair := b.ValueBuilder().(*array.StructBuilder)
+	for row := range 10 {
+		b.Append(true)
+		for range row % 3 {
+			pair.Append(true)
+			pair.FieldBuilder(0).(*array.Int64Builder).Append(int64(row))
+			pair.FieldBuilder(1).(*array.Int64Builder).Append(int64(row))
+		}
+	}
+	data, w := writePaged(t, 16, WriteOptions{Columns: columns}, vec.Batch{Len: 10, Cols: []arrow.Array{b.NewArray()}})
+	store, files := newMemoryStore(data)
+	files[0].Rows = w.Rows
+	opened, err := NewScan(background, store, files, columns, source.Request{Paths: source.WholeColumns(columns), Limit: -1}, &source.Report{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, wrong := range []bool{false, true} {
+		s := opened.(*scan)
+		r, err := s.open(background, s.morsels[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := r.advance(); err != nil {
+			t.Fatal(err)
+		}
+		if wrong {
+			r.group.columns[0].leaves[1].slot = 255 // as if none of its entries were an element
+		}
+		if err := r.group.check(); (err != nil) != wrong {
+			t.Errorf("wrong %v: %v", wrong, err)
+		}
+		r.leave()
+		_ = r.Close()
 	}
 }

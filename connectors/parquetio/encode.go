@@ -3,15 +3,14 @@ package parquetio
 import (
 	"cmp"
 	"fmt"
+	"hash/maphash"
 	"slices"
 	"strings"
 	"unsafe"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
-	"github.com/apache/arrow-go/v18/arrow/memory"
 	"github.com/apache/arrow-go/v18/parquet"
-	"github.com/apache/arrow-go/v18/parquet/file"
 	"github.com/apache/arrow-go/v18/parquet/metadata"
 
 	"github.com/trailql/trailql/engine/sqltype"
@@ -22,38 +21,40 @@ import (
 // whole to read a single row. The limit has room for the request parameters of a row group, which repeat, and are long.
 const dictionaryBytes = 4 << 20
 
-// physical is how values of T are taken from Arrow and given to arrow-go. Its functions run once per batch or page.
+// physical is how values of T are taken from Arrow and written. Its functions run once per batch or page.
 type physical[T cmp.Ordered] struct {
-	gather  func(dst []T, leaf arrow.Array, at []int32) []T // the values at the rows that are not negative
-	write   func(cw file.ColumnChunkWriter, values []T, def, rep []int16) error
-	bounds  func(s metadata.TypedStatistics, lo, hi T)
-	entries func(sorted []T) arrow.Array // nil: such chunks are always plain
-	value   func(T) any                  // as in Stats
+	gather func(dst []T, leaf arrow.Array, at []int32) []T // the values at the rows that are not negative
+	plain  func(dst []byte, values []T) []byte             // adds them in the PLAIN encoding
+	apart  func(dst []byte, values []T) []byte             // or with their lengths apart; nil: they have none
+	bounds func(s metadata.TypedStatistics, lo, hi T)
+	hash   func(T) uint64 // nil: chunks are always plain, else they may be dictionary-coded
+	value  func(T) any    // as in Stats
 }
 
 // writeChunk writes the leaf of one row group.
-func (fw *fileWriter) writeChunk(rg file.SerialRowGroupWriter, l leafColumn, parts []shredded) error {
+func (fw *fileWriter) writeChunk(g *rowGroup, l leafColumn) error {
+	parts := g.shred(l)
 	switch l.t.Kind {
 	case sqltype.Boolean:
-		return encodeChunk(fw, rg, l, parts, booleans)
+		return encodeChunk(fw, g, l, parts, booleans)
 	case sqltype.TinyInt:
-		return encodeChunk(fw, rg, l, parts, int32s(gatherInts[int32, int8]))
+		return encodeChunk(fw, g, l, parts, int32s(gatherInts[int32, int8]))
 	case sqltype.SmallInt:
-		return encodeChunk(fw, rg, l, parts, int32s(gatherInts[int32, int16]))
+		return encodeChunk(fw, g, l, parts, int32s(gatherInts[int32, int16]))
 	case sqltype.Integer:
-		return encodeChunk(fw, rg, l, parts, int32s(gatherInts[int32, int32]))
+		return encodeChunk(fw, g, l, parts, int32s(gatherInts[int32, int32]))
 	case sqltype.Date:
-		return encodeChunk(fw, rg, l, parts, int32s(gatherInts[int32, arrow.Date32]))
+		return encodeChunk(fw, g, l, parts, int32s(gatherInts[int32, arrow.Date32]))
 	case sqltype.BigInt:
-		return encodeChunk(fw, rg, l, parts, int64s(gatherInts[int64, int64]))
+		return encodeChunk(fw, g, l, parts, int64s(gatherInts[int64, int64]))
 	case sqltype.Timestamp:
-		return encodeChunk(fw, rg, l, parts, int64s(gatherInts[int64, arrow.Timestamp]))
+		return encodeChunk(fw, g, l, parts, int64s(gatherInts[int64, arrow.Timestamp]))
 	case sqltype.Real:
-		return encodeChunk(fw, rg, l, parts, reals)
+		return encodeChunk(fw, g, l, parts, reals)
 	case sqltype.Double:
-		return encodeChunk(fw, rg, l, parts, doubles)
+		return encodeChunk(fw, g, l, parts, doubles)
 	default: // leafForm let no other type pass
-		return encodeChunk(fw, rg, l, parts, texts)
+		return encodeChunk(fw, g, l, parts, texts)
 	}
 }
 
@@ -61,7 +62,9 @@ func (fw *fileWriter) writeChunk(rg file.SerialRowGroupWriter, l leafColumn, par
 func (g *rowGroup) distinct(l leafColumn) int {
 	parts := g.shred(l)
 	if l.t.Kind == sqltype.Varchar {
-		if d, ok := intern(parts, texts); ok {
+		d, ok := intern(parts, texts)
+		g.interned[l.name] = interned{d, ok}
+		if ok {
 			return len(d.entries)
 		}
 	}
@@ -96,14 +99,7 @@ var booleans = physical[uint8]{
 		}
 		return dst
 	},
-	write: func(cw file.ColumnChunkWriter, values []uint8, def, rep []int16) error {
-		flags := make([]bool, len(values))
-		for i, v := range values {
-			flags[i] = v == 1
-		}
-		_, err := cw.(*file.BooleanColumnChunkWriter).WriteBatch(flags, def, rep)
-		return err
-	},
+	plain: appendFlags,
 	bounds: func(s metadata.TypedStatistics, lo, hi uint8) {
 		s.(*metadata.BooleanStatistics).SetMinMax(lo == 1, hi == 1)
 	},
@@ -124,39 +120,21 @@ func gatherInts[T int32 | int64, A int8 | int16 | int32 | int64 | arrow.Date32 |
 func int32s(gather func([]int32, arrow.Array, []int32) []int32) physical[int32] {
 	return physical[int32]{
 		gather: gather,
-		write: func(cw file.ColumnChunkWriter, values []int32, def, rep []int16) error {
-			_, err := cw.(*file.Int32ColumnChunkWriter).WriteBatch(values, def, rep)
-			return err
-		},
-		bounds:  func(s metadata.TypedStatistics, lo, hi int32) { s.(*metadata.Int32Statistics).SetMinMax(lo, hi) },
-		entries: func(sorted []int32) arrow.Array { return int32Array(sorted, nil, 0) },
-		value:   func(v int32) any { return int64(v) },
+		plain:  appendPlain[int32],
+		bounds: func(s metadata.TypedStatistics, lo, hi int32) { s.(*metadata.Int32Statistics).SetMinMax(lo, hi) },
+		hash:   hashNumber[int32],
+		value:  func(v int32) any { return int64(v) },
 	}
 }
 
 func int64s(gather func([]int64, arrow.Array, []int32) []int64) physical[int64] {
 	return physical[int64]{
 		gather: gather,
-		write: func(cw file.ColumnChunkWriter, values []int64, def, rep []int16) error {
-			_, err := cw.(*file.Int64ColumnChunkWriter).WriteBatch(values, def, rep)
-			return err
-		},
+		plain:  appendPlain[int64],
 		bounds: func(s metadata.TypedStatistics, lo, hi int64) { s.(*metadata.Int64Statistics).SetMinMax(lo, hi) },
-		entries: func(sorted []int64) arrow.Array {
-			data := memory.NewBufferBytes(arrow.Int64Traits.CastToBytes(sorted))
-			return array.NewInt64Data(array.NewData(arrow.PrimitiveTypes.Int64, len(sorted), []*memory.Buffer{nil, data}, nil, 0, 0))
-		},
-		value: func(v int64) any { return v },
+		hash:   hashNumber[int64],
+		value:  func(v int64) any { return v },
 	}
-}
-
-func int32Array(values []int32, valid []byte, nulls int) arrow.Array {
-	data := memory.NewBufferBytes(arrow.Int32Traits.CastToBytes(values))
-	var bitmap *memory.Buffer
-	if nulls > 0 {
-		bitmap = memory.NewBufferBytes(valid)
-	}
-	return array.NewInt32Data(array.NewData(arrow.PrimitiveTypes.Int32, len(values), []*memory.Buffer{bitmap, data}, nil, nulls, 0))
 }
 
 var reals = physical[float32]{
@@ -169,10 +147,7 @@ var reals = physical[float32]{
 		}
 		return dst
 	},
-	write: func(cw file.ColumnChunkWriter, values []float32, def, rep []int16) error {
-		_, err := cw.(*file.Float32ColumnChunkWriter).WriteBatch(values, def, rep)
-		return err
-	},
+	plain:  appendPlain[float32],
 	bounds: func(s metadata.TypedStatistics, lo, hi float32) { s.(*metadata.Float32Statistics).SetMinMax(lo, hi) },
 	value:  func(v float32) any { return float64(v) },
 }
@@ -187,10 +162,7 @@ var doubles = physical[float64]{
 		}
 		return dst
 	},
-	write: func(cw file.ColumnChunkWriter, values []float64, def, rep []int16) error {
-		_, err := cw.(*file.Float64ColumnChunkWriter).WriteBatch(values, def, rep)
-		return err
-	},
+	plain:  appendPlain[float64],
 	bounds: func(s metadata.TypedStatistics, lo, hi float64) { s.(*metadata.Float64Statistics).SetMinMax(lo, hi) },
 	value:  func(v float64) any { return v },
 }
@@ -223,22 +195,12 @@ var texts = physical[string]{
 		}
 		return dst
 	},
-	write: func(cw file.ColumnChunkWriter, values []string, def, rep []int16) error {
-		raw := make([]parquet.ByteArray, len(values))
-		for i, v := range values {
-			raw[i] = rawText(v)
-		}
-		_, err := cw.(*file.ByteArrayColumnChunkWriter).WriteBatch(raw, def, rep)
-		return err
-	},
+	plain: appendTexts,
+	apart: appendApart,
 	bounds: func(s metadata.TypedStatistics, lo, hi string) {
 		s.(*metadata.ByteArrayStatistics).SetMinMax(rawText(lo), rawText(hi))
 	},
-	entries: func(sorted []string) arrow.Array {
-		b := array.NewStringBuilder(memory.DefaultAllocator)
-		b.AppendStringValues(sorted, nil)
-		return b.NewStringArray()
-	},
+	hash:  func(v string) uint64 { return maphash.String(hashSeed, v) },
 	value: func(v string) any { return strings.Clone(v) },
 }
 
@@ -250,23 +212,57 @@ func rawText(v string) parquet.ByteArray {
 	return unsafe.Slice(unsafe.StringData(v), len(v))
 }
 
+// hashSeed is drawn anew by each process, so that nobody can make up texts that collide.
+var hashSeed = maphash.MakeSeed()
+
 // dictionary numbers distinct values in the order of their first appearance.
 type dictionary[T cmp.Ordered] struct {
-	ids     map[T]int32
+	hash    func(T) uint64
+	slots   []int32  // a hash table with linear probing, at most half full: ids plus one; 0 is free
+	hashes  []uint32 // by id
 	entries []T
 	codes   []int32 // of the values, in order
 	bytes   int
 }
 
 func (d *dictionary[T]) id(v T) int32 {
-	id, ok := d.ids[v]
-	if !ok {
-		id = int32(len(d.entries))
-		d.ids[v] = id
-		d.entries = append(d.entries, v)
-		d.bytes += plainSize(v)
+	if 2*len(d.entries) >= len(d.slots) {
+		d.grow()
 	}
+	h := uint32(d.hash(v))
+	mask := len(d.slots) - 1
+	i := int(h) & mask
+	for ; d.slots[i] != 0; i = (i + 1) & mask {
+		if id := d.slots[i] - 1; d.hashes[id] == h && d.entries[id] == v {
+			return id
+		}
+	}
+	id := int32(len(d.entries))
+	d.slots[i] = id + 1
+	d.hashes, d.entries = append(d.hashes, h), append(d.entries, v)
+	d.bytes += plainSize(v)
 	return id
+}
+
+func (d *dictionary[T]) grow() {
+	d.slots = make([]int32, max(4*len(d.slots), 64))
+	mask := len(d.slots) - 1
+	for id, h := range d.hashes {
+		i := int(h) & mask
+		for d.slots[i] != 0 {
+			i = (i + 1) & mask
+		}
+		d.slots[i] = int32(id) + 1
+	}
+}
+
+// hashNumber spreads the bits of a number.
+func hashNumber[T int32 | int64](v T) uint64 { return uint64(v) * 0x9E3779B97F4A7C15 >> 32 }
+
+// interned is what intern returned for a text leaf of a row group.
+type interned struct {
+	d  *dictionary[string]
+	ok bool
 }
 
 // plainSize is the size of a value in the PLAIN encoding.
@@ -279,21 +275,27 @@ func plainSize[T cmp.Ordered](v T) int {
 
 // intern builds the dictionary of a chunk; ok is false if the chunk should be plain.
 func intern[T cmp.Ordered](parts []shredded, p physical[T]) (d *dictionary[T], ok bool) {
-	if p.entries == nil {
+	if p.hash == nil {
 		return nil, false
 	}
-	d = &dictionary[T]{ids: map[T]int32{}}
+	d = &dictionary[T]{hash: p.hash}
 	texts, isText := any(d).(*dictionary[string])
-	var values []T
+	const step = 8 << 10 // values between two looks at whether it is worth going on
+	rows := 0
 	for _, part := range parts {
-		const step = 8 << 10 // values between two looks at whether it is worth going on
-		var ids []int32      // of the entries of the part's own dictionary, plus one
+		rows += len(part.at)
+	}
+	d.codes = make([]int32, 0, rows)
+	values := make([]T, 0, min(rows, step))
+	for _, part := range parts {
+		var ids []int32 // of the entries of the part's own dictionary, plus one; nil where it has none, or one of far more rows than the part's
+		coded, is := part.leaf.(*array.Dictionary)
+		if is && len(part.at) > 0 && vec.Entries(coded).Len() <= 4*len(part.at) {
+			ids = make([]int32, vec.Entries(coded).Len())
+		}
 		for at := part.at; len(at) > 0; at = at[min(step, len(at)):] {
 			now := at[:min(step, len(at))]
-			if coded, is := part.leaf.(*array.Dictionary); is && isText {
-				if ids == nil {
-					ids = make([]int32, vec.Entries(coded).Len())
-				}
+			if isText && ids != nil {
 				internCoded(texts, coded, ids, now)
 			} else {
 				values = p.gather(values[:0], part.leaf, now)
@@ -342,32 +344,48 @@ func bound[T cmp.Ordered](values []T) (lo, hi T, ok bool) {
 }
 
 // encodeChunk decides the encoding, cuts the pages and keeps the statistics.
-func encodeChunk[T cmp.Ordered](fw *fileWriter, rg file.SerialRowGroupWriter, l leafColumn, parts []shredded, p physical[T]) error {
+func encodeChunk[T cmp.Ordered](fw *fileWriter, g *rowGroup, l leafColumn, parts []shredded, p physical[T]) error {
 	c := chunkEncoder[T]{physical: p}
 	present := 0
 	for _, part := range parts {
-		c.def = append(c.def, part.def...)
-		c.rep = append(c.rep, part.rep...)
 		present += part.present()
 	}
-	d, coded := intern(parts, p)
+	if c.def, c.rep = parts[0].def, parts[0].rep; len(parts) > 1 {
+		def, rep := make([][]int16, len(parts)), make([][]int16, len(parts))
+		for i, part := range parts {
+			def[i], rep[i] = part.def, part.rep
+		}
+		c.def, c.rep = slices.Concat(def...), slices.Concat(rep...)
+	}
+	var d *dictionary[T]
+	var coded bool
+	if known, is := g.interned[l.name]; is {
+		d, coded = any(known.d).(*dictionary[T]), known.ok
+		delete(g.interned, l.name)
+	} else {
+		d, coded = intern(parts, p)
+	}
 	coded = coded && present > 0
 	var err error
-	if c.cw, err = fw.column(rg, coded); err != nil {
+	if c.cw, err = fw.file.beginChunk(fw.forms[coded], coded); err != nil {
 		return err
 	}
-	c.maxDef = c.cw.Descr().MaxDefinitionLevel()
+	c.maxDef = c.cw.column.MaxDefinitionLevel()
 	if coded {
 		c.sortDictionary(d)
-		if err := c.cw.CurrentEncoder().(interface{ PutDictionary(arrow.Array) error }).PutDictionary(p.entries(c.dict)); err != nil {
+		filterValues(c.cw, c.dict)
+		if err := c.cw.writeDictionary(p.plain(make([]byte, 0, d.bytes), c.dict), len(c.dict)); err != nil {
 			return err
 		}
 	} else {
-		c.apart = fw.apart(l)
+		if fw.apart(l) {
+			c.plain = p.apart
+		}
 		c.values = make([]T, 0, present)
 		for _, part := range parts {
 			c.values = p.gather(c.values, part.leaf, part.at)
 		}
+		filterValues(c.cw, c.values)
 	}
 	if err := c.cutPages(fw.pageRows, fw.pageBytes); err != nil {
 		return err
@@ -387,15 +405,14 @@ func encodeChunk[T cmp.Ordered](fw *fileWriter, rg file.SerialRowGroupWriter, l 
 			return err
 		}
 	}
-	return c.cw.Close() // now, as long as the properties are this chunk's
+	return c.cw.end()
 }
 
 type chunkEncoder[T cmp.Ordered] struct {
 	physical[T]
-	cw       file.ColumnChunkWriter
+	cw       *chunkWriter
 	def, rep []int16
 	maxDef   int16
-	apart    bool // lengths of texts stand apart
 	pages    []encodedPage[T]
 	bounded  bool // pages and chunk get bounds
 
@@ -404,9 +421,10 @@ type chunkEncoder[T cmp.Ordered] struct {
 	codes  []int32
 }
 
-// encodedPage is a page: entries [from, to) with values [first, end), which lie within lo and hi if bounded.
+// encodedPage is a page: entries [from, to) of so many rows, with values [first, end), which lie within lo and hi if bounded.
 type encodedPage[T cmp.Ordered] struct {
 	from, to, first, end int
+	rows                 int
 	lo, hi               T
 	bounded              bool
 }
@@ -432,43 +450,54 @@ func (c *chunkEncoder[T]) sortDictionary(d *dictionary[T]) {
 
 // cutPages cuts the entries into pages, each of whole rows.
 func (c *chunkEncoder[T]) cutPages(pageRows, pageBytes int) error {
-	p := encodedPage[T]{}
-	rows, size := 0, 0
-	for i := 0; i <= len(c.def); i++ {
-		rowStarts := i == len(c.def) || c.rep == nil || c.rep[i] == 0
-		if rowStarts && i > p.from && (i == len(c.def) || rows == pageRows || size >= pageBytes) {
-			if size > maxPage/2 {
-				return fmt.Errorf("a row has %d bytes; a page may have %d", size, maxPage/2)
+	for p := (encodedPage[T]{}); p.from < len(c.def); p = (encodedPage[T]{from: p.to, first: p.end, end: p.end}) {
+		if c.rep == nil && c.dict != nil { // an entry a row, and codes are short: rows alone count
+			p.to = min(p.from+pageRows, len(c.def))
+			p.rows = p.to - p.from
+			p.end += countLevel(c.def[p.from:p.to], c.maxDef)
+		} else if err := c.fill(&p, pageRows, pageBytes); err != nil {
+			return err
+		}
+		if c.dict == nil {
+			p.lo, p.hi, p.bounded = bound(c.values[p.first:p.end])
+		} else if codes := c.codes[p.first:p.end]; len(codes) > 0 {
+			p.lo, p.hi, p.bounded = bound([]T{c.dict[slices.Min(codes)], c.dict[slices.Max(codes)]})
+		}
+		c.pages = append(c.pages, p)
+	}
+	return nil
+}
+
+// fill takes rows into a page that has none, until it is full.
+func (c *chunkEncoder[T]) fill(p *encodedPage[T], pageRows, pageBytes int) error {
+	size := 0
+	for p.to = p.from; p.to < len(c.def); p.to++ {
+		if c.rep == nil || c.rep[p.to] == 0 {
+			if p.rows == pageRows || size >= pageBytes {
+				break
 			}
-			p.to = i
-			if n := len(c.pages); n > 0 && c.apart && p.first == p.end && c.pages[n-1].first < p.first {
-				// arrow-go's encoder gives a page without values bytes of the page before
-				c.pages[n-1].to = i
-			} else {
-				if c.dict == nil {
-					p.lo, p.hi, p.bounded = bound(c.values[p.first:p.end])
-				} else if codes := c.codes[p.first:p.end]; len(codes) > 0 {
-					p.lo, p.hi, p.bounded = bound([]T{c.dict[slices.Min(codes)], c.dict[slices.Max(codes)]})
-				}
-				c.pages = append(c.pages, p)
-			}
-			p = encodedPage[T]{from: i, first: p.end, end: p.end}
-			rows, size = 0, 0
+			p.rows++
 		}
-		if i == len(c.def) {
-			break
-		}
-		if rowStarts {
-			rows++
-		}
-		if c.def[i] == c.maxDef {
+		if c.def[p.to] == c.maxDef {
 			if c.dict == nil {
 				size += plainSize(c.values[p.end])
 			}
 			p.end++
 		}
 	}
+	if size > maxPage/2 {
+		return fmt.Errorf("a row has %d bytes; a page may have %d", size, maxPage/2)
+	}
 	return nil
+}
+
+func countLevel(levels []int16, level int16) (n int) {
+	for _, l := range levels {
+		if l == level {
+			n++
+		}
+	}
+	return n
 }
 
 // bound returns the bounds of all pages; ok is false if some page with values has none.
@@ -491,22 +520,11 @@ func (c *chunkEncoder[T]) bound() (lo, hi T, ok bool) {
 }
 
 func (c *chunkEncoder[T]) writePage(p encodedPage[T]) error {
-	def := c.def[p.from:p.to]
 	var rep []int16
 	if c.rep != nil {
 		rep = c.rep[p.from:p.to]
 	}
-	var err error
-	if c.dict == nil {
-		err = c.write(c.cw, c.values[p.first:p.end], def, rep)
-	} else {
-		err = c.cw.WriteDictIndices(c.spaced(c.codes[p.first:p.end], def), def, rep)
-	}
-	if err != nil {
-		return err
-	}
-	if s := c.cw.PageStatistics(); s != nil {
-		// Not those that arrow-go gathered: it has none for codes, and would keep one bound where the other is too long.
+	if s := c.cw.page; s != nil {
 		s.Reset()
 		s.IncNulls(int64(p.to - p.from - (p.end - p.first)))
 		s.IncNumValues(int64(p.end - p.first))
@@ -514,26 +532,10 @@ func (c *chunkEncoder[T]) writePage(p encodedPage[T]) error {
 			c.bounds(s, p.lo, p.hi)
 		}
 	}
-	return c.cw.(interface{ FlushCurrentPage() error }).FlushCurrentPage()
-}
-
-// spaced gives codes the form that arrow-go wants: a slot, maybe NULL, per entry that is below no empty or NULL list.
-func (c *chunkEncoder[T]) spaced(codes []int32, def []int16) arrow.Array {
-	slot := c.cw.LevelInfo().RepeatedAncestorDefLevel
-	out := make([]int32, 0, len(def))
-	valid := make([]byte, (len(def)+7)/8)
-	next := 0
-	for _, d := range def {
-		if d < slot {
-			continue
+	return c.cw.writePage(c.def[p.from:p.to], rep, p.rows, func(dst []byte) []byte {
+		if c.dict == nil {
+			return c.plain(dst, c.values[p.first:p.end])
 		}
-		code := int32(0)
-		if d == c.maxDef {
-			valid[len(out)/8] |= 1 << (len(out) % 8)
-			code = codes[next]
-			next++
-		}
-		out = append(out, code)
-	}
-	return int32Array(out, valid, len(out)-next)
+		return appendCodes(dst, c.codes[p.first:p.end], len(c.dict))
+	})
 }

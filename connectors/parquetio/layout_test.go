@@ -265,7 +265,7 @@ func TestSkipping(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			store, files := newMemoryStore(data)
 			files[0].Rows = w.Rows
-			req := source.Request{Paths: allPaths(columns), Conjuncts: c.conjuncts, Limit: -1}
+			req := source.Request{Paths: source.WholeColumns(columns), Conjuncts: c.conjuncts, Limit: -1}
 			batches, r, err := scanAll(store, files, columns, req)
 			if err != nil || countRows(batches) != c.rows {
 				t.Fatalf("%d rows, want %d; %v", countRows(batches), c.rows, err)
@@ -314,7 +314,7 @@ func TestLateColumnsReadFewPages(t *testing.T) {
 	for _, off := range []bool{false, true} {
 		store, files := newMemoryStore(data)
 		files[0].Rows = w.Rows
-		req := source.Request{Paths: allPaths(columns), Conjuncts: compare(expr.Eq, sqltype.VarcharType, ids[777]), Limit: -1, Off: source.Switches{Late: off}}
+		req := source.Request{Paths: source.WholeColumns(columns), Conjuncts: compare(expr.Eq, sqltype.VarcharType, ids[777]), Limit: -1, Off: source.Switches{Late: off}}
 		batches, r, err := scanAll(store, files, columns, req)
 		if err != nil || countRows(batches) != 1 || show(batches[0].Cols[1], 0) != fmt.Sprintf("%q", wide[777]) {
 			t.Fatal(countRows(batches), err)
@@ -344,7 +344,7 @@ func TestColumnsThatTheFileLacks(t *testing.T) {
 	store, files := newMemoryStore(data)
 	files[0].Rows = w.Rows
 	files[0].Constants = map[string]any{"date": int64(19000), "account": "111122223333"}
-	paths := append(allPaths(columns), source.Path{Column: 3, Fields: []int{0}})
+	paths := append(source.WholeColumns(columns), source.Path{Column: 3, Fields: []int{0}})
 	batches, _, err := scanAll(store, files, columns, source.Request{Paths: paths, Limit: -1})
 	if err != nil {
 		t.Fatal(err)
@@ -400,7 +400,7 @@ func TestFilesOfOthers(t *testing.T) {
 			}
 			store, files := newMemoryStore(buf.Bytes())
 			files[0].Rows = int64(len(values))
-			batches, _, err := scanAll(store, files, columns, source.Request{Paths: allPaths(columns), BatchRows: 700, Limit: -1})
+			batches, _, err := scanAll(store, files, columns, source.Request{Paths: source.WholeColumns(columns), BatchRows: 700, Limit: -1})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -421,7 +421,7 @@ func TestOneScanManyWorkers(t *testing.T) {
 		t.Fatal(err)
 	}
 	report := &source.Report{}
-	s, err := NewScan(background, store, files, damageColumns, source.Request{Paths: allPaths(damageColumns), Limit: -1}, report)
+	s, err := NewScan(background, store, files, damageColumns, source.Request{Paths: source.WholeColumns(damageColumns), Limit: -1}, report)
 	if err != nil || s.Morsels() != 20 {
 		t.Fatal(s.Morsels(), err)
 	}

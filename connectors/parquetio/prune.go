@@ -51,6 +51,7 @@ func (g *groupReader) prune() (keep bool, err error) {
 		}
 		g.filters = append(g.filters, f)
 	}
+	g.fetchIndexes(slices.Concat(g.filters, skips))
 	if !off.Bloom {
 		for _, f := range slices.Concat(g.filters, skips) {
 			none, err := g.bloomExcludes(f)

@@ -1,6 +1,7 @@
 package parquetio
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -18,6 +19,7 @@ type reader struct {
 	ctx                 context.Context
 	file                int
 	object              blob.Object
+	count               func(int) // bytes read
 	footer              *footer
 	shapes              []shape // of the paths
 	nextGroup, endGroup int
@@ -27,11 +29,14 @@ type reader struct {
 func (s *scan) open(ctx context.Context, m morsel) (r *reader, err error) {
 	defer caught(&err)
 	f := s.files[m.file]
-	object, err := s.store.Open(ctx, f.Name)
+	object, err := openFile(ctx, s.store, f, s.count)
 	if err != nil {
 		return nil, err
 	}
-	r = &reader{s: s, ctx: ctx, file: m.file, object: object}
+	r = &reader{s: s, ctx: ctx, file: m.file, object: object, count: s.count}
+	if _, far := object.(*ranges); far {
+		r.count = func(int) {} // it counts what comes itself
+	}
 	if err := r.start(m); err != nil {
 		_ = object.Close()
 		return nil, err
@@ -76,12 +81,11 @@ func (r *reader) start(m morsel) error {
 	return nil
 }
 
-func (r *reader) count(n int) { r.s.report.BytesRead.Add(int64(n)) }
+func (s *scan) count(n int) { s.report.BytesRead.Add(int64(n)) }
 
 func (r *reader) Close() error {
 	if r.group != nil {
-		r.group.finish()
-		r.group = nil
+		r.leave()
 	}
 	return r.object.Close()
 }
@@ -101,26 +105,44 @@ func (r *reader) next() (b vec.Batch, err error) {
 			return vec.Batch{}, err
 		}
 		if r.group == nil {
-			if r.nextGroup == r.endGroup {
-				return vec.Batch{}, io.EOF
+			if more, err := r.advance(); err != nil || !more {
+				return vec.Batch{}, cmp.Or(err, io.EOF)
 			}
-			if r.group, err = r.openGroup(r.nextGroup); err != nil {
-				return vec.Batch{}, err
-			}
-			r.nextGroup++
-			if r.group != nil {
-				r.s.report.RowsRead.Add(r.group.group.rows)
-			}
-			continue
 		}
 		b, err := r.group.next()
 		if errors.Is(err, io.EOF) {
-			r.group.finish()
-			r.group = nil
+			r.leave()
 			continue
 		}
 		return b, err
 	}
+}
+
+// advance opens the next row group that holds wanted rows; false: there is none.
+func (r *reader) advance() (more bool, err error) {
+	for r.group == nil {
+		if err := r.ctx.Err(); err != nil {
+			return false, err
+		}
+		if r.nextGroup == r.endGroup {
+			return false, nil
+		}
+		if r.group, err = r.openGroup(r.nextGroup); err != nil {
+			return false, err
+		}
+		r.nextGroup++
+	}
+	r.s.report.RowsRead.Add(r.group.group.rows)
+	return true, r.group.fetchRows()
+}
+
+// leave is done with the row group.
+func (r *reader) leave() {
+	r.group.finish()
+	if far, ok := r.object.(*ranges); ok {
+		far.forget(r.group.end())
+	}
+	r.group = nil
 }
 
 // constant is the value of a path that the file does not have: one row.

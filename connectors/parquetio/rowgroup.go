@@ -19,6 +19,9 @@ type groupReader struct {
 	filters []*filter // that are still to be decided by row, in the order in which they run
 	live    []rowRange
 	step    int64 // rows of a batch
+
+	// Of a store far away: up to which row all columns are on their way, how many rows ahead of the current ones, and how many at most.
+	fetched, ahead, window int64
 }
 
 type rowRange struct{ from, to int64 }
@@ -84,24 +87,26 @@ func (g *groupReader) column(n *node, sh *shape) *columnReader {
 	reader := &columnReader{node: n, chunk: c, rows: g.group.rows, current: -1, buffers: spareBuffers.Get().(*buffers)}
 	reader.window = reader.window[:0]
 	reader.in = chunkBytes{file: g.r.object, chunk: c.pages, count: g.r.count}
+	_, reader.in.exact = g.r.object.(*ranges)
 	reader.coded = sh.isLeaf() && isText(sh.t) && c.coded && c.hasDict
-	reader.slot = slotLevel(g.r.footer, n)
+	if reader.list = listAbove(g.r.footer, n); reader.list != nil {
+		reader.slot = uint8(reader.list.def)
+	}
 	return reader
 }
 
-// slotLevel is the definition level at which the nearest repeated node above a leaf has an element.
-func slotLevel(f *footer, leaf *node) uint8 {
-	level := 0
+// listAbove is the nearest repeated node above a leaf, nil if there is none.
+func listAbove(f *footer, leaf *node) (list *node) {
 	for n := &f.root; n != leaf; {
 		i := len(n.children) - 1
 		for n.children[i].leaf > leaf.leaf {
 			i--
 		}
 		if n = n.children[i]; n.repetition == repeated {
-			level = n.def
+			list = n
 		}
 	}
-	return uint8(level)
+	return list
 }
 
 // finish counts the pages that were spared and gives back the buffers.
@@ -122,6 +127,14 @@ func (g *groupReader) release() {
 			l.release()
 		}
 	}
+}
+
+// end is where the last chunk of the group ends in the file.
+func (g *groupReader) end() (end int64) {
+	for i := range g.group.chunks {
+		end = max(end, g.group.chunks[i].pages.end())
+	}
+	return end
 }
 
 // next returns the next rows for which all filters are true.
@@ -156,6 +169,9 @@ func (g *groupReader) next() (vec.Batch, error) {
 		}
 		if w.len() == 0 {
 			continue
+		}
+		if err := g.fetchLate(lo, hi); err != nil {
+			return vec.Batch{}, err
 		}
 		for p := range g.columns {
 			if _, err := w.column(p); err != nil {

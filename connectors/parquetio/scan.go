@@ -49,6 +49,7 @@ type scan struct {
 	morsels   []morsel
 	report    *source.Report
 	top       *topN // nil: all rows
+	upcoming  *upcoming
 }
 
 // morsel is the part-th of so many equal parts of a file's row groups.
@@ -111,6 +112,7 @@ func NewScan(ctx context.Context, store blob.Store, files []File, columns []sour
 	if req.Top != nil && !req.Off.Top && !slices.Contains(s.applied, false) {
 		s.top = newTopN(*req.Top, s.types[req.Top.Path])
 	}
+	s.upcoming = s.newUpcoming(ctx)
 	if s.top != nil {
 		report.Notes = append(report.Notes, source.Note{
 			Says: fmt.Sprintf("top %d: files and row groups that may hold the first rows are read first, others left out when enough are found", req.Top.Rows),
@@ -204,15 +206,37 @@ func (unforeseen) Error() string { return "it is damaged in a way that was not f
 
 func (s *scan) Open(ctx context.Context, m int) (source.Reader, error) {
 	if s.outdone(s.morsels[m].file) {
+		s.upcoming.drop(m)
 		s.report.RowGroups.Add(1)
 		s.report.RowGroupsByStats.Add(1)
 		return nothing{}, nil
 	}
-	r, err := s.open(ctx, s.morsels[m])
+	r, err := s.reader(ctx, m)
 	if err != nil {
 		return nil, s.fault(ctx, s.morsels[m].file, err)
 	}
 	return r, nil
+}
+
+func (s *scan) reader(ctx context.Context, m int) (*reader, error) {
+	if !blob.Remote(s.store.URL()) {
+		return s.open(ctx, s.morsels[m])
+	}
+	b := s.upcoming.take(s, m)
+	if b == nil {
+		return s.open(ctx, s.morsels[m])
+	}
+	select {
+	case <-b.done:
+	case <-ctx.Done():
+		b.drop()
+		return nil, context.Cause(ctx)
+	}
+	if b.err != nil {
+		return nil, b.err
+	}
+	b.r.ctx = ctx
+	return b.r, nil
 }
 
 // Prune runs concurrently: on a store far away each row group costs a wait.

@@ -8,8 +8,10 @@ import (
 	"slices"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/apache/arrow-go/v18/parquet"
 	"pgregory.net/rapid"
 
@@ -61,16 +63,52 @@ func (s *memoryStore) Open(_ context.Context, name string) (blob.Object, error) 
 	return memoryObject{io.NewSectionReader(sliceReader(data), 0, int64(len(data)))}, nil
 }
 
-func (s *memoryStore) URL() string                                               { return "mem:" }
-func (s *memoryStore) List(context.Context, string, func(blob.Info) error) error { panic("unused") }
-func (s *memoryStore) Stat(context.Context, string) (blob.Info, error)           { panic("unused") }
-func (s *memoryStore) ReadAll(context.Context, string) ([]byte, error)           { panic("unused") }
-func (s *memoryStore) Create(context.Context, string) (blob.Writer, error)       { panic("unused") }
-func (s *memoryStore) PutIfAbsent(context.Context, string, []byte) error         { panic("unused") }
-func (s *memoryStore) Delete(context.Context, string) error                      { panic("unused") }
+func (s *memoryStore) URL() string { return "mem:" }
+func (s *memoryStore) List(context.Context, string, string, func(blob.Info) error) error {
+	panic("unused")
+}
+func (s *memoryStore) Folders(context.Context, string) ([]string, error)     { panic("unused") }
+func (s *memoryStore) Get(context.Context, blob.Info) (io.ReadCloser, error) { panic("unused") }
+func (s *memoryStore) Stat(context.Context, string) (blob.Info, error)       { panic("unused") }
+func (s *memoryStore) ReadAll(context.Context, string) ([]byte, error)       { panic("unused") }
+func (s *memoryStore) Create(context.Context, string) (blob.Writer, error)   { panic("unused") }
+func (s *memoryStore) PutIfAbsent(context.Context, string, []byte) error     { panic("unused") }
+func (s *memoryStore) Delete(context.Context, string) error                  { panic("unused") }
+func (s *memoryStore) Settle(context.Context, string) error                  { panic("unused") }
+func (s *memoryStore) DropUnfinished(context.Context, time.Time) (int64, int64, error) {
+	panic("unused")
+}
 
-// scanAll reads everything, one morsel after the other.
+func init() { // files of tests are small
+	wholeFile, joinGap, mostRange, cheap, windowBytes, mergeBytes = 200, 50, 700, 300, 600, 150
+}
+
+// farStore passes for a store over a network.
+type farStore struct{ blob.Store }
+
+func (s farStore) URL() string { return "far://" + s.Store.URL() }
+
+// scanAll reads everything, one morsel after the other, and makes sure that it is the same from a store far away.
 func scanAll(store blob.Store, files []File, columns []source.Column, req source.Request) ([]vec.Batch, *source.Report, error) {
+	batches, report, err := scanFrom(store, files, columns, req)
+	if _, failing := store.(*failingStore); failing {
+		return batches, report, err
+	}
+	far, farReport, farErr := scanFrom(farStore{store}, files, columns, req)
+	if (err == nil) != (farErr == nil) || err == nil && (len(far) != len(batches) || farReport.RowsRead.Load() != report.RowsRead.Load() && req.Top == nil) {
+		panic(fmt.Sprintf("near: %d batches, %d rows read, %v\nfar: %d, %d, %v", len(batches), report.RowsRead.Load(), err, len(far), farReport.RowsRead.Load(), farErr))
+	}
+	for i := range far {
+		for c := range far[i].Cols {
+			if err == nil && !array.ApproxEqual(far[i].Cols[c], batches[i].Cols[c], array.WithNaNsEqual(true)) {
+				panic(fmt.Sprintf("batch %d, column %d\nnear: %v\nfar: %v", i, c, batches[i].Cols[c], far[i].Cols[c]))
+			}
+		}
+	}
+	return batches, report, err
+}
+
+func scanFrom(store blob.Store, files []File, columns []source.Column, req source.Request) ([]vec.Batch, *source.Report, error) {
 	report := &source.Report{}
 	s, err := NewScan(background, store, files, columns, req, report)
 	if err != nil {
@@ -100,13 +138,6 @@ func scanAll(store blob.Store, files []File, columns []source.Column, req source
 	return batches, report, nil
 }
 
-func allPaths(columns []source.Column) (paths []source.Path) {
-	for i := range columns {
-		paths = append(paths, source.Path{Column: i})
-	}
-	return paths
-}
-
 func countRows(batches []vec.Batch) (n int64) {
 	for _, b := range batches {
 		n += int64(b.Len)
@@ -122,7 +153,7 @@ func TestWhatIsWrittenTheScanReads(t *testing.T) {
 		data, w := writeForm(t, rapid.IntRange(1, 40).Draw(t, "page"), text, opt, batches...)
 		store, files := newMemoryStore(data)
 		files[0].Rows = w.Rows
-		got, _, err := scanAll(store, files, columns, source.Request{Paths: allPaths(columns), BatchRows: rapid.IntRange(1, 50).Draw(t, "batch")})
+		got, _, err := scanAll(store, files, columns, source.Request{Paths: source.WholeColumns(columns), BatchRows: rapid.IntRange(1, 50).Draw(t, "batch")})
 		if err != nil {
 			t.Fatal(err)
 		}

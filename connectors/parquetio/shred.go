@@ -3,6 +3,7 @@ package parquetio
 import (
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
+	"github.com/apache/arrow-go/v18/arrow/bitutil"
 
 	"github.com/trailql/trailql/engine/vec"
 )
@@ -16,8 +17,12 @@ type shredded struct {
 }
 
 // shred follows path down from column: child ordinals of rows; a list has the child 0 (its elements), a map 0 (keys) and
-// 1 (values). Every node is optional but a map's keys.
+// 1 (values). Every node is optional but a map's keys. Rows may be dictionary-coded: then only the entries are looked at one by one.
 func shred(column arrow.Array, path []int) shredded {
+	if d, ok := column.(*array.Dictionary); ok && len(path) > 0 {
+		entries := shred(d.Dictionary(), path)
+		return entries.spread(d)
+	}
 	n := column.Len()
 	s := shredded{leaf: column, def: make([]int16, n), at: make([]int32, n)}
 	for i := range s.at {
@@ -56,16 +61,58 @@ func shred(column arrow.Array, path []int) shredded {
 	}
 }
 
+// spread gives the rows of d what their entries have.
+func (s *shredded) spread(d *array.Dictionary) shredded {
+	codes, nulls := vec.Codes(d), vec.NullCount(d) > 0
+	valid, offset := d.NullBitmapBytes(), d.Data().Offset()
+	out := shredded{leaf: s.leaf, def: make([]int16, 0, len(codes)), at: make([]int32, 0, len(codes))}
+	if s.rep == nil {
+		for i, code := range codes {
+			if nulls && bitutil.BitIsNotSet(valid, offset+i) {
+				out.def, out.at = append(out.def, 0), append(out.at, -1)
+			} else {
+				out.def, out.at = append(out.def, s.def[code]), append(out.at, s.at[code])
+			}
+		}
+		return out
+	}
+	var starts []int // of the entries in s
+	for i, rep := range s.rep {
+		if rep == 0 {
+			starts = append(starts, i)
+		}
+	}
+	starts = append(starts, len(s.rep))
+	out.rep = make([]int16, 0, len(codes))
+	for i, code := range codes {
+		if nulls && bitutil.BitIsNotSet(valid, offset+i) {
+			out.def, out.rep, out.at = append(out.def, 0), append(out.rep, 0), append(out.at, -1)
+		} else {
+			from, to := starts[code], starts[code+1]
+			out.def, out.rep, out.at = append(out.def, s.def[from:to]...), append(out.rep, s.rep[from:to]...), append(out.at, s.at[from:to]...)
+		}
+	}
+	return out
+}
+
 // dropNulls gives the entries whose value is not NULL the level, the others no value.
 func (s *shredded) dropNulls(level int16) {
-	nulls := vec.NullCount(s.leaf) > 0
+	if vec.NullCount(s.leaf) == 0 {
+		for i, at := range s.at {
+			if at >= 0 {
+				s.def[i] = level
+			}
+		}
+		return
+	}
+	valid, offset := s.leaf.NullBitmapBytes(), s.leaf.Data().Offset()
 	for i, at := range s.at {
 		switch {
 		case at < 0:
-		case nulls && s.leaf.IsNull(int(at)):
-			s.at[i] = -1
-		default:
+		case bitutil.BitIsSet(valid, offset+int(at)):
 			s.def[i] = level
+		default:
+			s.at[i] = -1
 		}
 	}
 }

@@ -1,11 +1,14 @@
 package parquetio
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
+	"runtime"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
@@ -143,6 +146,65 @@ func TestTopNReadsLittle(t *testing.T) {
 		// Each window gives its first five rows at most; ascending, all but the first window are outdone.
 		if want := map[bool]int{false: 5, true: 50}[desc]; rows != want {
 			t.Errorf("desc %v: %d rows, want %d", desc, rows, want)
+		}
+	}
+}
+
+// What was begun ahead and is not needed any more is let go of: the bytes held ahead are the process's, and would be missing ever after.
+func TestNothingStaysAhead(t *testing.T) {
+	columns := []source.Column{{Name: "n", Type: sqltype.Type{Kind: sqltype.BigInt}}}
+	var stored [][]byte
+	var written []Written
+	for f := range 3 {
+		numbers := array.NewInt64Builder(memory.DefaultAllocator)
+		for i := range 1000 {
+			numbers.Append(int64(1000*f + i))
+		}
+		data, w := writePaged(t, 100, WriteOptions{Columns: columns}, vec.Batch{Len: 1000, Cols: []arrow.Array{numbers.NewArray()}})
+		stored, written = append(stored, data), append(written, w)
+	}
+	store, files := newMemoryStore(stored...)
+	for f := range files {
+		files[f].Rows, files[f].Stats = written[f].Rows, written[f].Stats
+	}
+	for name, top := range map[string]*source.TopN{"outdone": {Path: 0, Rows: 5}, "cancelled": nil} {
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		s, err := NewScan(ctx, farStore{store}, files, columns, source.Request{Limit: -1, Paths: []source.Path{{Column: 0}}, Top: top}, &source.Report{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := s.Open(ctx, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := r.Next(); err != nil {
+			t.Fatal(err)
+		}
+		if err := r.Close(); err != nil {
+			t.Fatal(err)
+		}
+		for _, b := range s.(*scan).upcoming.begun {
+			<-b.done
+		}
+		if heldAhead.Load() == 0 {
+			t.Fatal(name + ": no file is begun ahead")
+		}
+		if top == nil {
+			cancel()
+		}
+		for m := 1; m < s.Morsels() && top != nil; m++ {
+			if r, err = s.Open(ctx, m); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := r.Next(); !errors.Is(err, io.EOF) {
+				t.Fatalf("morsel %d of %s: %v", m, name, err)
+			}
+		}
+		for end := time.Now().Add(10 * time.Second); heldAhead.Load() != 0; runtime.Gosched() {
+			if time.Now().After(end) {
+				t.Fatalf("%s: %d bytes stay ahead", name, heldAhead.Load())
+			}
 		}
 	}
 }

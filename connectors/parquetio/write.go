@@ -13,12 +13,10 @@ import (
 	"hash"
 	"io"
 	"maps"
-	"math"
 	"slices"
 
 	"github.com/apache/arrow-go/v18/parquet"
 	"github.com/apache/arrow-go/v18/parquet/compress"
-	"github.com/apache/arrow-go/v18/parquet/file"
 	"github.com/apache/arrow-go/v18/parquet/metadata"
 	"github.com/apache/arrow-go/v18/parquet/schema"
 
@@ -132,8 +130,8 @@ type fileWriter struct {
 	text                parquet.Encoding // of text that is not dictionary-coded; older files have it PLAIN
 
 	leaves []leafColumn
-	w      *file.Writer
-	forms  map[bool]parquet.WriterProperties // of dictionary-coded chunks and of others; see column
+	file   *assembly
+	forms  map[bool]parquet.WriterProperties // of dictionary-coded chunks and of others
 	rows   int64
 	stats  map[string]Stats
 	groups []int  // rows of each row group
@@ -155,7 +153,7 @@ func (fw *fileWriter) run(next func() (vec.Batch, error)) error {
 		}
 	}
 
-	group := &rowGroup{}
+	group := &rowGroup{interned: map[string]interned{}}
 	for {
 		b, err := next()
 		if errors.Is(err, io.EOF) {
@@ -173,21 +171,21 @@ func (fw *fileWriter) run(next func() (vec.Batch, error)) error {
 				if err := fw.writeGroup(root, group); err != nil {
 					return err
 				}
-				group = &rowGroup{}
+				group = &rowGroup{interned: map[string]interned{}}
 				continue
 			}
 			group.add(b.Slice(0, take))
 			b = b.Slice(take, b.Len)
 		}
 	}
-	if group.rows > 0 || fw.w == nil {
-		group.only = fw.w == nil
+	if group.rows > 0 || fw.file == nil {
+		group.only = fw.file == nil
 		if err := fw.writeGroup(root, group); err != nil {
 			return err
 		}
 	}
 	fw.sink.keep = true
-	return fw.w.Close()
+	return fw.file.end()
 }
 
 // rowGroup is the input of a row group.
@@ -196,6 +194,8 @@ type rowGroup struct {
 	rows    int
 	bytes   int64
 	only    bool // no other is in the file
+
+	interned map[string]interned // by leaf, where that was done already, until its chunk is written
 }
 
 func (g *rowGroup) add(b vec.Batch) {
@@ -223,14 +223,6 @@ func (fw *fileWriter) start(root *schema.GroupNode, first *rowGroup) error {
 		parquet.WithCreatedBy(createdBy),
 		parquet.WithCompression(compress.Codecs.Zstd),
 		parquet.WithCompressionLevel(zstdOther),
-		parquet.WithDataPageVersion(parquet.DataPageV1),
-		parquet.WithPageIndexEnabled(true),
-		parquet.WithMaxRowGroupLength(int64(fw.opt.RowGroupRows)),
-		parquet.WithMaxStatsSize(maxBound),
-		// Pages are cut here, by rows and bytes; arrow-go shall neither cut them nor drop a dictionary.
-		parquet.WithDataPageSize(math.MaxInt32),
-		parquet.WithBatchSize(math.MaxInt32),
-		parquet.WithDictionaryPageSizeLimit(math.MaxInt32),
 	}
 	plain := []parquet.WriterProperty{parquet.WithDictionaryDefault(false)}
 	for _, l := range fw.leaves {
@@ -256,7 +248,7 @@ func (fw *fileWriter) start(root *schema.GroupNode, first *rowGroup) error {
 	coded := parquet.NewWriterProperties(props...)
 	fw.forms = map[bool]parquet.WriterProperties{true: *coded, false: *parquet.NewWriterProperties(append(props, plain...)...)}
 	var err error
-	fw.w, err = file.NewParquetWriterWithError(fw.sink, root, file.WithWriterProps(coded), file.WithWriteMetadata(meta))
+	fw.file, err = newAssembly(fw.sink, root, *coded, meta)
 	return err
 }
 
@@ -265,15 +257,8 @@ func (fw *fileWriter) apart(l leafColumn) bool {
 	return isBytes(l.t) && fw.text == parquet.Encodings.DeltaLengthByteArray
 }
 
-// column begins the next column chunk. arrow-go has one choice of encodings for a file, here each chunk has its own: the writer's
-// properties are exchanged before a chunk is begun, and are in force until it is closed.
-func (fw *fileWriter) column(rg file.SerialRowGroupWriter, coded bool) (file.ColumnChunkWriter, error) {
-	*fw.w.Properties() = fw.forms[coded]
-	return rg.NextColumn()
-}
-
 func (fw *fileWriter) writeGroup(root *schema.GroupNode, g *rowGroup) error {
-	if fw.w == nil {
+	if fw.file == nil {
 		if err := fw.start(root, g); err != nil {
 			return err
 		}
@@ -281,18 +266,17 @@ func (fw *fileWriter) writeGroup(root *schema.GroupNode, g *rowGroup) error {
 	if g.rows == 0 {
 		return nil // an empty file has no row group
 	}
-	rg, err := fw.w.AppendRowGroupChecked()
-	if err != nil {
+	if err := fw.file.beginGroup(); err != nil {
 		return err
 	}
 	for _, l := range fw.leaves {
-		if err := fw.writeChunk(rg, l, g.shred(l)); err != nil {
+		if err := fw.writeChunk(g, l); err != nil {
 			return fmt.Errorf("column %q: %w", l.name, err)
 		}
 	}
 	fw.rows += int64(g.rows)
 	fw.groups = append(fw.groups, g.rows)
-	return rg.Close()
+	return fw.file.endGroup(g.rows)
 }
 
 // shred gives the leaf of each batch.

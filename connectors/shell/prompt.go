@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"strings"
 	"time"
 	"unicode"
@@ -120,6 +121,10 @@ func (s *Session) editor(h *history) (*readline.Shell, error) {
 			}
 		}
 	}
+	// A search knows a few of the editor's own commands only. Its "abort" gives back what stood there before; without it a statement that was found may stay.
+	search := maps.Clone(e.Config.Binds["menu-select"])
+	search[inputrc.Unescape(`\C-c`)] = inputrc.Bind{Action: "abort"}
+	e.Config.Binds["isearch"] = search
 	delete(e.Config.Binds["menu-select"], inputrc.Unescape(`\C-c`))
 	e.History.Delete()
 	e.History.Add("history", h)

@@ -60,6 +60,7 @@ func unsupported(pos sqlerr.Pos, what string) {
 type binder struct {
 	snapshot  source.Snapshot
 	session   *fn.Session
+	asOf      *source.Moment // of the view that is being expanded; nil: as it is
 	expanding []string       // views and macros, outermost first
 	arguments *arguments     // of the macro that is being expanded; nil: none
 	relations *int           // bound so far, see maxRelations

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/trailql/trailql/engine/expr"
 	"github.com/trailql/trailql/engine/plan"
@@ -123,6 +124,9 @@ func (b *binder) table(t *sql.TableName, with *env) *relation {
 	}
 	if len(parts) == 1 {
 		if e := with.find(parts[0]); e != nil {
+			if t.AsOf != nil {
+				fail(sqlerr.Type, t.AsOf.Pos(), "%q is defined by WITH, which has no versions; write FOR … AS OF in its query", written[0])
+			}
 			if e.last != nil {
 				return e.last.use(t)
 			}
@@ -137,7 +141,68 @@ func (b *binder) table(t *sql.TableName, with *env) *relation {
 	if !ok {
 		b.unknownTable(t, with)
 	}
+	if t.AsOf != nil {
+		b = b.at(t)
+	}
 	return b.named(found, t, parts)
+}
+
+// at is the binder for a table as it was.
+func (b *binder) at(t *sql.TableName) *binder {
+	clause, want := "FOR VERSION AS OF", sqltype.BigIntType
+	if t.Time {
+		clause, want = "FOR TIMESTAMP AS OF", sqltype.TimestampTZType
+	}
+	x := &exprs{binder: b, in: oneRow(), clause: clause}
+	e := x.expr(t.AsOf)
+	if call, ok := e.(*expr.Call); ok && call.Fn == openParam {
+		return b
+	}
+	switch e.Type().Kind {
+	case sqltype.TinyInt, sqltype.SmallInt, sqltype.Integer, sqltype.BigInt:
+		if t.Time {
+			fail(sqlerr.Type, t.AsOf.Pos(), "%s takes a date or a timestamp, not %s; a number is a version: FOR VERSION AS OF", clause, e.Type())
+		}
+	case sqltype.Date, sqltype.Timestamp, sqltype.TimestampTZ:
+		if !t.Time {
+			fail(sqlerr.Type, t.AsOf.Pos(), "%s takes a number, not %s; for a time write FOR TIMESTAMP AS OF", clause, e.Type())
+		}
+	default:
+		fail(sqlerr.Type, t.AsOf.Pos(), "%s takes a %s, not %s", clause, map[bool]string{true: "date or a timestamp", false: "number"}[t.Time], e.Type())
+	}
+	lit, ok := b.constant(coerce(e, want))
+	if !ok || lit.IsNull() {
+		fail(sqlerr.Value, t.AsOf.Pos(), "the value of this expression is not known before the statement runs")
+	}
+	inner := *b
+	value := vec.Value(lit.Value, 0).(int64)
+	if t.Time {
+		inner.asOf = &source.Moment{At: time.UnixMicro(value)}
+	} else {
+		inner.asOf = &source.Moment{Version: value}
+	}
+	return &inner
+}
+
+// asItWas keeps the rows that a table had at b.asOf.
+func (b *binder) asItWas(rel *relation, table source.Table, at sqlerr.Pos) *relation {
+	versioned, ok := table.(source.Versioned)
+	if !ok {
+		fail(sqlerr.Type, at, "%s has no versions", table.Name())
+	}
+	column, version, err := versioned.AsOf(*b.asOf)
+	if err != nil {
+		e := sqlerr.Error{Kind: sqlerr.KindOf(err), Msg: err.Error()}
+		var known *sqlerr.Error
+		if errors.As(err, &known) {
+			e = *known
+		}
+		e.Pos = at
+		panic(&e)
+	}
+	rel.node = &plan.Filter{Input: rel.node, Conjuncts: []expr.Expr{
+		&expr.Compare{Op: expr.Le, Left: plan.ColumnRefs(rel.node)[column], Right: expr.NewLiteral(sqltype.BigIntType, version)}}}
+	return rel
 }
 
 // named binds the relation that t stands for; parts are the parts of its name.
@@ -154,6 +219,9 @@ func (b *binder) named(found source.Relation, t *sql.TableName, parts []string) 
 			scan.Paths = append(scan.Paths, source.Path{Column: i})
 			scan.Columns = append(scan.Columns, plan.Column{Name: c.Name, Type: c.Type})
 			rel.fields = append(rel.fields, field{qualifier: parts, name: strings.ToLower(c.Name), hidden: c.Hidden})
+		}
+		if b.asOf != nil {
+			return b.asItWas(rel, r.Table, t.Pos())
 		}
 		return rel
 	}

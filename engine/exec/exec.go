@@ -69,6 +69,9 @@ func newRun(ctx context.Context, opt Options) *run {
 		ctx: ctx, workers: opt.Workers, batchRows: opt.BatchRows, sourceRows: opt.BatchRows, manyGroups: cmp.Or(opt.ManyGroups, defaultManyGroups),
 		off: opt.Off, session: &opt.Session, meters: map[plan.Node]*meter{}, spools: map[*plan.SpoolID]*spool{},
 	}
+	if !r.off.PerEntry {
+		r.session.PerEntry = fn.NewPerEntry()
+	}
 	r.budget.limit, r.budget.spills, r.budget.always = opt.Memory, opt.Scratch != nil, opt.SpillAlways
 	r.disk = &disk{scratch: opt.Scratch, limit: opt.ScratchBytes}
 	if r.workers <= 0 {

@@ -1,9 +1,7 @@
 package exec
 
 import (
-	"errors"
-	"io"
-
+	"github.com/trailql/trailql/engine/source"
 	"github.com/trailql/trailql/engine/vec"
 )
 
@@ -25,20 +23,7 @@ type flow struct {
 }
 
 // drain gives every batch of op to use.
-func drain(op operator, use func(vec.Batch) error) error {
-	for {
-		b, err := op.next()
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		if err := use(b); err != nil {
-			return err
-		}
-	}
-}
+func drain(op operator, use func(vec.Batch) error) error { return source.Each(op.next, use) }
 
 // pieces cuts a batch that may be too large for one output into several.
 type pieces struct {

@@ -150,8 +150,8 @@ func (ev evaluator) compare(e *Compare) (vec.Datum, error) {
 
 // onEntries evaluates an expression over dictionary-coded columns, and nothing else, once per entry and once for NULL, and maps the answers to
 // the rows; over several columns once for each combination of entries that rows have. ok is false where e is none or takes one step only, for
-// its kernel knows dictionaries; where there are more entries, or many more combinations, than rows; and where an entry is at fault, perhaps
-// one that no row has: then the rows decide.
+// its kernel knows dictionaries; where there are more entries, or many more combinations, than rows, unless they are due; and where an entry is at
+// fault, perhaps one that no row has: then the rows decide.
 func (ev evaluator) onEntries(e Expr) (out vec.Datum, ok bool) {
 	if isOperand(e) || !ev.coded() {
 		return vec.Datum{}, false
@@ -169,23 +169,16 @@ func (ev evaluator) onEntries(e Expr) (out vec.Datum, ok bool) {
 			return vec.Datum{}, false
 		}
 	}
-	inner := evaluator{vec.Batch{Cols: make([]arrow.Array, len(ev.Cols))}, ev.session}
-	d, withNull := dictionaries[0], false
-	var combined vec.Combinations
 	if len(columns) == 1 {
-		entries := vec.Entries(d)
-		if withNull = vec.NullCount(d) > 0; withNull {
-			entries = vec.WithNull(entries)
-		}
-		inner.Cols[columns[0]], inner.Len = entries, entries.Len()
-	} else if combined, ok = vec.Combine(dictionaries, 4*ev.Len, ev.Len/2); ok {
-		inner.Len = combined.Len
-		for i, c := range columns {
-			inner.Cols[c] = combined.Columns[i]
-		}
+		return ev.onDictionary(e, columns[0], dictionaries[0])
 	}
-	if inner.Len == 0 || inner.Len > ev.Len {
+	combined, ok := vec.Combine(dictionaries, 4*ev.Len, ev.Len/2)
+	if !ok || combined.Len == 0 || combined.Len > ev.Len {
 		return vec.Datum{}, false
+	}
+	inner := evaluator{vec.Batch{Len: combined.Len, Cols: make([]arrow.Array, len(ev.Cols))}, ev.session}
+	for i, c := range columns {
+		inner.Cols[c] = combined.Columns[i]
 	}
 	each, err := inner.eval(e)
 	if err != nil {
@@ -194,10 +187,48 @@ func (ev evaluator) onEntries(e Expr) (out vec.Datum, ok bool) {
 	if each.Const {
 		return each, true
 	}
-	if len(columns) > 1 {
-		return vec.Datum{Arr: vec.TakeCodes(each.Arr, combined.Codes)}, true
+	return vec.Datum{Arr: vec.TakeCodes(each.Arr, combined.Codes)}, true
+}
+
+// onDictionary is onEntries for one column.
+func (ev evaluator) onDictionary(e Expr, column int, d *array.Dictionary) (out vec.Datum, ok bool) {
+	dictionary, kept := d.Data().Dictionary(), ev.kept()
+	values := kept.Get(e, dictionary)
+	if values == nil {
+		if dictionary.Len() > ev.Len && !kept.Due(e, dictionary, ev.Len) {
+			return vec.Datum{}, false
+		}
+		entries := vec.WithNull(vec.Entries(d))
+		inner := evaluator{vec.Batch{Len: entries.Len(), Cols: make([]arrow.Array, len(ev.Cols))}, ev.session}
+		inner.Cols[column] = entries
+		each, err := inner.eval(e)
+		if err != nil {
+			kept.Keep(e, dictionary, nil)
+			return vec.Datum{}, false
+		}
+		if each.Const {
+			return each, true
+		}
+		values = vec.Shared(each.Arr)
+		kept.Keep(e, dictionary, values)
 	}
-	return vec.Datum{Arr: vec.TakeEntries(each.Arr, d, withNull)}, true
+	return rowsOf(values, d, true), true
+}
+
+// rowsOf maps the values of entries, and with withNull that of NULL behind them, to the rows of d.
+func rowsOf(values arrow.Array, d *array.Dictionary, withNull bool) vec.Datum {
+	if withNull && vec.NullCount(d) == 0 { // without NULL the kernel is faster
+		values, withNull = vec.Slice(values, 0, values.Len()-1), false
+	}
+	return vec.Datum{Arr: vec.TakeEntries(values, d, withNull)}
+}
+
+// kept is what the query keeps from batch to batch.
+func (ev evaluator) kept() *fn.PerEntry {
+	if ev.session == nil {
+		return nil
+	}
+	return ev.session.PerEntry
 }
 
 // coded reports whether a column is dictionary-coded.
@@ -248,15 +279,31 @@ func (ev evaluator) call(e *Call) (vec.Datum, error) {
 	if null && !e.Fn.NullCall {
 		return vec.Datum{Arr: vec.Nulls(e.T, 1), Const: true}, nil
 	}
-	if columns == 1 && lifted != nil && !e.Fn.Volatile {
-		if lifted.Data().Dictionary().Len() > ev.Len {
-			lifted = vec.Used(lifted, ev.Len-ev.Len/4)
+	if columns != 1 || e.Fn.Volatile {
+		lifted = nil
+	}
+	var kept *fn.PerEntry // where this is the only step, and the value of an entry does not depend on the batch; of several steps, see onDictionary
+	var dictionary arrow.ArrayData
+	if lifted != nil {
+		dictionary = lifted.Data().Dictionary()
+		if !slices.ContainsFunc(e.Args, func(a Expr) bool { return !isOperand(a) }) {
+			kept = ev.kept()
+		}
+		if values := kept.Get(e, dictionary); values != nil {
+			return rowsOf(values, lifted, e.Fn.NullCall), nil
+		}
+		if dictionary.Len() > ev.Len && !kept.Due(e, dictionary, ev.Len) {
+			kept, lifted = nil, vec.Used(lifted, ev.Len-ev.Len/4)
 		}
 	}
-	if columns == 1 && lifted != nil && !e.Fn.Volatile {
-		out, err := ev.lift(e, args, lambdas, liftedAt, lifted)
+	if lifted != nil {
+		values, err := ev.lift(e, args, lambdas, liftedAt, lifted)
+		if err == nil && kept != nil {
+			values = vec.Shared(values)
+		}
+		kept.Keep(e, dictionary, values)
 		if err == nil {
-			return vec.Datum{Arr: out}, nil
+			return rowsOf(values, lifted, e.Fn.NullCall), nil
 		}
 		if sqlerr.KindOf(err) != sqlerr.Value {
 			return vec.Datum{}, at(err, e.Pos)
@@ -304,27 +351,18 @@ func (ev evaluator) apply(e *Call, args []vec.Datum, lambdas []fn.Lambda, n int)
 	return out, nil
 }
 
-// lift runs the body once per dictionary entry, and once for NULL where the function wants to see it, and maps the results
-// to the rows.
+// lift runs the body once per dictionary entry, and, where the function wants to see it, once more for NULL.
 func (ev evaluator) lift(e *Call, args []vec.Datum, lambdas []fn.Lambda, at int, d *array.Dictionary) (arrow.Array, error) {
-	entries := arrow.Array(vec.Entries(d))
-	withNull := e.Fn.NullCall && vec.NullCount(d) > 0
-	if withNull {
-		var err error
-		if entries, err = vec.Concat([]arrow.Array{entries, vec.Nulls(sqltype.VarcharType, 1)}); err != nil {
-			return nil, err
-		}
+	entries := vec.Entries(d)
+	if e.Fn.NullCall {
+		entries = vec.WithNull(entries)
 	}
 	if entries.Len() == 0 {
-		return vec.Nulls(e.T, d.Len()), nil
+		return vec.Nulls(e.T, 0), nil
 	}
 	inner := append([]vec.Datum(nil), args...)
 	inner[at] = vec.Datum{Arr: entries}
-	out, err := ev.apply(e, inner, lambdas, entries.Len())
-	if err != nil {
-		return nil, err
-	}
-	return vec.TakeEntries(out, d, withNull), nil
+	return ev.apply(e, inner, lambdas, entries.Len())
 }
 
 // try evaluates the operand of TRY, which fails in some rows. If it uses one dictionary-coded column, the entries stand for

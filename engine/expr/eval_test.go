@@ -422,6 +422,19 @@ func TestEval(t *testing.T) {
 				rt.Fatalf("%s, folded %s, of row %v is %v, want %v", Format(e), Format(folded), rows[i], v, want[i])
 			}
 		}
+		kept := &fn.Session{Now: session.Now, Zone: session.Zone, PerEntry: fn.NewPerEntry()}
+		for range 3 { // kept from batch to batch
+			k, err := Eval(e, b, kept)
+			if err != nil {
+				rt.Fatalf("%s fails the more it is asked: %v", Format(e), err)
+			}
+			again := vec.Column(k, b.Len)
+			for i := range want {
+				if v := vec.Value(again, i); v != want[i] {
+					rt.Fatalf("%s of row %v is %v when values are kept, want %v", Format(e), rows[i], v, want[i])
+				}
+			}
+		}
 		empty, err := Eval(e, b.Slice(0, 0), session)
 		if err != nil || !empty.Const && empty.Arr.Len() != 0 {
 			rt.Fatalf("no rows gave %v, %v", empty, err)
@@ -485,6 +498,72 @@ func TestLifting(t *testing.T) {
 	}
 	if _, ok := got.Arr.(*array.Dictionary); !ok {
 		t.Errorf("the result is %s", got.Arr.DataType())
+	}
+}
+
+// TestEntriesRunOncePerDictionary: for batches that share a dictionary a function runs once per entry, also where there are more entries than a
+// batch has rows, once as many rows came; the batches have the same answers as without, and text has one dictionary.
+func TestEntriesRunOncePerDictionary(t *testing.T) {
+	calls := 0
+	count := newFunction("count_calls", fn.Function{}, func(a []any) (any, error) {
+		calls++
+		if a[0] == "e3" {
+			return nil, nil
+		}
+		return a[0].(string) + "!", nil
+	}, sqltype.VarcharType, sqltype.VarcharType)
+	const n, batches = 1000, 20
+	for _, entries := range []int{50, 4 * n} {
+		texts := make([]any, entries)
+		for i := range texts {
+			texts[i] = fmt.Sprint("e", i)
+		}
+		dictionary := build(sqltype.VarcharType, texts).(*array.String)
+		c := &Column{Index: 0, T: sqltype.VarcharType}
+		one := callOf(count, c)
+		for name, e := range map[string]Expr{"a function": one, "two": callOf(count, callOf(count, c)), "a comparison": &Compare{Ne, one, NewLiteral(sqltype.VarcharType, "e4!")}} {
+			kept := &fn.Session{Zone: time.UTC, PerEntry: fn.NewPerEntry()}
+			calls = 0
+			dictionaries := map[arrow.ArrayData]bool{}
+			for at := range batches {
+				codes := make([]int32, n)
+				for i := range codes {
+					codes[i] = int32((i*7+at*n)%(entries+1)) - 1
+				}
+				b := vec.Batch{Len: n, Cols: []arrow.Array{vec.EncodeDictionary(dictionary, codes)}}
+				before := calls
+				want, err := Eval(e, b, session)
+				if err != nil {
+					t.Fatal(err)
+				}
+				calls = before
+				got, err := Eval(e, b, kept)
+				if err != nil {
+					t.Fatal(err)
+				}
+				for i := range n {
+					if g, w := vec.Value(got.Arr, i), vec.Value(want.Arr, i); g != w {
+						t.Fatalf("%s: row %d of batch %d is %v, want %v", name, i, at, g, w)
+					}
+				}
+				if d, ok := got.Arr.(*array.Dictionary); ok {
+					dictionaries[d.Data().Dictionary()] = true
+				}
+			}
+			most := entries
+			if entries > n {
+				most = 2 * entries
+			}
+			if name == "two" {
+				most *= 2
+			}
+			if calls > most {
+				t.Errorf("%s: %d calls for %d entries in %d batches", name, calls, entries, batches)
+			}
+			if entries < n && name != "a comparison" && len(dictionaries) != 1 {
+				t.Errorf("%s: %d dictionaries, want one", name, len(dictionaries))
+			}
+		}
 	}
 }
 

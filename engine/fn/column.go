@@ -109,11 +109,13 @@ func texts(a arrow.Array) []string {
 			out[i] = a.Value(i)
 		}
 	case *array.Dictionary:
-		entries := texts(a.Dictionary())
-		codes := fixed[int32](a.Indices())
+		if a.Len() == 0 {
+			return out
+		}
+		entries, codes := vec.Entries(a), vec.Codes(a)
 		for i := range out {
 			if a.IsValid(i) {
-				out[i] = entries[codes[i]]
+				out[i] = entries.Value(int(codes[i]))
 			}
 		}
 	}

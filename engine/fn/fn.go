@@ -22,6 +22,8 @@ type Session struct {
 	User    string         // who asks; "": not known
 	Catalog string         // "": CatalogName
 	Schema  string         // of names without one; "": DefaultSchema
+
+	PerEntry *PerEntry // of the query; nil: nothing is kept from batch to batch
 }
 
 // Function is one scalar function. Overloads are tried in order: first an exact match, then with coercions.

@@ -209,6 +209,8 @@ func TestEveryClauseHasCases(t *testing.T) {
 	ignored := map[string]bool{ // besides other statements than queries
 		"At": true, "Ident": true, "TypeName": true,
 		"Param": true, // only programs have parameters: see engine.Options
+		// Only tables of a lake have versions: see TestAsOf of catalog/compact; versions.test has what has none.
+		"TableName.AsOf": true, "TableName.Time": true,
 	}
 	for _, d := range parsed.Decls {
 		if f, ok := d.(*ast.FuncDecl); ok && f.Name.Name == "statement" {
@@ -234,7 +236,7 @@ func TestEveryClauseHasCases(t *testing.T) {
 		}
 		for _, f := range fields.Fields.List {
 			for _, name := range f.Names {
-				if full := spec.Name.Name + "." + name.Name; !set[full] {
+				if full := spec.Name.Name + "." + name.Name; !set[full] && !ignored[full] {
 					t.Errorf("no query of the logic files has a %s", full)
 				}
 			}

@@ -105,7 +105,7 @@ func memorySettings() []setting {
 
 // parquetSettings are those over tables in Parquet files.
 func parquetSettings() []setting {
-	all := source.Switches{Partition: true, File: true, Index: true, RowGroup: true, Bloom: true, Dictionary: true, Page: true, Late: true, Top: true, Summary: true}
+	all := source.Switches{Partition: true, File: true, Index: true, RowGroup: true, Bloom: true, Dictionary: true, Page: true, Late: true, Top: true, Summary: true, PerEntry: true}
 	return []setting{
 		{"tables in Parquet", engine.Options{Workers: 2, Now: now}},
 		{"tables in Parquet, no pruning, no late columns", engine.Options{Workers: 2, Now: now, Off: all}},

@@ -58,6 +58,9 @@ func (r *Report) JSON(ctx context.Context, w io.Writer) error {
 	if coverage.Accounts == nil {
 		coverage.Accounts = []Account{}
 	}
+	if coverage.Verification.Objects == nil {
+		coverage.Verification.Objects = []Object{}
+	}
 	err := unclosed(out, reportJSON{
 		Pack: packJSON{r.Pack.ID, r.Pack.Title, r.Pack.About}, Period: r.Period, Lake: r.Lake, Snapshot: r.Snapshot, Version: r.Version,
 		Began: r.Began, Ended: r.Ended, Verdict: r.Verdict, Reason: r.Reason, Coverage: coverage,

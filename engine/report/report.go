@@ -25,6 +25,34 @@ type Coverage struct {
 	Gaps     []Gap     `json:"gaps"`    // why it is not complete; at most 1,000, the longest first
 	MoreGaps int64     `json:"more_gaps,omitempty"`
 	Accounts []Account `json:"accounts"`
+
+	Verification Verification `json:"verification"` // of the objects
+}
+
+// Verification says what verifying the objects delivered in a period found: their hashes against digests, and these against their signatures.
+type Verification struct {
+	Rows            int64     `json:"rows"`                   // that came of the objects
+	VerifiedRows    int64     `json:"verified_rows"`          // of those that are verified
+	Verified        int64     `json:"verified"`               // objects
+	Unverified      int64     `json:"unverified"`             // objects of which nothing is known
+	Missing         int64     `json:"missing"`                // named by a digest, and not in the archive
+	Altered         int64     `json:"altered"`                // not what their digest says
+	Extra           int64     `json:"extra"`                  // named by no digest though digests cover their time
+	Digests         int64     `json:"digests"`                // that cover some of the period
+	DigestsVerified int64     `json:"digests_verified"`       // whose signature and place in the chain are right
+	DigestsInvalid  int64     `json:"digests_invalid"`        // whose signature or hash is wrong
+	DigestsMissing  int64     `json:"digests_missing"`        // that others follow, and that are not in the archive
+	Checked         time.Time `json:"checked,omitzero"`       // the newest verdict on a log file
+	Objects         []Object  `json:"objects"`                // missing, altered, extra, invalid; at most 1,000, by account, region and time
+	MoreObjects     int64     `json:"more_objects,omitempty"` // that are not listed
+}
+
+// Object is one that verification has something to say of.
+type Object struct {
+	Path    string `json:"path"`
+	Kind    string `json:"kind"`    // "log", "digest"
+	Verdict string `json:"verdict"` // "missing", "altered", "extra", "invalid"
+	Reason  string `json:"reason,omitempty"`
 }
 
 // Account tells what one account and region delivered in the period.
@@ -57,7 +85,7 @@ type Verdict string
 const (
 	NoneFound   Verdict = "none found"   // no event of the period matches, and the archive holds all of the period
 	Findings    Verdict = "findings"     // events match; true whether or not the archive is complete
-	NotProvable Verdict = "not provable" // nothing matches but something is missing, or the control is about state that no event shows
+	NotProvable Verdict = "not provable" // nothing matches but something is missing or not what CloudTrail wrote, or the control is about state that no event shows
 )
 
 // Runner runs packs.

@@ -10,10 +10,11 @@ import (
 	"github.com/trailql/trailql/engine/figure"
 )
 
-// shownGaps is how many gaps a summary lists; the files list them all.
+// shownGaps is how many gaps, and how many objects, a summary lists; the files list them all.
 const shownGaps = 10
 
-// Text writes a summary for a terminal or a mail: the controls with verdicts and numbers of findings, then the coverage in words.
+// Text writes a summary for a terminal or a mail: the controls with verdicts and numbers of findings, then the coverage and the
+// verification in words.
 func (r *Report) Text(w io.Writer) error {
 	out := bufio.NewWriter(w)
 	fmt.Fprintf(out, "%s (%s)\n%s\nlake %s, snapshot %d; trailql %s\n\n", r.Pack.Title, r.Pack.ID, r.Period, sink.Visible(r.Lake), r.Snapshot, r.Version)
@@ -38,6 +39,14 @@ func (r *Report) Text(w io.Writer) error {
 	}
 	if more := c.MoreGaps + int64(max(0, len(c.Gaps)-shownGaps)); more > 0 {
 		fmt.Fprintf(out, "  and %s\n", counted(more, "more gap"))
+	}
+	v := c.Verification
+	fmt.Fprintf(out, "\nVerification: %s\n", v)
+	for _, o := range v.Objects[:min(len(v.Objects), shownGaps)] {
+		fmt.Fprintf(out, "  %s\n", sink.Visible(o.String()))
+	}
+	if more := v.MoreObjects + int64(max(0, len(v.Objects)-shownGaps)); more > 0 {
+		fmt.Fprintf(out, "  and %s more\n", figure.Count(more))
 	}
 	if err := out.Flush(); err != nil {
 		return fmt.Errorf("writing the summary: %w", err)

@@ -6,6 +6,7 @@ package source
 import (
 	"context"
 	"sync/atomic"
+	"time"
 
 	"github.com/trailql/trailql/engine/expr"
 	"github.com/trailql/trailql/engine/fn"
@@ -109,6 +110,20 @@ type Summarized interface {
 	Summary(ctx context.Context, req Request) (*Summary, error)
 }
 
+// Versioned is a Table whose earlier states can be read.
+type Versioned interface {
+	Table
+	// AsOf says which rows there were at a moment: those of which a bigint column, an ordinal into Columns, is at most version. An error
+	// says why that is not known.
+	AsOf(m Moment) (column int, version int64, err error)
+}
+
+// Moment is a version, or where At is not zero the newest version made at that time or before.
+type Moment struct {
+	Version int64
+	At      time.Time
+}
+
 // Summary of rows; Columns has an Extent per path.
 type Summary struct {
 	Rows    int64
@@ -141,6 +156,15 @@ func (p Path) TypeOf(t sqltype.Type) sqltype.Type {
 		fields = append(fields, t.Elem.Fields[i])
 	}
 	return sqltype.ArrayOf(sqltype.RowOf(fields...))
+}
+
+// WholeColumns are the paths of all columns.
+func WholeColumns(columns []Column) []Path {
+	paths := make([]Path, len(columns))
+	for i := range paths {
+		paths[i].Column = i
+	}
+	return paths
 }
 
 // Request says what a scan shall read.
@@ -184,6 +208,7 @@ type Switches struct {
 	Late       bool // late columns: read all columns of all rows first
 	Top        bool // leaving out rows that do not come first
 	Summary    bool // answering by what is known without reading
+	PerEntry   bool // keeping what expressions gave for a dictionary's entries
 }
 
 // Scan is a planned read, split into morsels that any number of workers may open in any order. Safe for concurrent use.

@@ -20,7 +20,7 @@ type Ident struct {
 	Quoted bool
 }
 
-// Statement is one of: *Query, *Explain, *ShowTables, *ShowColumns, *ShowFunctions, *ShowSchemas, *ShowCreate, *ShowPartitions, *ShowStats,
+// Statement is one of: *Query, *Explain, *ShowTables, *ShowColumns, *ShowFunctions, *ShowSchemas, *ShowCreate, *ShowPartitions, *ShowStats, *ShowCoverage,
 // *CreateView, *Drop, *CreateTableAs, *Unload, *CreateExternal, and those of a session.
 type Statement interface {
 	Node
@@ -145,10 +145,12 @@ type TableExpr interface {
 	tableExpr()
 }
 
-// TableName is a name of one to three parts.
+// TableName is a name of one to three parts, with AsOf as the table was: FOR VERSION AS OF expression, or FOR TIMESTAMP AS OF.
 type TableName struct {
 	At
 	Name []Ident
+	AsOf Expr // nil: as it is
+	Time bool // AsOf is a time
 }
 
 // SubqueryTable is (query).
@@ -522,6 +524,11 @@ type (
 		At
 		Query *Query
 	}
+	// ShowCoverage is SHOW COVERAGE [WHERE condition], a summary of trail_coverage, whose columns the condition may name.
+	ShowCoverage struct {
+		At
+		Where Expr
+	}
 	// ShowColumns is SHOW COLUMNS FROM|IN table [LIKE pattern], DESCRIBE table or DESC table.
 	ShowColumns struct {
 		At
@@ -544,6 +551,7 @@ func (*ShowSchemas) statement()    {}
 func (*ShowCreate) statement()     {}
 func (*ShowPartitions) statement() {}
 func (*ShowStats) statement()      {}
+func (*ShowCoverage) statement()   {}
 
 func (*Query) queryBody()      {}
 func (*Select) queryBody()     {}

@@ -139,6 +139,12 @@ func (f *formatter) statement(s Statement) {
 	case *ShowStats:
 		f.write("SHOW STATS FOR ")
 		f.parenQuery(s.Query)
+	case *ShowCoverage:
+		f.write("SHOW COVERAGE")
+		if s.Where != nil {
+			f.write(" WHERE ")
+			f.expr(s.Where, 0)
+		}
 	case *ShowFunctions:
 		f.write("SHOW FUNCTIONS")
 		f.like(s.Like)
@@ -330,6 +336,14 @@ func (f *formatter) table(t TableExpr) {
 	switch t := t.(type) {
 	case *TableName:
 		f.path(t.Name)
+		if t.AsOf != nil {
+			if t.Time {
+				f.write(" FOR TIMESTAMP AS OF ")
+			} else {
+				f.write(" FOR VERSION AS OF ")
+			}
+			f.expr(t.AsOf, 0)
+		}
 	case *SubqueryTable:
 		f.parenQuery(t.Query)
 	case *LateralTable:

@@ -174,7 +174,11 @@ func (g treeGen) table(depth int) TableExpr {
 	case 7:
 		return &Sampled{Table: g.table(depth - 1), System: g.yes("system"), Percent: g.expr(depth - 1)}
 	}
-	return &TableName{Name: g.names(1, 3)}
+	name := &TableName{Name: g.names(1, 3)}
+	if g.yes("as of") {
+		name.AsOf, name.Time = g.expr(depth-1), g.yes("time")
+	}
+	return name
 }
 
 func (g treeGen) window(depth int) Window {

@@ -479,9 +479,14 @@ func (p *parser) sampledTable() TableExpr {
 func (p *parser) aliasedTable() TableExpr {
 	start := p.here()
 	table := p.table()
+	if name, ok := table.(*TableName); ok && p.accept("FOR") {
+		if name.Time = p.accept("TIMESTAMP"); !name.Time && !p.accept("VERSION") {
+			p.fail("VERSION AS OF or TIMESTAMP AS OF")
+		}
+		p.expect("AS", "OF")
+		name.AsOf = p.expr()
+	}
 	switch {
-	case p.ahead("FOR"):
-		p.unsupported(p.tok(), "", "FOR VERSION AS OF and FOR TIMESTAMP AS OF are not supported yet")
 	case p.oneOf(0, "MATCH_RECOGNIZE") != "" && !p.aliasAhead():
 		p.unsupported(p.tok(), "", "MATCH_RECOGNIZE is not supported")
 	}

@@ -102,13 +102,32 @@ func (p *parser) show(start At) Statement {
 		}
 		at := p.here()
 		return &ShowStats{At: start, Query: &Query{At: at, Body: &TableBody{At: at, Name: p.tableName()}}}
+	case p.accept("COVERAGE"):
+		s := &ShowCoverage{At: start}
+		if p.accept("WHERE") {
+			s.Where = p.expr()
+		}
+		return s
 	}
-	const known = "TABLES, VIEWS, COLUMNS, FUNCTIONS, SCHEMAS, CATALOGS, CREATE, PARTITIONS, SESSION or STATS"
+	const known = "TABLES, VIEWS, COLUMNS, FUNCTIONS, SCHEMAS, CATALOGS, CREATE, PARTITIONS, SESSION, STATS or COVERAGE"
 	if word := p.oneOf(0, "TBLPROPERTIES", "ROLES", "GRANTS"); word != "" {
 		p.unsupported(p.tok(), "write SHOW "+known, "SHOW %s is not supported", word)
 	}
 	p.fail("%s", known)
 	return nil
+}
+
+// Query is the query that answers SHOW COVERAGE. All of it but the condition is placed where the statement is.
+func (s *ShowCoverage) Query() *Query {
+	p := newParser(`SELECT account, region, min(hour) FILTER (WHERE objects > 0) AS first, max(hour) FILTER (WHERE objects > 0) AS last,
+	sum(objects) AS objects, sum(records) AS records, sum(quarantined) AS quarantined,
+	sum(verified) * 10000 / nullif(sum(objects), 0) / 1e2 AS "verified %", sum(missing) AS missing, sum(altered) AS altered, sum(extra) AS extra,
+	count(gap) AS "gap hours", nullif(array_join(array_sort(array_agg(DISTINCT gap) FILTER (WHERE gap IS NOT NULL)), ', '), '') AS gaps
+FROM trail_coverage GROUP BY account, region ORDER BY account, region`)
+	p.place = s.At
+	q := p.query()
+	q.Body.(*Select).Where = s.Where
+	return q
 }
 
 // showPattern reads [LIKE] 'pattern' [ESCAPE 'character'].

@@ -38,6 +38,9 @@ func Concat(arrays []arrow.Array) (arrow.Array, error) {
 		if out := concatCodes(arrays, n); out != nil {
 			return out, nil
 		}
+		if out := concatDistinct(arrays, n); out != nil {
+			return out, nil
+		}
 		plain := make([]arrow.Array, len(arrays))
 		for i, a := range arrays {
 			if err := Fits(plainBytes(a), "bytes of text"); err != nil {
@@ -306,4 +309,55 @@ func concatCodes(arrays []arrow.Array, n int) arrow.Array {
 		return nil
 	}
 	return EncodeDictionary(all.(*array.String), codes)
+}
+
+// concatDistinct is Concat for dictionary-coded text whose dictionaries have more entries than there are rows, as where a few rows of each of
+// many files are left: each text that rows have becomes an entry. It returns nil where texts hardly repeat, or not all are coded.
+func concatDistinct(arrays []arrow.Array, n int) arrow.Array {
+	const look = 4096 // rows that show it
+	ids := map[string]int32{}
+	var distinct []string
+	bytes := 0
+	codes := make([]int32, 0, n)
+	for _, a := range arrays {
+		if a.Len() == 0 {
+			continue
+		}
+		d, ok := a.(*array.Dictionary)
+		if !ok && a.DataType().ID() != arrow.NULL {
+			return nil
+		}
+		if !ok {
+			codes = append(codes, nullRows(a.Len())...)
+			continue
+		}
+		valid, texts := validityOf(d), textsOf(d)
+		for i := range a.Len() {
+			if valid != nil && !valid.has(i) {
+				codes = append(codes, -1)
+				continue
+			}
+			text := texts.text(i)
+			id, known := ids[text]
+			if !known {
+				id = int32(len(distinct))
+				ids[text] = id
+				distinct = append(distinct, text)
+				bytes += len(text)
+			}
+			codes = append(codes, id)
+			if len(codes) == look && len(distinct) > look/2 {
+				return nil
+			}
+		}
+	}
+	if len(distinct) > n/2 || bytes > math.MaxInt32 {
+		return nil
+	}
+	offsets, all := make([]int32, 1, len(distinct)+1), make([]byte, 0, bytes)
+	for _, text := range distinct {
+		all = append(all, text...)
+		offsets = append(offsets, int32(len(all)))
+	}
+	return EncodeDictionary(newText(arrow.BinaryTypes.String, offsets, all, nil).(*array.String), codes)
 }

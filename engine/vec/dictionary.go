@@ -1,6 +1,8 @@
 package vec
 
 import (
+	"math/bits"
+
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/apache/arrow-go/v18/arrow/memory"
@@ -65,7 +67,10 @@ func WithNull(entries *array.String) *array.String {
 // Used returns d with those entries only that rows have, nil if these are more than most.
 func Used(d *array.Dictionary, most int) *array.Dictionary {
 	codes, valid := Codes(d), validityOf(d)
-	number := make([]int32, d.Data().Dictionary().Len()) // by old code the new one, from 1
+	// The new code of each old one, from 1, by hash: a dictionary of rows put together may have a thousand times as many entries as d has rows.
+	// Where all codes have a place, none shares it, since the factor is odd.
+	slots := make([]struct{ code, number int32 }, 1<<bits.Len(uint(min(d.Data().Dictionary().Len(), 2*len(codes)))))
+	mask := uint32(len(slots) - 1)
 	var used []int32
 	out := make([]int32, len(codes))
 	for i, c := range codes {
@@ -73,14 +78,18 @@ func Used(d *array.Dictionary, most int) *array.Dictionary {
 			out[i] = -1
 			continue
 		}
-		if number[c] == 0 {
+		at := uint32(c) * 0x9E3779B1 & mask
+		for slots[at].number != 0 && slots[at].code != c {
+			at = (at + 1) & mask
+		}
+		if slots[at].number == 0 {
 			if len(used) == most {
 				return nil
 			}
 			used = append(used, c)
-			number[c] = int32(len(used))
+			slots[at].code, slots[at].number = c, int32(len(used))
 		}
-		out[i] = number[c] - 1
+		out[i] = slots[at].number - 1
 	}
 	entries, ok := Take(Entries(d), used).(*array.String)
 	if !ok { // too wide
@@ -154,6 +163,21 @@ func TakeEntries(perEntry arrow.Array, d *array.Dictionary, nullLast bool) arrow
 		}
 	}
 	return takeCoded(perEntry, codes, nullLast || NullCount(d) == 0)
+}
+
+// Shared returns text in a form of which TakeEntries gives all batches one dictionary; other values as they are.
+func Shared(perEntry arrow.Array) arrow.Array {
+	s, ok := perEntry.(*array.String)
+	if !ok {
+		return perEntry
+	}
+	codes, valid := make([]int32, s.Len()), validityOf(s)
+	for i := range codes {
+		if codes[i] = int32(i); valid != nil && !valid.has(i) {
+			codes[i] = -1
+		}
+	}
+	return EncodeDictionary(withoutNulls(s), codes)
 }
 
 // TakeCodes is TakeEntries for the codes of rows of which none is NULL; they are kept, not copied.

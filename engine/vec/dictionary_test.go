@@ -1,8 +1,10 @@
 package vec
 
 import (
+	"runtime"
 	"testing"
 
+	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
 	"pgregory.net/rapid"
 
@@ -66,4 +68,29 @@ func TestUsedAndWithNull(t *testing.T) {
 		}
 		checkColumn(rt, sqltype.VarcharType, WithNull(Entries(d)), append(want, nil))
 	})
+}
+
+// A batch of a sorted table has the dictionary of the whole table: what a few rows of it use must not cost what it has.
+func TestUsedOfALargeDictionary(t *testing.T) {
+	const entries, rows = 1 << 20, 64
+	codes := make([]int32, rows)
+	for i := range codes {
+		codes[i] = int32(i%8) * (entries / 8) // equal in their low bits
+	}
+	d := EncodeDictionary(newText(arrow.BinaryTypes.String, make([]int32, entries+1), nil, nil).(*array.String), codes)
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	used := Used(d, rows)
+	runtime.ReadMemStats(&after)
+	if n := Entries(used).Len(); n != 8 {
+		t.Errorf("%d entries, want 8", n)
+	}
+	for i, c := range Codes(used) {
+		if c != int32(i%8) {
+			t.Errorf("row %d has code %d", i, c)
+		}
+	}
+	if n := after.TotalAlloc - before.TotalAlloc; n > 64<<10 {
+		t.Errorf("%d bytes for %d rows", n, rows)
+	}
 }

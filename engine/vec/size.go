@@ -26,7 +26,7 @@ func Size(a arrow.Array) int64 {
 	case *arrow.DictionaryType:
 		size += 4 * n
 		if a.Data().Dictionary() != nil && n > 0 {
-			size += Size(Entries(a.(*array.Dictionary)))
+			size += Size(a.(*array.Dictionary).Dictionary())
 		}
 		return size
 	case *arrow.ListType, *arrow.MapType:

@@ -322,7 +322,7 @@ func (s *span) add(t span) {
 	}
 	s.least, s.most = min(s.least, t.least), max(s.most, t.most)
 	for i := range s.varying {
-		s.varying[i] |= t.varying[i] | s.first[i] ^ t.first[i]
+		s.varying[i] |= t.varying[i] | (s.first[i] ^ t.first[i])
 	}
 }
 

@@ -31,6 +31,8 @@ type Options struct {
 	Incident bool      // plant the incident
 	Faults   bool      // plant a truncated object and redelivered ones
 
+	Sign     bool          // sign the digests with a key of the seed (PublicKeys), and link them from day to day; signatures are Object.Metadata
+	Plant    int           // with Sign: so many faults in the archive, of all PlantKinds, at most one a day and account (Truth.Planted)
 	Even     bool          // accounts and regions take equal shares; else the first takes most of it
 	Interval time.Duration // that one object covers, 5 minutes. A trail with more than an hour to an object has no digests
 }
@@ -51,16 +53,17 @@ func (o Options) withDefaults() Options {
 // Truth says what a trail holds. Records = Rows of all tables + Duplicates + Quarantined.
 type Truth struct {
 	Seed       uint64              `json:"seed"`
-	From       string              `json:"from"`       // first day
-	To         string              `json:"to"`         // the day after the last one
-	Objects    int                 `json:"objects"`    // digests and the damaged one included
-	Digests    int                 `json:"digests"`    // among the objects
-	Records    int                 `json:"records"`    // in objects that can be read
-	Rows       map[string]int      `json:"rows"`       // distinct records by table
-	Duplicates int                 `json:"duplicates"` // records delivered again, word for word
-	Damaged    []string            `json:"damaged"`    // names of objects that cannot be read
-	Events     map[string][]string `json:"events"`     // event ids by what they are: of a CIS control, "incident", "role_chain"
-	Incident   *Incident           `json:"incident"`   // nil: none planted
+	From       string              `json:"from"`              // first day
+	To         string              `json:"to"`                // the day after the last one
+	Objects    int                 `json:"objects"`           // digests and the damaged one included
+	Digests    int                 `json:"digests"`           // among the objects
+	Records    int                 `json:"records"`           // in objects that can be read
+	Rows       map[string]int      `json:"rows"`              // distinct records by table
+	Duplicates int                 `json:"duplicates"`        // records delivered again, word for word
+	Damaged    []string            `json:"damaged"`           // names of objects that cannot be read
+	Events     map[string][]string `json:"events"`            // event ids by what they are: of a CIS control, "incident", "role_chain"
+	Incident   *Incident           `json:"incident"`          // nil: none planted
+	Planted    []Planted           `json:"planted,omitempty"` // faults; all else tells of the trail as it was delivered
 }
 
 // Incident is the story to find.
@@ -78,6 +81,8 @@ type Incident struct {
 type Object struct {
 	Name string // AWSLogs/…
 	Data []byte // as stored
+
+	Metadata map[string]string // of a signed digest, as it is kept in S3: signature, signature-algorithm
 }
 
 // Generate makes the trail and hands each object to emit, in a fixed order, from one goroutine.
@@ -90,9 +95,18 @@ func Generate(ctx context.Context, opt Options, emit func(Object) error) (*Truth
 		truth.Incident = &plan.story
 	}
 
+	plant := newPlanter(opt)
+	var sign *signer
+	if opt.Sign {
+		var err error
+		if sign, err = newSigner(opt); err != nil {
+			return nil, err
+		}
+	}
+
 	type part struct {
 		objects []Object
-		truth   Truth
+		day     *day
 		err     error
 	}
 	// An account-day is made whole by one goroutine from its own random source; a window of them is in flight, so that
@@ -114,7 +128,8 @@ func Generate(ctx context.Context, opt Options, emit func(Object) error) (*Truth
 			go func() {
 				d := newDay(w, opt, i/opt.Accounts, i%opt.Accounts, plan)
 				objects, err := d.deliver()
-				parts[i] <- part{objects, d.truth, err}
+				d.records = nil
+				parts[i] <- part{objects, d, err}
 			}()
 		}
 	}()
@@ -129,13 +144,24 @@ func Generate(ctx context.Context, opt Options, emit func(Object) error) (*Truth
 		if p.err != nil {
 			return nil, p.err
 		}
-		truth.add(&p.truth)
+		if sign != nil && opt.Interval <= time.Hour { // in order, for each digest holds the signature of the one before it
+			digests, err := p.day.digests(sign)
+			if err != nil {
+				return nil, err
+			}
+			p.objects = p.day.with(p.objects, digests)
+			if p.objects, err = plant.day(p.day, p.objects, i/opt.Accounts, i%opt.Accounts); err != nil {
+				return nil, err
+			}
+		}
+		truth.add(&p.day.truth)
 		for _, o := range p.objects {
 			if err := emit(o); err != nil {
 				return nil, fmt.Errorf("making the trail: %s: %w", o.Name, err)
 			}
 		}
 	}
+	truth.Planted = plant.planted
 	return truth, nil
 }
 
@@ -162,7 +188,13 @@ type day struct {
 	start   time.Time
 	n       int
 	records []record
+	named   map[hour][]string // log files by region and hour, as a digest names them
 	truth   Truth
+}
+
+type hour struct {
+	region string
+	of     int // of the day
 }
 
 func newDay(w *world, opt Options, dayIndex, accountIndex int, plan *incident) *day {
@@ -397,7 +429,7 @@ func (d *day) deliver() ([]Object, error) {
 	})
 
 	var objects []Object
-	hours := map[bin][]string{} // log files by region and hour, for the digests
+	d.named = map[hour][]string{}
 	var text []byte
 	for _, b := range keys {
 		text = append(text[:0], `{"Records":[`...)
@@ -413,38 +445,42 @@ func (d *day) deliver() ([]Object, error) {
 			return nil, err
 		}
 		name := d.name(b.kind, b.region, b.stamp, letters(d.r, 16, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"))
-		objects = append(objects, Object{name, data})
+		objects = append(objects, Object{Name: name, Data: data})
 		if b.kind == "CloudTrail" {
-			hash := sha256.Sum256(text)
-			hour := bin{region: b.region, stamp: b.stamp.Truncate(time.Hour)}
-			hours[hour] = append(hours[hour], fmt.Sprintf(
-				`{"s3Bucket":"trail-archive","s3Object":%q,"hashValue":%q,"hashAlgorithm":"SHA-256","newestEventTime":%q,"oldestEventTime":%q}`,
-				name, hex.EncodeToString(hash[:]), iso(b.stamp), iso(b.stamp.Add(-5*time.Minute))))
+			d.list(name, b.region, b.stamp, text)
 		}
 		if d.opt.Faults && d.r.IntN(150) == 0 {
 			again := d.name(b.kind, b.region, b.stamp.Add(5*time.Minute), letters(d.r, 16, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"))
-			objects = append(objects, Object{again, data})
+			objects = append(objects, Object{Name: again, Data: data})
+			if d.opt.Sign && b.kind == "CloudTrail" {
+				d.list(again, b.region, b.stamp.Add(5*time.Minute), text)
+			}
 			d.truth.Records += len(bins[b])
 			d.truth.Duplicates += len(bins[b])
 		}
 	}
-	if d.opt.Interval <= time.Hour {
-		digests, err := d.digests(func(region string, hour time.Time) []string { return hours[bin{region: region, stamp: hour}] })
-		if err != nil {
+	var digests []Object
+	if d.opt.Interval <= time.Hour && !d.opt.Sign {
+		var err error
+		if digests, err = d.digests(nil); err != nil {
 			return nil, err
 		}
-		d.truth.Digests = len(digests)
-		objects = append(objects, digests...)
 	}
 	if d.opt.Faults && d.start.Equal(d.opt.Start) && d.a == &d.w.accounts[0] {
 		whole := objects[len(keys)/2]
 		name := strings.TrimSuffix(whole.Name, ".json.gz") + "T.json.gz"
-		objects = append(objects, Object{name, whole.Data[:len(whole.Data)*2/3]})
+		objects = append(objects, Object{Name: name, Data: whole.Data[:len(whole.Data)*2/3]})
 		d.truth.Damaged = append(d.truth.Damaged, name)
 	}
+	return d.with(objects, digests), nil
+}
+
+// with puts digests among the day's objects, in order.
+func (d *day) with(objects, digests []Object) []Object {
+	objects = append(objects, digests...)
 	slices.SortFunc(objects, func(a, b Object) int { return cmp.Compare(a.Name, b.Name) })
-	d.truth.Objects = len(objects)
-	return objects, nil
+	d.truth.Objects, d.truth.Digests = len(objects), len(digests)
+	return objects
 }
 
 func (d *day) name(kind, region string, stamp time.Time, unique string) string {
@@ -452,26 +488,56 @@ func (d *day) name(kind, region string, stamp time.Time, unique string) string {
 		stamp.UTC().Format("2006/01/02"), d.a.id, kind, region, stamp.UTC().Format("20060102T1504Z"), unique)
 }
 
-// digests are the day's digest files, one an hour and region, each naming the log files delivered in that hour. They are not
-// signed: a signature lives in S3's metadata, not in the file.
-func (d *day) digests(logs func(region string, hour time.Time) []string) ([]Object, error) {
+// list lists a log file for the digest of the hour it is delivered in.
+func (d *day) list(name, region string, stamp time.Time, text []byte) {
+	hash := sha256.Sum256(text)
+	at := hour{region, int(stamp.Sub(d.start) / time.Hour)}
+	d.named[at] = append(d.named[at], fmt.Sprintf(
+		`{"s3Bucket":"trail-archive","s3Object":%q,"hashValue":%q,"hashAlgorithm":"SHA-256","newestEventTime":%q,"oldestEventTime":%q}`,
+		name, hex.EncodeToString(hash[:]), iso(stamp), iso(stamp.Add(-5*time.Minute))))
+}
+
+// span is what the digest of an hour covers, and its name.
+func (d *day) span(region string, h int) (start, end time.Time, name string) {
+	start = d.start.Add(time.Duration(h) * time.Hour)
+	end = start.Add(time.Hour)
+	return start, end, fmt.Sprintf("AWSLogs/%s/%s/CloudTrail-Digest/%s/%s/%s_CloudTrail-Digest_%s_main_%s_%s.json.gz", d.w.org, d.a.id, region,
+		end.Format("2006/01/02"), d.a.id, region, region, end.Format("20060102T150405Z"))
+}
+
+// digests are the day's digest files, one an hour and region, each naming the log files delivered in that hour. Without a signer they
+// are not signed, and a chain begins each day.
+func (d *day) digests(sign *signer) ([]Object, error) {
 	var objects []Object
 	for _, region := range d.w.regions {
 		previous, previousHash := "null", "null"
 		for h := range 24 {
-			start := d.start.Add(time.Duration(h) * time.Hour)
-			end := start.Add(time.Hour)
-			name := fmt.Sprintf("AWSLogs/%s/%s/CloudTrail-Digest/%s/%s/%s_CloudTrail-Digest_%s_main_%s_%s.json.gz", d.w.org, d.a.id, region,
-				end.Format("2006/01/02"), d.a.id, region, region, end.Format("20060102T150405Z"))
+			logs := d.named[hour{region, h}]
+			if sign != nil {
+				o, err := sign.digest(d, region, h, append(sign.late[hour{d.a.id + region, h}], logs...))
+				if err != nil {
+					return nil, err
+				}
+				objects = append(objects, o)
+				delete(sign.late, hour{d.a.id + region, h})
+				continue
+			}
+			start, end, name := d.span(region, h)
 			text := fmt.Sprintf(`{"awsAccountId":%q,"digestStartTime":%q,"digestEndTime":%q,"digestS3Bucket":"trail-archive","digestS3Object":%q,"digestPublicKeyFingerprint":"%032x","digestSignatureAlgorithm":"SHA256withRSA","newestEventTime":null,"oldestEventTime":null,"previousDigestS3Bucket":"trail-archive","previousDigestS3Object":%s,"previousDigestHashValue":%s,"previousDigestHashAlgorithm":"SHA-256","previousDigestSignature":null,"logFiles":[%s]}`,
-				d.a.id, iso(start), iso(end), name, d.opt.Seed, previous, previousHash, strings.Join(logs(region, start), ","))
+				d.a.id, iso(start), iso(end), name, d.opt.Seed, previous, previousHash, strings.Join(logs, ","))
 			data, err := zip([]byte(text))
 			if err != nil {
 				return nil, err
 			}
 			hash := sha256.Sum256([]byte(text))
 			previous, previousHash = quote(name), quote(hex.EncodeToString(hash[:]))
-			objects = append(objects, Object{name, data})
+			objects = append(objects, Object{Name: name, Data: data})
+		}
+	}
+	for at, logs := range d.named {
+		if sign != nil && at.of >= 24 { // delivered on the next day
+			late := hour{d.a.id + at.region, at.of - 24}
+			sign.late[late] = append(sign.late[late], logs...)
 		}
 	}
 	return objects, nil

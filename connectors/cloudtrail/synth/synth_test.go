@@ -2,11 +2,17 @@ package synth
 
 import (
 	"bytes"
+	"cmp"
 	"context"
+	"crypto"
+	"crypto/rsa"
 	"crypto/sha256"
+	"crypto/x509"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"io"
+	"slices"
 	"strings"
 	"testing"
 
@@ -137,4 +143,103 @@ func TestGenerateStops(t *testing.T) {
 	if _, err := Generate(ctx, small, func(Object) error { return nil }); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v, want context.Canceled", err)
 	}
+}
+
+// A signed trail is the unsigned one but for its digests: each is signed with the one key, holds hash and signature of the one before it
+// in its account and region, from day to day, and together they name every log file that is delivered before the end.
+func TestSigned(t *testing.T) {
+	opt := small
+	plain, truth := collect(t, opt)
+	opt.Sign = true
+	objects, truth2 := collect(t, opt)
+	if truth.Objects != truth2.Objects || truth.Digests != truth2.Digests || len(plain) != len(objects) {
+		t.Fatalf("%d objects, unsigned %d", len(objects), len(plain))
+	}
+	text, err := PublicKeys(opt)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var keys struct {
+		PublicKeyList []struct {
+			Fingerprint string
+			Value       []byte
+		}
+	}
+	if err := json.Unmarshal(text, &keys); err != nil {
+		t.Fatal(err)
+	}
+	key, err := x509.ParsePKCS1PublicKey(keys.PublicKeyList[0].Value)
+	if err != nil {
+		t.Fatal(err)
+	}
+	type digest struct {
+		DigestEndTime, DigestS3Object, PreviousDigestS3Object, PreviousDigestHashValue, PreviousDigestSignature, DigestPublicKeyFingerprint string
+		LogFiles                                                                                                                            []struct{ S3Object, HashValue string }
+	}
+	last := map[string]digest{}
+	hashes, signatures := map[string]string{}, map[string]string{}
+	logs, named := map[string]string{}, map[string]string{}
+	for i, o := range objects {
+		if o.Name != plain[i].Name {
+			t.Fatalf("%s, unsigned %s", o.Name, plain[i].Name)
+		}
+		if !strings.Contains(o.Name, "/CloudTrail-Digest/") {
+			if !bytes.Equal(o.Data, plain[i].Data) || o.Metadata != nil {
+				t.Fatalf("%s differs", o.Name)
+			}
+			if strings.Contains(o.Name, "/CloudTrail/") {
+				content, _ := io.ReadAll(unzip(t, o.Data))
+				sum := sha256.Sum256(content)
+				logs[o.Name] = hex.EncodeToString(sum[:])
+			}
+			continue
+		}
+		content, err := io.ReadAll(unzip(t, o.Data))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var d digest
+		if err := json.Unmarshal(content, &d); err != nil {
+			t.Fatal(err)
+		}
+		sum := sha256.Sum256(content)
+		hashes[o.Name], signatures[o.Name] = hex.EncodeToString(sum[:]), o.Metadata["signature"]
+		unit := strings.Join(strings.Split(o.Name, "/")[:5], "/")
+		before, linked := last[unit]
+		if d.PreviousDigestS3Object != before.DigestS3Object || linked && (d.PreviousDigestHashValue != hashes[before.DigestS3Object] || d.PreviousDigestSignature != signatures[before.DigestS3Object]) {
+			t.Fatalf("%s is linked to %q", o.Name, d.PreviousDigestS3Object)
+		}
+		last[unit] = d
+		signature, _ := hex.DecodeString(o.Metadata["signature"])
+		line := sha256.Sum256([]byte(d.DigestEndTime + "\ntrail-archive/" + o.Name + "\n" + hashes[o.Name] + "\n" + cmp.Or(d.PreviousDigestSignature, "null")))
+		if err := rsa.VerifyPKCS1v15(key, crypto.SHA256, line[:], signature); err != nil || d.DigestPublicKeyFingerprint != keys.PublicKeyList[0].Fingerprint {
+			t.Fatalf("%s: %v", o.Name, err)
+		}
+		for _, l := range d.LogFiles {
+			named[l.S3Object] = l.HashValue
+		}
+	}
+	for name, hash := range named {
+		if logs[name] != hash {
+			t.Errorf("%s is named with %s, has %s", name, hash, logs[name])
+		}
+	}
+	end := opt.withDefaults().Start.AddDate(0, 0, opt.Days).Format("/2006/01/02/")
+	for name := range logs {
+		if named[name] == "" && !strings.Contains(name, end) && !slices.Contains(truth2.Damaged, name) {
+			t.Errorf("no digest names %s", name)
+		}
+	}
+	if again, _ := PublicKeys(opt); !bytes.Equal(again, text) {
+		t.Error("another key at the second time")
+	}
+}
+
+func unzip(t *testing.T, data []byte) io.Reader {
+	t.Helper()
+	z, err := gzip.NewReader(bytes.NewReader(data))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return z
 }
