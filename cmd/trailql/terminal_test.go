@@ -37,6 +37,8 @@ type terminal struct {
 	frames  int  // drawn by the line editor, which hides the cursor meanwhile
 	raw     bytes.Buffer
 	pending []byte // an escape sequence or character that is not complete
+
+	clears int // of the screen by the test, so far
 }
 
 const terminalRows, terminalColumns = 40, 100
@@ -154,12 +156,15 @@ func (x *terminal) typed(line string) string {
 	return x.screen()
 }
 
-// clear drops what is typed and clears the screen.
+// clear drops what is typed and clears the screen. A prompt that is there already does not tell whether Ctrl-C has come
+// through, but a number typed behind it that shows does.
 func (x *terminal) clear() {
 	x.t.Helper()
-	x.send("\x03")
-	x.ready()
-	x.send("\x0c")
+	x.clears++
+	mark := strconv.Itoa(x.clears)
+	x.send("\x03" + mark)
+	x.until("an empty prompt, and "+mark+" behind it", func(s string) bool { return strings.HasSuffix(s, "trailql> "+mark) })
+	x.send("\x15\x0c")
 	x.until("a clear screen", func(s string) bool { return s == "trailql>" })
 	x.mu.Lock()
 	x.raw.Reset()
