@@ -286,7 +286,7 @@ func intern[T cmp.Ordered](parts []shredded, p physical[T]) (d *dictionary[T], o
 		rows += len(part.at)
 	}
 	d.codes = make([]int32, 0, rows)
-	values := make([]T, 0, min(rows, step))
+	var values []T // of a part without a dictionary of its own
 	for _, part := range parts {
 		var ids []int32 // of the entries of the part's own dictionary, plus one; nil where it has none, or one of far more rows than the part's
 		coded, is := part.leaf.(*array.Dictionary)
@@ -298,7 +298,7 @@ func intern[T cmp.Ordered](parts []shredded, p physical[T]) (d *dictionary[T], o
 			if isText && ids != nil {
 				internCoded(texts, coded, ids, now)
 			} else {
-				values = p.gather(values[:0], part.leaf, now)
+				values = p.gather(slices.Grow(values[:0], len(now)), part.leaf, now)
 				for _, v := range values {
 					d.codes = append(d.codes, d.id(v))
 				}

@@ -367,11 +367,13 @@ func filterValues[T cmp.Ordered](c *chunkWriter, values []T) {
 		return
 	}
 	hasher := c.filter.Hasher()
-	for _, v := range values {
-		if s, ok := any(v).(string); ok {
-			c.filter.InsertHash(hasher.Sum64(rawText(s)))
-		} else {
-			c.filter.InsertHash(hasher.Sum64(unsafe.Slice((*byte)(unsafe.Pointer(&v)), unsafe.Sizeof(v))))
+	if texts, ok := any(values).([]string); ok {
+		for _, v := range texts {
+			c.filter.InsertHash(hasher.Sum64(rawText(v)))
 		}
+		return
+	}
+	for i := range values {
+		c.filter.InsertHash(hasher.Sum64(unsafe.Slice((*byte)(unsafe.Pointer(&values[i])), unsafe.Sizeof(values[i]))))
 	}
 }

@@ -178,14 +178,14 @@ func TestNothingStaysAhead(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		for _, b := range s.(*scan).upcoming.begun { // before there are rows that outdo it
+			<-b.done
+		}
 		if _, err := r.Next(); err != nil {
 			t.Fatal(err)
 		}
 		if err := r.Close(); err != nil {
 			t.Fatal(err)
-		}
-		for _, b := range s.(*scan).upcoming.begun {
-			<-b.done
 		}
 		if heldAhead.Load() == 0 {
 			t.Fatal(name + ": no file is begun ahead")
