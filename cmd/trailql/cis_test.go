@@ -430,6 +430,9 @@ func TestCISOnGeneratedTrails(t *testing.T) {
 		{Seed: 5, Events: 500, Days: 3, Accounts: 2, Regions: 2},
 	} {
 		t.Run(fmt.Sprintf("seed %d, %d events, incident %v", opt.Seed, opt.Events, opt.Incident), func(t *testing.T) {
+			if testing.Short() && opt.Events > 500 {
+				t.Skip("not with -short: small trails are enough there")
+			}
 			opt.Start = start
 			dir := filepath.Join(t.TempDir(), "trail")
 			truth := writeTrail(t, dir, opt)
