@@ -65,7 +65,7 @@ func newStruct(t arrow.DataType, n int, fields []arrow.Array, valid bitmap) arro
 
 // listOffsets returns the n+1 offsets of a List or Map array into its elements, and these.
 func listOffsets(a arrow.Array) (offsets []int32, elems arrow.Array) {
-	elems = a.(interface{ ListValues() arrow.Array }).ListValues() // made once: to make an array of NULLs writes to its data, which workers share
+	elems = a.(array.ListLike).ListValues() // made once: to make an array of NULLs writes to its data, which workers share
 	if a.Len() == 0 {
 		return []int32{0}, elems
 	}
